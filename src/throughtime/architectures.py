@@ -1,0 +1,211 @@
+"""The zoo: the networks of the field, each a short piece of wiring.
+
+All take `inputs` (a number, or {name: size}), `hidden` (a number, or a list of numbers for a stack) and `outputs`
+(a number), the activation functions `f` of the hidden and `g` of the output layer, and `start="learned"` for a
+learned a(0). What they return is an ordinary `Network`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from throughtime import units
+from throughtime.network import Connection, Layer, Network
+from throughtime.units import Unit
+
+Inputs = int | Mapping[str, int]
+Hidden = int | Sequence[int]
+Delays = int | Iterable[int]
+Start = Literal["zero", "learned"]
+
+OUTPUT = "output"
+
+
+def _stack(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    layer: Callable[[int, str, int, list[Connection]], list[Layer]],
+    g: Unit,
+    taps: Sequence[Delays] | None = None,
+    start: Start = "zero",
+) -> Network:
+    """Input, one or several hidden layers made by `layer(index, name, size, connections)`, output.
+
+    `taps`: the delays with which each layer hears the one below it (default 0).
+    """
+    sizes = [hidden] if isinstance(hidden, int) else list(hidden)
+    sources = list(inputs) if isinstance(inputs, Mapping) else ["input"]
+    lines = [(0,)] * (len(sizes) + 1) if taps is None else [_tuple(t) for t in taps]
+    layers: list[Layer] = []
+    for index, size in enumerate(sizes):
+        name = "hidden" if len(sizes) == 1 else f"hidden{index + 1}"
+        made = layer(index, name, size, [Connection(s, lines[index]) for s in sources])
+        layers += made
+        sources = [m.name for m in made]
+    layers.append(Layer(OUTPUT, outputs, g, tuple(Connection(s, lines[-1]) for s in sources), start=start))
+    return Network(inputs, tuple(layers), OUTPUT)  # type: ignore[arg-type]
+
+
+def _tuple(delays: Delays) -> tuple[int, ...]:
+    return tuple(delays) if isinstance(delays, Iterable) else (delays,)
+
+
+def _self_hearing(unit: Unit, back: Sequence[Connection], start: Start, bidirectional: bool, **rest: Any) -> Any:
+    """A maker of layers that hear themselves; `back` is written with the source "self"."""
+
+    def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
+        def one(called: str, backward: bool) -> Layer:
+            loops = tuple(Connection(called, c.delays, c.weight, c.nets, name=c.name) for c in back)
+            heard = tuple(Connection(c.source, c.delays, c.weight, rest.get("nets")) for c in below)
+            return Layer(called, size, unit, heard + loops, rest.get("bias", True), backward, start)
+
+        forward = one(name, False)
+        return [forward, one(f"{name} backward", True)] if bidirectional else [forward]
+
+    return layer
+
+
+def feedforward(inputs: Inputs, hidden: Hidden, outputs: int, f: Unit = units.tanh, g: Unit = units.linear) -> Network:
+    """Feedforward network: a^i = f(W^(i-1) a^(i-1)), no loops and no memory.
+
+    >>> feedforward(3, [5, 4], 2).size_of("hidden2")
+    4
+    """
+    return _stack(inputs, hidden, outputs, lambda i, n, s, below: [Layer(n, s, f, tuple(below))], g)
+
+
+def window(
+    inputs: Inputs, hidden: Hidden, outputs: int, width: int, f: Unit = units.tanh, g: Unit = units.linear
+) -> Network:
+    """Feedforward network on a sliding window: it hears x(t), x(t-1), ..., x(t-width+1)."""
+    depth = 1 if isinstance(hidden, int) else len(hidden)
+    return tdnn(inputs, hidden, outputs, [range(width), *[0] * depth], f, g)
+
+
+def tdnn(
+    inputs: Inputs, hidden: Hidden, outputs: int, delays: Sequence[Delays], f: Unit = units.tanh, g: Unit = units.linear
+) -> Network:
+    """Time-delay network: every connection has a weight for each delay of its set {0, D_1, ..., D_N}.
+
+    delays: one set per layer, from the first hidden layer to the output: `delays=[range(3), (0, 2, 4)]`.
+    """
+    depth = 2 if isinstance(hidden, int) else len(hidden) + 1
+    if len(delays) != depth:
+        raise ValueError(f"tdnn needs a set of delays for each of its {depth} layers, output included; got {len(delays)}")
+    return _stack(inputs, hidden, outputs, lambda i, n, s, below: [Layer(n, s, f, tuple(below))], g, delays)
+
+
+def jordan(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    f: Unit = units.tanh,
+    g: Unit = units.linear,
+    start: Start = "zero",
+) -> Network:
+    """Jordan network: s(t) = W^T x(t) + R^T y(t-1), a(t) = f(s(t)), y(t) = g(V^T a(t)); the output is fed back."""
+    return narx(inputs, hidden, outputs, input_delays=0, output_delays=1, f=f, g=g, start=start)
+
+
+def narx(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    input_delays: Delays = (0, 1, 2),
+    output_delays: Delays = (1, 2),
+    f: Unit = units.tanh,
+    g: Unit = units.linear,
+    start: Start = "zero",
+) -> Network:
+    """NARX network, closed loop: y(t) = g(y(t-1), ..., y(t-T_y), x(t), ..., x(t-T_x)); `open_loop()` for teacher forcing.
+
+    >>> narx(1, 10, 1, range(0, 3), range(1, 3)).open_loop().inputs
+    (('input', 1), ('measured output', 1))
+    """
+    fed_back = Connection(OUTPUT, _tuple(output_delays))
+    taps: list[Delays] = [_tuple(input_delays)] + [0] * (1 if isinstance(hidden, int) else len(hidden))
+
+    def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
+        return [Layer(name, size, f, (*below, fed_back) if index == 0 else tuple(below))]
+
+    return _stack(inputs, hidden, outputs, layer, g, taps, start)
+
+
+def elman(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    f: Unit = units.tanh,
+    g: Unit = units.linear,
+    start: Start = "zero",
+    bidirectional: bool = False,
+) -> Network:
+    """Elman network: s(t) = W^T x(t) + a(t-1); context units copy the hidden activities back, weight one, unit by unit."""
+    back = [Connection("self", 1, "identity", name="context")]  # type: ignore[arg-type]
+    return _stack(inputs, hidden, outputs, _self_hearing(f, back, start, bidirectional), g)
+
+
+def fully_recurrent(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    f: Unit = units.tanh,
+    g: Unit = units.linear,
+    start: Start = "zero",
+    bidirectional: bool = False,
+) -> Network:
+    """Fully recurrent network: s(t) = W^T x(t) + R^T a(t-1), a(t) = f(s(t)), y(t) = g(V^T a(t))."""
+    back = [Connection("self", 1, name="recurrent")]  # type: ignore[arg-type]
+    return _stack(inputs, hidden, outputs, _self_hearing(f, back, start, bidirectional), g)
+
+
+def focused(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    f: Unit = units.tanh,
+    g: Unit = units.linear,
+    start: Start = "zero",
+    bidirectional: bool = False,
+) -> Network:
+    """Mozer's focused network: context units a(t) = f(W^T x(t)) + d * a(t-1), with one trained decay d per unit."""
+    back = [Connection("self", 1, "diagonal", nets=("carry",), name="decay")]  # type: ignore[arg-type]
+    layer = _self_hearing(units.context(f), back, start, bidirectional, nets=("input",), bias=("input",))
+    return _stack(inputs, hidden, outputs, layer, g)
+
+
+def lstm(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    g: Unit = units.linear,
+    start: Start = "zero",
+    bidirectional: bool = False,
+) -> Network:
+    """Long short-term memory with input, forget and output gates (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)."""
+    back = [Connection("self", 1, name="recurrent")]  # type: ignore[arg-type]
+    return _stack(inputs, hidden, outputs, _self_hearing(units.lstm, back, start, bidirectional), g)
+
+
+def gru(
+    inputs: Inputs,
+    hidden: Hidden,
+    outputs: int,
+    g: Unit = units.linear,
+    start: Start = "zero",
+    bidirectional: bool = False,
+) -> Network:
+    """Gated recurrent units, the reset gate applied after the recurrent product (as torch and cuDNN have it)."""
+    back = [
+        Connection("self", 1, nets=("reset", "update", "recurrent"), name="recurrent"),  # type: ignore[arg-type]
+        Connection("self", 1, "identity", nets=("previous",), name="previous"),  # type: ignore[arg-type]
+    ]
+    layer = _self_hearing(
+        units.gru,
+        back,
+        start,
+        bidirectional,
+        nets=("candidate", "reset", "update"),
+        bias=("candidate", "reset", "update", "recurrent"),
+    )
+    return _stack(inputs, hidden, outputs, layer, g)

@@ -1,0 +1,8 @@
+"""The engine: one forward pass that leaves a tape, one backward sweep over it, for every wiring."""
+
+from throughtime.engine.effective import Weights, effective, init
+from throughtime.engine.forward import History, start
+from throughtime.engine.looking import deltas, jacobians, trace
+from throughtime.engine.running import run, step
+
+__all__ = ["History", "Weights", "deltas", "effective", "init", "jacobians", "run", "start", "step", "trace"]

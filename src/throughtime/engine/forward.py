@@ -1,0 +1,298 @@
+"""The forward pass: from inputs and history to a tape of everything, and the new history.
+
+Loops are stepped; what is not in a loop runs over all time steps at once, and the drive of a loop (all it hears from
+outside) is one product before it.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from throughtime.engine import wires
+from throughtime.engine.effective import Weights, effective
+from throughtime.engine.schedule import Component, depths, schedule
+from throughtime.network import Layer, Network
+
+History = dict[str, dict[str, Any]]
+Arrays = dict[str, Array]
+
+
+class Tape(NamedTuple):
+    """Everything one pass leaves behind; nets and memories in the layer's own time.
+
+    full      {source: (D + T, B, S)} the history's D rows, then the T activities
+    mirrored  the same as backward layers hear it: from each sequence's end
+    nets      {layer: (T, B, nets, N)}
+    before    {layer: (T, B, M, N)} the memory before each step
+    dropout   {layer: {connection: (B, S)}}
+    """
+
+    full: Arrays
+    mirrored: Arrays
+    nets: Arrays
+    before: Arrays
+    dropout: dict[str, Arrays]
+
+    def heard(self, backward: bool) -> Arrays:
+        """The activities as layers of that direction hear them."""
+        return self.mirrored if backward else self.full
+
+
+def within(lengths: Array | None, steps: int) -> Array | None:
+    """(T, B): which steps belong to their sequence; None if all do."""
+    return None if lengths is None else jnp.arange(steps)[:, None] < lengths
+
+
+def keep(valid: Array | None, values: Array) -> Array:
+    """The values, 0 beyond the end; `valid` has the leading axes of `values`."""
+    if valid is None:
+        return values
+    return jnp.where(valid.reshape(*valid.shape, *[1] * (values.ndim - valid.ndim)), values, 0)
+
+
+def turn_round(values: Array, lengths: Array | None) -> Array:
+    """Each sequence from its own end to its start; its own inverse (what lies beyond the end stays 0)."""
+    if lengths is None:
+        return values[::-1]
+    rows = lengths - 1 - jnp.arange(values.shape[0])[:, None]
+    back = jnp.take_along_axis(values, jnp.maximum(rows, 0).reshape(*rows.shape, *[1] * (values.ndim - 2)), axis=0)
+    return keep(rows >= 0, back)
+
+
+def last_rows(full: Array, depth: int, lengths: Array | None) -> Array:
+    """The last `depth` rows of each sequence: its new history, right also where T < depth."""
+    if lengths is None:
+        return full[full.shape[0] - depth :]
+    rows = lengths + jnp.arange(depth)[:, None]
+    return jnp.take_along_axis(full, rows.reshape(*rows.shape, *[1] * (full.ndim - 2)), axis=0)
+
+
+def start(network: Network, weights: Weights, batch: int, key: Array | None = None) -> History:
+    """The history before the first step: a(0), the memories' start, and the dropout masks of this sequence.
+
+    network, weights  the wiring and its weights
+    batch             number of sequences B
+    key               jax random key for dropout; None: nothing is dropped
+
+    returns  {"a": {source: (D, B, S)}, "memory": {layer: (B, M, N)}, "dropout": {layer: {connection: (B, S)}}};
+             D is the largest delay with which the source is heard, the oldest row comes first. Put rows of your own
+             into it for a given a(0).
+
+    >>> import throughtime as tt
+    >>> network = tt.jordan(2, 3, 1)
+    >>> tt.start(network, tt.init(network, 0), batch=4)["a"]["output"].shape
+    (1, 4, 1)
+    """
+    acting, dtype = effective(network, weights), kind(weights)
+    rows = {}
+    for source, depth in depths(network).items():
+        if depth:
+            layer = network.by_name.get(source)
+            if layer is None or layer.backward:
+                rows[source] = jnp.zeros((depth, batch, network.size_of(source)), dtype)
+            else:
+                rows[source] = first_activities(layer, acting, depth, batch, dtype)
+    memory = {
+        layer.name: first_memory(layer, acting, batch, dtype)
+        for layer in network.layers
+        if layer.memory and not layer.backward
+    }
+    return {"a": rows, "memory": memory, "dropout": {} if key is None else _masks(network, batch, key, dtype)}
+
+
+def kind(weights: Weights) -> Any:
+    """The floating-point type a network computes in: that of its weights."""
+    leaves = jax.tree.leaves(weights)
+    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype
+
+
+def first_activities(layer: Layer, acting: Weights, depth: int, batch: int, dtype: Any) -> Array:
+    """(D, B, N): the layer's activities before its first step."""
+    learned = acting[layer.name].get("start", {}).get("activity") if depth else None
+    if learned is None:
+        return jnp.zeros((depth, batch, layer.size), dtype)
+    return jnp.broadcast_to(learned[learned.shape[0] - depth :, None], (depth, batch, layer.size))
+
+
+def first_memory(layer: Layer, acting: Weights, batch: int, dtype: Any) -> Array:
+    """(B, M, N): the layer's memory before its first step."""
+    shape = (batch, layer.memory, layer.size)
+    learned = acting[layer.name].get("start", {}).get("memory")
+    return jnp.full(shape, layer.unit.start, dtype) if learned is None else jnp.broadcast_to(learned, shape)
+
+
+def _masks(network: Network, batch: int, key: Array, dtype: Any) -> dict[str, Arrays]:
+    masks: dict[str, Arrays] = {}
+    for layer in network.layers:
+        for connection in layer.connections:
+            if connection.dropout:
+                key, mine = jax.random.split(key)
+                kept = jax.random.bernoulli(mine, 1 - connection.dropout, (batch, network.size_of(connection.source)))
+                masks.setdefault(layer.name, {})[connection.key] = kept.astype(dtype) / (1 - connection.dropout)
+    return masks
+
+
+def forward(
+    network: Network, acting: Weights, xs: Arrays, history: History, lengths: Array | None = None
+) -> tuple[Tape, History]:
+    """Run T steps on effective weights; xs {input: (T, B, S)}."""
+    steps = next(iter(xs.values())).shape[0]
+    valid = within(lengths, steps)
+    tape = Tape({}, {}, {}, {}, history["dropout"])
+    memory = {}
+    for source, x in xs.items():
+        _file(network, tape, history, source, keep(valid, x))
+    for component in schedule(network):
+        after = _run(network, acting, component, tape, history, valid, lengths)
+        memory.update({} if component.backward else after)
+    rows = {source: last_rows(tape.full[source], depths(network)[source], lengths) for source in history["a"]}
+    return tape, {"a": rows, "memory": memory, "dropout": history["dropout"]}
+
+
+def _file(network: Network, tape: Tape, history: History, source: str, activities: Array) -> None:
+    """Put a source's activities behind its history."""
+    past = history["a"].get(source)
+    tape.full[source] = activities if past is None else jnp.concatenate([past.astype(activities.dtype), activities])
+
+
+def mirror(network: Network, acting: Weights, tape: Tape, source: str, lengths: Array | None) -> Array:
+    """(D + T, B, S): a source as backward layers hear it."""
+    real = tape.full[source][depths(network)[source] :]
+    return _with_start(network, acting, source, turn_round(real, lengths))
+
+
+def _with_start(network: Network, acting: Weights, source: str, own: Array) -> Array:
+    depth, batch = depths(network, True)[source], own.shape[1]
+    layer = network.by_name.get(source)
+    if layer is not None and layer.backward:
+        return jnp.concatenate([first_activities(layer, acting, depth, batch, own.dtype), own])
+    return jnp.concatenate([jnp.zeros((depth, *own.shape[1:]), own.dtype), own])
+
+
+def tapped(tape: Tape, network: Network, layer: Layer, connection: Any) -> Array:
+    """(T, B, D, S): what a connection hears at every step, dropout included."""
+    full = tape.heard(layer.backward)[connection.source]
+    heard = wires.taps(full, depths(network, layer.backward)[connection.source], connection.delays)
+    mask = tape.dropout.get(layer.name, {}).get(connection.key)
+    return heard if mask is None else heard * mask[:, None, :]
+
+
+def _run(
+    network: Network,
+    acting: Weights,
+    component: Component,
+    tape: Tape,
+    history: History,
+    valid: Array | None,
+    lengths: Array | None,
+) -> Arrays:
+    """Run one component over all steps, file it on the tape, and return the memories after the last step."""
+    if component.backward:
+        for layer in component.layers:
+            for c in component.outer(layer):
+                if c.source not in tape.mirrored:
+                    tape.mirrored[c.source] = mirror(network, acting, tape, c.source, lengths)
+    drive = {layer.name: _drive(network, acting, component, tape, layer) for layer in component.layers}
+    if component.stepped:
+        activities, memory = _step_through(network, acting, component, tape, history, drive, valid)
+    else:
+        activities, memory = _at_once(component, tape, drive, valid), {}
+    for name, own in activities.items():
+        if component.backward:
+            tape.mirrored[name] = _with_start(network, acting, name, own)
+        _file(network, tape, history, name, turn_round(own, lengths) if component.backward else own)
+    return memory
+
+
+def _drive(network: Network, acting: Weights, component: Component, tape: Tape, layer: Layer) -> Array:
+    """(T, B, nets, N): bias and all that is heard from outside the component, over all time."""
+    own = acting[layer.name]
+    some = next(iter(tape.full.values()))
+    steps, batch = some.shape[0] - depths(network)[next(iter(tape.full))], some.shape[1]
+    net = jnp.zeros((), some.dtype) + own.get("bias", 0.0)
+    for c in component.outer(layer):
+        heard = tapped(tape, network, layer, c)
+        fed = wires.product(c, own.get(c.key), heard, len(layer.fed(c.nets)))
+        net = net + wires.spread(layer, c, fed)
+    return jnp.broadcast_to(net, (steps, batch, len(layer.nets), layer.size))
+
+
+def _at_once(component: Component, tape: Tape, drive: Arrays, valid: Array | None) -> Arrays:
+    (layer,) = component.layers
+    net = drive[layer.name]
+    tape.nets[layer.name] = net
+    activity, _ = layer.unit.activate(net, net[:, :, :0])
+    return {layer.name: keep(valid, activity)}
+
+
+def _step_through(
+    network: Network,
+    acting: Weights,
+    component: Component,
+    tape: Tape,
+    history: History,
+    drive: Arrays,
+    valid: Array | None,
+) -> tuple[Arrays, Arrays]:
+    """Step a loop through time; the carry holds the last activities (newest first) and the memories."""
+
+    def step(carry: tuple[Arrays, Arrays], now: tuple[Arrays, Array | None]) -> Any:
+        past, memory = carry
+        driven, inside = now
+        here: Arrays = {}
+        nets: Arrays = {}
+        after: Arrays = {}
+        for layer in component.layers:
+            net = driven[layer.name]
+            for c in component.inner(layer):
+                heard = _hear(c.delays, here.get(c.source), past.get(c.source))
+                mask = tape.dropout.get(layer.name, {}).get(c.key)
+                heard = heard if mask is None else heard * mask[:, None, :]
+                fed = wires.product(c, acting[layer.name].get(c.key), heard, len(layer.fed(c.nets)))
+                net = net + wires.spread(layer, c, fed)
+            old = memory.get(layer.name, net[:, :0])
+            activity, new = layer.unit.activate(net, old)
+            here[layer.name], nets[layer.name] = keep(inside, activity), net
+            if layer.memory:
+                after[layer.name] = new if inside is None else jnp.where(inside[:, None, None], new, old)
+        shifted = {n: jnp.concatenate([here[n][:, None], rows[:, :-1]], axis=1) for n, rows in past.items()}
+        return (shifted, after), (here, nets, memory)
+
+    carry = _first(network, acting, component, history, next(iter(drive.values())))
+    (_, memory), (activities, nets, before) = lax.scan(step, carry, (drive, valid))
+    tape.nets.update(nets)
+    tape.before.update(before)
+    return activities, memory
+
+
+def _first(
+    network: Network, acting: Weights, component: Component, history: History, like: Array
+) -> tuple[Arrays, Arrays]:
+    """The loop's carry before its first step."""
+    past, memory = {}, {}
+    for layer in component.layers:
+        depth, name = component.depth(layer.name), layer.name
+        if depth:
+            if component.backward:
+                rows = first_activities(layer, acting, depth, like.shape[1], like.dtype)
+            else:
+                rows = history["a"][name][-depth:].astype(like.dtype)
+            past[name] = jnp.moveaxis(rows[::-1], 0, 1)
+        if layer.memory:
+            first = first_memory(layer, acting, like.shape[1], like.dtype) if component.backward else history["memory"][name]
+            memory[name] = first.astype(like.dtype)
+    return past, memory
+
+
+def _hear(delays: tuple[int, ...], here: Array | None, past: Array | None) -> Array:
+    """(B, D, S): the taps of a source within the loop."""
+    line, first = (past, 1) if here is None or 0 not in delays else (here[:, None], 0)
+    if first == 0 and past is not None:
+        line = jnp.concatenate([here[:, None], past], axis=1)  # type: ignore[index]
+    assert line is not None
+    low = delays[0] - first
+    if delays == tuple(range(delays[0], delays[-1] + 1)):
+        return line[:, low : low + len(delays)]
+    return line[:, jnp.asarray(delays) - first]

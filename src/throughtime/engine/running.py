@@ -1,0 +1,130 @@
+"""Running a network: over a stretch of time, or one step at a time."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int
+
+from throughtime.engine.effective import Weights, check, effective
+from throughtime.engine.forward import Arrays, History, Tape, forward, keep, start, within
+from throughtime.engine.schedule import depths
+from throughtime.network import Network
+
+Xs = Array | Mapping[str, Array]
+
+
+def as_inputs(network: Network, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> Arrays:
+    """{input: (T, B, S)} from one array (a network with one input) or a mapping, checked."""
+    names = dict(network.inputs)
+    if not isinstance(xs, Mapping):
+        if len(names) > 1:
+            raise ValueError(f"the network has the inputs {', '.join(names)}: pass a mapping with an array for each")
+        xs = {next(iter(names)): xs}
+    if set(xs) != set(names):
+        raise ValueError(f"inputs {', '.join(map(str, xs))} were given; the network has {', '.join(names)}")
+    made = {name: jnp.asarray(xs[name]) for name in names}
+    made = {n: x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.zeros(()).dtype) for n, x in made.items()}
+    lead = next(iter(made.values())).shape[: len(axes)]
+    for name, x in made.items():
+        if x.ndim != len(axes) + 1 or x.shape[-1] != names[name] or x.shape[:-1] != lead:
+            wanted = ", ".join([*axes, str(names[name])])
+            raise ValueError(f"input {name!r} has shape {x.shape}; it must be ({wanted}), {' and '.join(axes)} equal for all inputs")
+    return made
+
+
+def as_lengths(lengths: Any, steps: int, batch: int) -> Array | None:
+    """(B,) whole numbers, or None."""
+    if lengths is None:
+        return None
+    made = jnp.asarray(lengths)
+    if made.shape != (batch,) or not jnp.issubdtype(made.dtype, jnp.integer):
+        raise ValueError(f"lengths must be {batch} whole numbers, one per sequence, not {made.dtype} of shape {made.shape}")
+    return jnp.clip(made, 0, steps)
+
+
+def as_history(network: Network, weights: Weights, history: History | None, batch: int) -> History:
+    """The given history, checked, or the one before the first step."""
+    if history is None:
+        return start(network, weights, batch)
+    for source, depth in depths(network).items():
+        if depth and jnp.shape(history["a"].get(source)) != (depth, batch, network.size_of(source)):
+            found = jnp.shape(history["a"].get(source))
+            wanted = (depth, batch, network.size_of(source))
+            raise ValueError(f"history of {source!r} has shape {found}; this network and batch need {wanted}: see start()")
+    return history
+
+
+def run(
+    network: Network,
+    weights: Weights,
+    xs: Float[Array, "T B I"] | Mapping[str, Array],
+    history: History | None = None,
+    lengths: Int[Array, "B"] | None = None,
+) -> tuple[Float[Array, "T B O"], History]:
+    """Activate the network over a stretch of time.
+
+    net_l(t) = b_l + sum_c,d W_c,d^T a_source(c)(t - d),  a_l(t) = f_l(net_l(t)),  t = 1..T
+
+    network  the wiring (static: each wiring and shape is compiled once)
+    weights  from `init` or training
+    xs       (T, B, I), or {input: (T, B, S)} where there are several inputs
+    history  what came before, from `start` or an earlier `run`; None: the start
+    lengths  (B,) true lengths; beyond them inputs are ignored and outputs are 0
+
+    returns  outputs (T, B, O) and the history after each sequence's last step
+    raises   ValueError if shapes, names or weights do not fit the wiring
+    cost     time O(T B weights); memory O(T B units)
+
+    >>> import jax.numpy as jnp, throughtime as tt
+    >>> network = tt.lstm(2, 3, 1)
+    >>> ys, history = tt.run(network, tt.init(network, 0), jnp.ones((5, 4, 2)))
+    >>> ys.shape
+    (5, 4, 1)
+    """
+    inputs = as_inputs(network, xs)
+    steps, batch, _ = next(iter(inputs.values())).shape
+    check(network, weights)
+    return _run(network, weights, inputs, as_history(network, weights, history, batch), as_lengths(lengths, steps, batch))
+
+
+@partial(jax.jit, static_argnames="network")
+def _run(network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None) -> Any:
+    tape, history = forward(network, effective(network, weights), xs, history, lengths)
+    return outputs(network, tape, lengths), history
+
+
+def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:
+    """(T, B, O): the output layer's activities, 0 beyond each sequence's end."""
+    ys = tape.full[network.output][depths(network)[network.output] :]
+    return keep(within(lengths, ys.shape[0]), ys)
+
+
+def step(
+    network: Network, weights: Weights, history: History, x: Float[Array, "B I"] | Mapping[str, Array]
+) -> tuple[Float[Array, "B O"], History]:
+    """Activate the network for one time step: streaming, and the closed loop with the world.
+
+    history  from `start` or the last step
+    x        (B, I), or {input: (B, S)}
+
+    returns  the output (B, O) and the new history
+    raises   ValueError for a network with backward layers, which need the end of the sequence first
+
+    >>> import jax.numpy as jnp, throughtime as tt
+    >>> network = tt.elman(2, 3, 1)
+    >>> weights = tt.init(network, 0)
+    >>> y, history = tt.step(network, weights, tt.start(network, weights, batch=1), jnp.ones((1, 2)))
+    >>> y.shape
+    (1, 1)
+    """
+    for layer in network.layers:
+        if layer.backward:
+            raise ValueError(f"layer {layer.name!r} runs backward from the end of the sequence: step() cannot stream it, use run()")
+    inputs = {name: value[None] for name, value in as_inputs(network, x, ("B",)).items()}
+    batch = next(iter(inputs.values())).shape[1]
+    y, history = _run(network, weights, inputs, as_history(network, weights, history, batch), None)
+    return y[0], history

@@ -1,0 +1,128 @@
+"""Backpropagation through time, whole or truncated (Werbos 1990; Williams & Peng 1990).
+
+The network is unfolded in time into a deep feedforward network whose layers share their weights:
+
+    delta_l(t) = f'(net_l(t)) * dL/da_l(t)                                                        (1)
+    dL/da_s(t) = dL(t)/da_s(t) + sum over connections c from s, delays d:  W_c,d delta_c(t + d)   (2)
+    dL/dW_c,d  = sum over t of a_s(t-d) delta_c(t)^T                                              (3)
+
+`BPTT()` sends all losses of a stretch back together, to the start of the stretch: (1) and (2) are `sweep`, (3) is
+`gradients`. Time O(T B weights), memory O(T B units). Exact if the sequence is one stretch.
+
+`BPTT(horizon=h)` lets the loss at t reach deltas at t-h+1, ..., t and no further, across the borders of stretches: every
+loss is sent back on its own, all of them one step further at a time. Time O(h T B weights), memory O((T + h) B units),
+whatever the length of the stream. It is not the exact gradient; how the stream is cut does not matter.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from throughtime.engine.effective import Weights
+from throughtime.engine.forward import History, kind, start
+from throughtime.engine.schedule import schedule, state
+from throughtime.engine.sweep import Adjoint, Through, gradients, sweep
+from throughtime.learners.horizon import Window, first_window, reach, truncated
+from throughtime.learners.lesson import (
+    Exact,
+    Lesson,
+    Loss,
+    refuse_backward,
+    start_gradients,
+    study,
+    together,
+)
+from throughtime.network import Network
+
+
+class Stretch(NamedTuple):
+    """What is carried from stretch to stretch: the history, and which sequences have not begun (B,)."""
+
+    history: History
+    first: Array
+
+
+def one_sweep(
+    network: Network, weights: Weights, carry: Stretch, xs: Any, targets: Any, loss: Loss, lengths: Any, through: Through
+) -> tuple[Stretch, Lesson]:
+    """A lesson from one backward sweep over the stretch."""
+    seen = study(network, weights, carry.history, xs, targets, loss, lengths)
+    found = sweep(network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through)
+    direct = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in found.deltas.items()})
+    lesson = seen.lesson(together(direct, _starts(network, weights, carry.first, found)))
+    begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)
+    return Stretch(seen.history, begun), lesson
+
+
+def _starts(network: Network, weights: Weights, first: Array, found: Adjoint) -> Weights:
+    a = {name: error[:, 0] for name, error in found.history["a"].items()}
+    memory = {name: error[0] for name, error in found.history["memory"].items()}
+    ahead = start_gradients(network, weights, first, a, memory)
+    back: Weights = {
+        name: {"start": {kind: error.sum((0, 1) if kind == "memory" else (1, 2)) for kind, error in own.items()}}
+        for name, own in found.start.items()
+        if network.by_name[name].start == "learned"
+    }
+    return ahead | back
+
+
+def stretch_exactness(network: Network) -> Exact:
+    """"always" if errors never leave a stretch, else "whole"."""
+    crosses = bool(state(network)) or any(layer.backward for layer in network.layers)
+    return "whole" if crosses else "always"
+
+
+@dataclass(frozen=True)
+class BPTT:
+    """Backpropagation through time.
+
+    horizon  None: every loss of a stretch reaches back to the start of the stretch; h: the loss at t reaches deltas at
+             t-h+1, ..., t, in time, not in depth, across the borders of stretches
+
+    Cost, with W weights: horizon=None: time O(T B W), memory O(T B units) per stretch; horizon=h: time O(h T B W), memory
+    O((T + h) B units). Source: Werbos 1990; Williams & Peng 1990 (truncated).
+
+    >>> import jax.numpy as jnp, throughtime as tt
+    >>> network = tt.fully_recurrent(1, 3, 1)
+    >>> weights, learner = tt.init(network, 0), tt.BPTT()
+    >>> carry = learner.init(network, weights, batch=2)
+    >>> xs, targets = jnp.ones((5, 2, 1)), jnp.zeros((5, 2, 1))
+    >>> carry, lesson = learner.learn(network, weights, carry, xs, targets, tt.SquaredError())
+    >>> lesson.gradients["hidden"]["recurrent"].shape
+    (1, 3, 1, 3)
+    """
+
+    horizon: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.horizon is not None and (isinstance(self.horizon, bool) or self.horizon < 1):
+            raise ValueError(f"BPTT: horizon must be None or at least 1, not {self.horizon}")
+
+    def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Stretch | Window:
+        """The history before the first step, and for a horizon the last steps (none yet)."""
+        history = start(network, weights, batch, key)
+        if self.horizon is None:
+            return Stretch(history, jnp.ones(batch, bool))
+        refuse_backward(network, "BPTT(horizon)")
+        return first_window(network, history, self.horizon, batch, kind(weights))
+
+    @partial(jax.jit, static_argnames=("self", "network", "loss"))
+    def learn(
+        self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
+    ) -> tuple[Any, Lesson]:
+        """One stretch: what is carried on, and its loss and gradients (sums)."""
+        if self.horizon is None:
+            return one_sweep(network, weights, carry, xs, targets, loss, lengths, "time")
+        return truncated(self.horizon, network, weights, carry, xs, targets, loss, lengths)
+
+    def exact_on(self, network: Network) -> Exact:
+        """"whole" for a network with history; with a horizon, "always" if no path of delays reaches beyond it, else "never"."""
+        if self.horizon is None:
+            return stretch_exactness(network)
+        if any(layer.backward for layer in network.layers) or any(part.stepped for part in schedule(network)):
+            return "never"
+        return "always" if reach(network) < self.horizon else "never"

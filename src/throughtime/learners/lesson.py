@@ -1,0 +1,149 @@
+"""What every learner shares: the contract, and the part of a lesson that does not depend on how errors travel.
+
+    learner.init(network, weights, batch, key=None) -> carry
+    learner.learn(network, weights, carry, xs, targets, loss, lengths=None) -> (carry, Lesson)
+    learner.exact_on(network) -> "always" | "whole" | "never"
+
+A learner is a frozen dataclass; what it carries from one stretch to the next is a pytree.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from throughtime.engine.effective import Weights, check, effective
+from throughtime.engine.forward import Arrays, History, Tape, forward, within
+from throughtime.engine.looking import errors
+from throughtime.engine.running import as_inputs, as_lengths, outputs
+from throughtime.losses import asked
+from throughtime.network import Network
+
+Loss = Callable[[Array, Any], Array]
+Exact = Literal["always", "whole", "never"]
+
+
+class Lesson(NamedTuple):
+    """What one stretch taught: sums, not means.
+
+    loss       the sum of all losses
+    asked      how many targets were asked for
+    outputs    (T, B, O)
+    gradients  dloss/dweights, shaped like the weights
+    """
+
+    loss: Array
+    asked: Array
+    outputs: Array
+    gradients: Weights
+
+
+class Learner(Protocol):
+    """How a gradient is found."""
+
+    def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Any:
+        """What is carried into the first stretch of `batch` sequences."""
+
+    def learn(
+        self,
+        network: Network,
+        weights: Weights,
+        carry: Any,
+        xs: Any,
+        targets: Any,
+        loss: Loss,
+        lengths: Array | None = None,
+    ) -> tuple[Any, Lesson]:
+        """One stretch of T >= 1 steps: what is carried on, and the lesson."""
+
+    def exact_on(self, network: Network) -> Exact:
+        """Where the gradient is exact at fixed weights: "always" (for any cuts), "whole" (the sequence is one stretch), "never"."""
+
+
+class Study(NamedTuple):
+    """One stretch, run and judged: what every learner starts from."""
+
+    acting: Weights
+    chain: Callable[[Weights], Weights]  # dL/d effective weights -> dL/d weights
+    tape: Tape
+    history: History
+    seed: Array  # dL/dy (T, B, O)
+    loss: Array
+    asked: Array
+    outputs: Array
+    lengths: Array | None
+
+    def lesson(self, gradients: Weights) -> Lesson:
+        """The lesson, given dL/d effective weights."""
+        return Lesson(self.loss, self.asked, self.outputs, self.chain(gradients))
+
+
+def study(
+    network: Network, weights: Weights, history: History, xs: Any, targets: Any, loss: Loss, lengths: Any
+) -> Study:
+    """Run a stretch forward and find the errors at its outputs."""
+    inputs = as_inputs(network, xs)
+    steps, batch, _ = next(iter(inputs.values())).shape
+    if steps < 1:
+        raise ValueError("a stretch to learn from needs at least one time step, T >= 1")
+    check(network, weights)
+    lengths = as_lengths(lengths, steps, batch)
+    acting, pull = jax.vjp(lambda w: effective(network, w), weights)
+    tape, after = forward(network, acting, inputs, history, lengths)
+    ys = outputs(network, tape, lengths)
+    seed, value = errors(loss, ys, targets, lengths)
+    return Study(acting, _chain(acting, pull), tape, after, seed, value, _count(targets, lengths, steps), ys, lengths)
+
+
+def _chain(acting: Weights, pull: Callable[[Weights], tuple[Weights]]) -> Callable[[Weights], Weights]:
+    def chain(found: Weights) -> Weights:
+        silent = jax.tree.map(jnp.zeros_like, acting)
+        whole = {
+            name: {key: found[name].get(key, part) if key != "start" else {**part, **found[name].get("start", {})} for key, part in own.items()}
+            for name, own in silent.items()
+        }
+        return pull(jax.tree.map(lambda g, like: g.astype(like.dtype), whole, acting))[0]
+
+    return chain
+
+
+def _count(targets: Any, lengths: Array | None, steps: int) -> Array:
+    wanted = asked(targets)
+    valid = within(lengths, steps)
+    if valid is not None and wanted.shape == valid.shape:
+        wanted = wanted & valid
+    return wanted.sum()
+
+
+def refuse_backward(network: Network, learner: str) -> None:
+    """Refuse networks with backward layers where a learner's errors or influences go forward in time only."""
+    for layer in network.layers:
+        if layer.backward:
+            raise ValueError(
+                f"{learner} goes forward in time, but layer {layer.name!r} runs backward from the end: use BPTT() on whole sequences"
+            )
+
+
+def start_gradients(network: Network, weights: Weights, first: Array, a: Arrays, memory: Arrays) -> Weights:
+    """dL/d learned starts from dL/d history, (D, B, N) and (B, M, N), for the sequences in their first stretch."""
+    made: Weights = {}
+    for layer in network.layers:
+        if layer.start == "learned" and not layer.backward:
+            own = {}
+            if layer.name in a:
+                own["activity"] = jnp.where(first[:, None], a[layer.name], 0).sum(1)
+            if layer.memory:
+                own["memory"] = jnp.where(first[:, None, None], memory[layer.name], 0).sum(0)
+            made[layer.name] = {"start": own}
+    return made
+
+
+def together(*parts: Weights) -> Weights:
+    """Gradients of different weights in one tree."""
+    made: Weights = {}
+    for part in parts:
+        for name, own in part.items():
+            made[name] = made.get(name, {}) | own
+    return made

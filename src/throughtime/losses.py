@@ -1,0 +1,125 @@
+"""Losses: what an output costs at every time step, or every sequence.
+
+    loss(ys (T, B, O), targets) -> (T, B) or (B,)
+
+A loss is a frozen dataclass, or a function of a module, so that equal losses share compiled code. Learners sum it;
+nothing is averaged here. A NaN target, or the label -1, asks for nothing: it costs 0 and gives no gradient, whatever
+the output. Masks are put on twice, inside the formula and on its value, because 0 * NaN is NaN, also in a gradient.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+Targets = Any  # Array, or for CTC the pair (labels, frames)
+
+
+def asked(targets: Targets) -> Array:
+    """True where something is asked: (T, B) per step, (B,) for the pairs of CTC.
+
+    floats (T, B, O): any output that is not NaN; whole numbers (T, B): labels >= 0; (labels, frames): frames > 0.
+
+    >>> asked(jnp.array([[3, -1]])).tolist()
+    [[True, False]]
+    """
+    if isinstance(targets, tuple):
+        targets = jnp.asarray(targets[1]) - 1  # whole numbers: 0 frames become -1
+    targets = jnp.asarray(targets)
+    if jnp.issubdtype(targets.dtype, jnp.floating):
+        return jnp.any(~jnp.isnan(targets), axis=-1)
+    return jnp.greater_equal(targets, 0)
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """E = sum over outputs k of (y_k - target_k)^2, not halved; targets (T, B, O)."""
+
+    def __call__(self, ys: Array, targets: Array) -> Array:
+        """The squared errors (T, B); an output whose target is NaN costs nothing."""
+        targets = jnp.asarray(targets)
+        _same("SquaredError", ys, targets)
+        known = ~jnp.isnan(targets)
+        error = jnp.where(known, ys - jnp.where(known, targets, 0), 0)
+        return jnp.sum(error * error, axis=-1)
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """E = -log softmax(y)_label; ys are net inputs (logits: a linear output layer), targets labels (T, B)."""
+
+    def __call__(self, ys: Array, targets: Array) -> Array:
+        """The cross-entropies (T, B); label -1 costs nothing."""
+        targets = jnp.asarray(targets)
+        _whole_numbers("CrossEntropy", targets)
+        _fit("CrossEntropy", ys, targets, ys.shape[:2], "one label per step")
+        known = targets >= 0
+        logits = jnp.where(known[..., None], ys, 0)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.where(known, targets, 0))
+        return jnp.where(known, losses, 0)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """E = -sum over outputs of t log p + (1 - t) log(1 - p), p = logistic(y); ys are logits, targets 0..1 (T, B, O)."""
+
+    def __call__(self, ys: Array, targets: Array) -> Array:
+        """The binary cross-entropies (T, B); an output whose target is NaN costs nothing."""
+        targets = jnp.asarray(targets)
+        _same("BinaryCrossEntropy", ys, targets)
+        known = ~jnp.isnan(targets)
+        logits, truth = jnp.where(known, ys, 0), jnp.where(known, targets, 0)
+        losses = jax.nn.softplus(logits) - truth * logits
+        return jnp.sum(jnp.where(known, losses, 0), axis=-1)
+
+
+@dataclass(frozen=True)
+class CTC:
+    """Connectionist temporal classification: -log of the probability of a label string, over all its alignments.
+
+    ys are net inputs (logits) for the labels and the blank. Targets are a pair: labels (B, L), padded with -1, and
+    frames (B,), how many steps of each sequence count; frames 0: nothing asked. One loss per sequence, so a sequence
+    must be one stretch.
+
+    Source: A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, ICML 2006.
+    """
+
+    blank: int = 0
+
+    def __call__(self, ys: Array, targets: tuple[Array, Array]) -> Array:
+        """The losses (B,)."""
+        if not isinstance(targets, tuple) or len(targets) != 2:
+            raise ValueError(f"CTC: targets must be a pair (labels (B, L), frames (B,)), not {type(targets).__name__}")
+        labels, frames = jnp.asarray(targets[0]), jnp.asarray(targets[1])
+        _whole_numbers("CTC", labels)
+        if labels.ndim != 2 or labels.shape[:1] != ys.shape[1:2] or frames.shape != ys.shape[1:2]:
+            raise ValueError(
+                f"CTC: labels {labels.shape} and frames {frames.shape} must be (B, L) and (B,) for outputs {ys.shape}"
+            )
+        counts = jnp.arange(ys.shape[0])[None, :] < frames[:, None]  # (B, T)
+        logits = jnp.where(counts[..., None], jnp.swapaxes(ys, 0, 1), 0)
+        silent, absent = (~counts).astype(ys.dtype), (labels < 0).astype(ys.dtype)
+        losses = optax.ctc_loss(logits, silent, jnp.where(labels < 0, 0, labels), absent, blank_id=self.blank)
+        return jnp.where(frames > 0, losses, 0)
+
+
+Loss = SquaredError | CrossEntropy | BinaryCrossEntropy | CTC
+
+
+def _whole_numbers(name: str, labels: Array) -> None:
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"{name}: labels must be whole numbers, not {labels.dtype}")
+
+
+def _same(name: str, ys: Array, targets: Array) -> None:
+    if not jnp.issubdtype(targets.dtype, jnp.floating):
+        raise ValueError(f"{name}: targets must be floating-point numbers, not {targets.dtype}")
+    _fit(name, ys, targets, ys.shape, "one number per output")
+
+
+def _fit(name: str, ys: Array, targets: Array, wanted: tuple[int, ...], meaning: str) -> None:
+    if targets.shape != wanted:
+        raise ValueError(f"{name}: targets {targets.shape} do not fit outputs {ys.shape}; wanted {wanted}, {meaning}")

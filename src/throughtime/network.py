@@ -1,0 +1,349 @@
+"""What a network is: layers joined by connections with delays.
+
+    net_l(t) = b_l + sum over connections c into l, over delays d of c:  W_c,d^T a_source(c)(t - d)
+    a_l(t)   = f_l(net_l(t))
+
+Everything here is data: frozen, hashable, checked when it is made, and written to JSON and back.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from graphlib import CycleError
+from typing import Any, Literal
+
+from throughtime import graph
+from throughtime.units import Unit, named
+
+RESERVED = ("bias", "start")
+
+
+@dataclass(frozen=True)
+class LearnedDelays:
+    """A weight per pair of units times a softmax over the delays minimum..maximum, which learning turns one-hot.
+
+    W_d = softmax_d(delay / temperature) * weight
+    """
+
+    maximum: int
+    minimum: int = 1
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minimum <= self.maximum:
+            raise ValueError(f"LearnedDelays needs 0 <= minimum <= maximum, not {self.minimum} and {self.maximum}")
+        if not self.temperature > 0:
+            raise ValueError(f"LearnedDelays needs a temperature above 0, not {self.temperature}")
+
+
+Weight = Literal["dense", "identity", "diagonal"] | LearnedDelays
+
+
+def _whole(value: Any, what: str, least: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Carries the activities of a source to a layer after one or more delays.
+
+    source   name of an input or a layer
+    delays   time steps, 0 the present one; an int is one delay, a list a tapped delay line
+    weight   "dense" (every pair of units), "diagonal" (unit by unit), "identity" (unit by unit, fixed at one)
+             or `LearnedDelays`, which brings its own delays
+    nets     which net inputs of the layer it feeds; None: all
+    dropout  probability with which a source unit is silenced, drawn once per sequence
+    name     known by this, or by the source where it is None; unique within a layer
+    """
+
+    source: str
+    delays: tuple[int, ...] = (0,)
+    weight: Weight = "dense"
+    nets: tuple[str, ...] | None = None
+    dropout: float = 0.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        what = f"connection from {self.source!r}"
+        given: Any = self.delays
+        if isinstance(self.weight, LearnedDelays):
+            given = range(self.weight.minimum, self.weight.maximum + 1)
+        elif self.weight not in ("dense", "identity", "diagonal"):
+            raise ValueError(f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {self.weight!r}")
+        listed = tuple(given) if isinstance(given, Iterable) else (given,)
+        delays = tuple(_whole(d, f"{what}: a delay", 0) for d in listed)
+        if not delays or len(set(delays)) < len(delays):
+            raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
+        object.__setattr__(self, "delays", delays)
+        if self.nets is not None:
+            object.__setattr__(self, "nets", (self.nets,) if isinstance(self.nets, str) else tuple(self.nets))
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"{what}: dropout must be at least 0 and below 1, not {self.dropout}")
+        if self.key in RESERVED:
+            raise ValueError(f"{what}: the name {self.key!r} is reserved; choose another")
+
+    @property
+    def key(self) -> str:
+        """The name it is known by within its layer."""
+        return self.source if self.name is None else self.name
+
+    @property
+    def one_to_one(self) -> bool:
+        """True if unit n hears only unit n of the source."""
+        return self.weight in ("identity", "diagonal")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A set of units of one kind that listen to the same connections.
+
+    bias      True, False, or the names of the net inputs that have one
+    backward  True: its time runs from the end of the sequence, and its delays count in its own time
+    start     "zero" or "learned": the activities (and memories) before the first step
+    """
+
+    name: str
+    size: int
+    unit: Unit
+    connections: tuple[Connection, ...]
+    bias: bool | tuple[str, ...] = True
+    backward: bool = False
+    start: Literal["zero", "learned"] = "zero"
+
+    def __post_init__(self) -> None:
+        what = f"layer {self.name!r}"
+        object.__setattr__(self, "size", _whole(self.size, f"{what}: size", 1))
+        if isinstance(self.unit, str):
+            object.__setattr__(self, "unit", named(self.unit))
+        given: Any = (self.connections,) if isinstance(self.connections, (str, Connection)) else self.connections
+        made = tuple(Connection(c) if isinstance(c, str) else c for c in given)
+        object.__setattr__(self, "connections", made)
+        keys = [c.key for c in made]
+        if not keys:
+            raise ValueError(f"{what} listens to nothing; give it at least one connection")
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"{what} has two connections known as {key!r}; give one of them a name=")
+        if not isinstance(self.bias, bool):
+            object.__setattr__(self, "bias", (self.bias,) if isinstance(self.bias, str) else tuple(self.bias))
+        for connection in made:
+            self._check_nets(f"{what}, connection {connection.key!r}", connection.nets)
+        if not isinstance(self.bias, bool):
+            self._check_nets(f"{what}, bias", self.bias)
+        if self.start not in ("zero", "learned"):
+            raise ValueError(f"{what}: start must be 'zero' or 'learned', not {self.start!r}")
+
+    def _check_nets(self, what: str, nets: tuple[str, ...] | None) -> None:
+        for net in nets or ():
+            if net not in self.nets:
+                raise ValueError(f"{what}: unit {self.unit.name!r} has no net input {net!r}; it has {', '.join(self.nets)}")
+
+    @cached_property
+    def nets(self) -> tuple[str, ...]:
+        """Names of the net inputs."""
+        return self.unit.nets_of(self.size)
+
+    @cached_property
+    def memory(self) -> int:
+        """Memory values per unit."""
+        return self.unit.memory_of(self.size)
+
+    @property
+    def biased(self) -> tuple[int, ...]:
+        """Which net inputs have a bias, as indices."""
+        if isinstance(self.bias, bool):
+            return tuple(range(len(self.nets))) if self.bias else ()
+        return self.fed(self.bias)
+
+    def fed(self, nets: tuple[str, ...] | None) -> tuple[int, ...]:
+        """The indices of those net inputs; None means all."""
+        return tuple(self.nets.index(net) for net in (self.nets if nets is None else nets))
+
+
+@dataclass(frozen=True)
+class Network:
+    """Inputs, layers and the layer whose activities are the output.
+
+    inputs  {name: size}, a number (one input called "input"), or pairs
+    layers  in any order; delays close loops, and a loop without a delay is refused
+    output  name of the output layer
+
+    >>> from throughtime import Connection, Layer, Network, units
+    >>> hidden = Layer("hidden", 3, units.tanh, ["x", Connection("hidden", delays=1)])
+    >>> Network({"x": 2}, [hidden, Layer("y", 1, units.linear, ["hidden"])], "y").size_of("hidden")
+    3
+    """
+
+    inputs: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
+    output: str
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        given: Any = self.inputs
+        if isinstance(given, Mapping):
+            given = given.items()
+        elif not isinstance(given, Iterable):
+            given = (("input", given),)
+        object.__setattr__(self, "inputs", tuple((n, _whole(s, f"input {n!r}: size", 1)) for n, s in given))
+        object.__setattr__(self, "layers", tuple(self.layers))
+        _check(self)
+        object.__setattr__(self, "_hash", hash((self.inputs, self.layers, self.output)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def by_name(self) -> dict[str, Layer]:
+        """The layers by their names."""
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The number of units of every input and layer."""
+        return dict(self.inputs) | {layer.name: layer.size for layer in self.layers}
+
+    def size_of(self, source: str) -> int:
+        """The number of units of an input or a layer."""
+        return self.sizes[source]
+
+    def to_json(self) -> str:
+        """The wiring as JSON text; `from_json` reads it back."""
+        return json.dumps(_plain(self), separators=(",", ":"))
+
+    def open_loop(self) -> "Network":
+        """The same network, fed with measured outputs in place of its own (series-parallel, teacher forcing).
+
+        Every delayed connection that listens to the output layer listens to a new input "measured" of the same size,
+        and keeps its name, so the same weights fit both networks. `close_loop` undoes it.
+        """
+        name = _measured(self)
+        if name in self.sizes:
+            raise ValueError(f"the loop is open already: input {name!r} stands for the output")
+        rewired = tuple(_rewire(layer, self.output, name) for layer in self.layers)
+        if rewired == self.layers:
+            raise ValueError(f"no connection hears the output layer {self.output!r}: there is no loop to open")
+        return Network((*self.inputs, (name, self.size_of(self.output))), rewired, self.output)
+
+    def close_loop(self) -> "Network":
+        """The same network, fed with its own outputs (parallel): the inverse of `open_loop`."""
+        name = _measured(self)
+        if name not in dict(self.inputs):
+            raise ValueError(f"there is no input {name!r} to close the loop with; only an open loop can be closed")
+        rewired = tuple(_rewire(layer, name, self.output) for layer in self.layers)
+        return Network(tuple((n, s) for n, s in self.inputs if n != name), rewired, self.output)
+
+
+def _measured(network: Network) -> str:
+    return f"measured {network.output}"
+
+
+def _rewire(layer: Layer, old: str, new: str) -> Layer:
+    def moved(c: Connection) -> Connection:
+        if c.source != old:
+            return c
+        name = None if c.key == new else c.key
+        return Connection(new, c.delays, c.weight, c.nets, c.dropout, name)
+
+    made = tuple(moved(c) for c in layer.connections)
+    return Layer(layer.name, layer.size, layer.unit, made, layer.bias, layer.backward, layer.start)
+
+
+def sources_of(network: Network, heard: Any = lambda layer, connection: True) -> dict[str, tuple[str, ...]]:
+    """The layer graph: for every layer the layers it listens to, through the connections for which `heard` is true."""
+    names = {layer.name for layer in network.layers}
+    return {
+        layer.name: tuple(c.source for c in layer.connections if c.source in names and heard(layer, c))
+        for layer in network.layers
+    }
+
+
+def _check(network: Network) -> None:
+    names = [name for name, _ in network.inputs] + [layer.name for layer in network.layers]
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"the name of an input or a layer must be text, not {name!r}")
+        if names.count(name) > 1:
+            raise ValueError(f"two parts of the network are called {name!r}; names must differ")
+    if not network.inputs:
+        raise ValueError("a network needs at least one input")
+    if network.output not in network.by_name:
+        raise ValueError(f"the output {network.output!r} is not a layer; layers: {', '.join(network.by_name)}")
+    for layer in network.layers:
+        for connection in layer.connections:
+            _check_connection(network, layer, connection)
+    _check_loops(network)
+    _check_use(network)
+
+
+def _check_connection(network: Network, layer: Layer, connection: Connection) -> None:
+    what = f"layer {layer.name!r}, connection {connection.key!r}"
+    if connection.source not in network.sizes:
+        raise ValueError(f"{what}: there is no input or layer {connection.source!r}; there are {', '.join(network.sizes)}")
+    size = network.size_of(connection.source)
+    if connection.one_to_one and size != layer.size:
+        raise ValueError(
+            f"{what}: an {connection.weight} connection joins unit to unit, "
+            f"but {connection.source!r} has {size} units and {layer.name!r} has {layer.size}"
+        )
+
+
+def _check_loops(network: Network) -> None:
+    try:
+        graph.order(sources_of(network, lambda layer, c: 0 in c.delays))
+    except CycleError as error:
+        path = " -> ".join(error.args[1])
+        raise ValueError(f"the loop {path} has no delay, so it cannot be computed; give one of its connections a delay") from None
+    for members in graph.strong_components(sources_of(network)):
+        if len({network.by_name[name].backward for name in members}) > 1:
+            raise ValueError(f"the loop {' -> '.join(members)} joins forward and backward layers; a loop has one direction")
+
+
+def _check_use(network: Network) -> None:
+    used = {network.output} | graph.reachable(sources_of(network), network.output)
+    for layer in network.layers:
+        if layer.name not in used:
+            raise ValueError(f"no path leads from layer {layer.name!r} to the output {network.output!r}; remove it or connect it")
+        if layer.start == "learned" and not layer.memory and not _heard_later(network, layer):
+            raise ValueError(f"layer {layer.name!r} has no history, so start='learned' has nothing to learn")
+    heard = {c.source for layer in network.layers for c in layer.connections}
+    for name, _ in network.inputs:
+        if name not in heard:
+            raise ValueError(f"no layer listens to input {name!r}; remove it or connect it")
+
+
+def _heard_later(network: Network, layer: Layer) -> bool:
+    return any(
+        c.source == layer.name and max(c.delays) > 0 and listener.backward == layer.backward
+        for listener in network.layers
+        for c in listener.connections
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Unit):
+        return value.name
+    if isinstance(value, (Network, Layer, Connection, LearnedDelays)):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.init}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def from_json(text: str, units: Iterable[Unit] = ()) -> Network:
+    """The network written by `Network.to_json`; `units` are your own, found by their names."""
+    own = tuple(units)
+    data = json.loads(text)
+
+    def connection(c: dict[str, Any]) -> Connection:
+        weight = LearnedDelays(**c["weight"]) if isinstance(c["weight"], dict) else c["weight"]
+        return Connection(**{**c, "weight": weight})
+
+    layers = [
+        Layer(**{**d, "unit": named(d["unit"], own), "connections": [connection(c) for c in d["connections"]]})
+        for d in data["layers"]
+    ]
+    return Network(tuple((name, size) for name, size in data["inputs"]), tuple(layers), data["output"])
