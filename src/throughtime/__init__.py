@@ -1,5 +1,8 @@
 """throughtime: recurrent networks as wiring, and every classical way of teaching them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from throughtime import units
 from throughtime.architectures import (
     elman,
@@ -17,7 +20,25 @@ from throughtime.engine import deltas, init, jacobians, run, start, step, trace
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
+from throughtime.storage import Column, Model, load, save
+from throughtime.training import Diverged, Report, evaluate, train
 from throughtime.units import Unit
+
+if TYPE_CHECKING:
+    from throughtime.drawing import draw, show
+    from throughtime.estimators import SequenceClassifier, SequenceRegressor
+    from throughtime.plots import plot_deltas, plot_prediction, plot_training
+
+# What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
+_LATER = {
+    "SequenceClassifier": "estimators",
+    "SequenceRegressor": "estimators",
+    "draw": "drawing",
+    "plot_deltas": "plots",
+    "plot_prediction": "plots",
+    "plot_training": "plots",
+    "show": "drawing",
+}
 
 __all__ = [
     "BPTT",
@@ -25,17 +46,25 @@ __all__ = [
     "RTRL",
     "Backprop",
     "BinaryCrossEntropy",
+    "Column",
     "Connection",
     "CrossEntropy",
+    "Diverged",
     "Focused",
     "Layer",
     "LearnedDelays",
     "Lesson",
+    "Model",
     "Network",
+    "Report",
+    "SequenceClassifier",
+    "SequenceRegressor",
     "SquaredError",
     "Unit",
     "deltas",
+    "draw",
     "elman",
+    "evaluate",
     "feedforward",
     "focused",
     "from_json",
@@ -44,13 +73,26 @@ __all__ = [
     "init",
     "jacobians",
     "jordan",
+    "load",
     "lstm",
     "narx",
+    "plot_deltas",
+    "plot_prediction",
+    "plot_training",
     "run",
+    "save",
+    "show",
     "start",
     "step",
     "tdnn",
     "trace",
+    "train",
     "units",
     "window",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
+    return getattr(import_module(f"throughtime.{_LATER[name]}"), name)

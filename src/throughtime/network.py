@@ -196,6 +196,9 @@ class Network:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network, (self.inputs, self.layers, self.output)  # hashes of text differ between processes
+
     @cached_property
     def by_name(self) -> dict[str, Layer]:
         """The layers by their names."""
@@ -219,6 +222,9 @@ class Network:
 
         Every delayed connection that listens to the output layer listens to a new input "measured" of the same size,
         and keeps its name, so the same weights fit both networks. `close_loop` undoes it.
+
+        raises  ValueError if no connection hears the output layer, if the loop is open already, or if the output layer
+                has start="learned": its past is then given, and there is nothing to learn
         """
         name = _measured(self)
         if name in self.sizes:

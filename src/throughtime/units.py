@@ -53,6 +53,14 @@ def _identity(x: Array) -> Array:
     return x
 
 
+def _tanh(x: Array) -> Array:  # functions of this module can be pickled; JAX's own cannot
+    return jnp.tanh(x)
+
+
+def _relu(x: Array) -> Array:
+    return jax.nn.relu(x)
+
+
 def _logistic(x: Array) -> Array:
     return 0.5 * jnp.tanh(0.5 * x) + 0.5  # the same function as 1/(1+exp(-x)), and faster on a CPU
 
@@ -62,10 +70,15 @@ def _saturate(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Of:
-    """a = f(net) for an elementwise f."""
+class Activation:
+    """a = f(net) for an elementwise f whose slope f'(net) can be told from the activity: tanh' = 1 - a^2.
+
+    An activation function of one's own is `Unit("mine", ("net",), 0, Activation(f, slope))`; where the slope cannot be
+    told from a, any function of (net, memory) serves as `activate`.
+    """
 
     f: Elementwise
+    slope: Elementwise
 
     def __call__(self, net: Array, memory: Array) -> tuple[Array, Array]:
         return self.f(net[..., 0, :]), memory
@@ -73,7 +86,7 @@ class _Of:
 
 @dataclass(frozen=True)
 class _Context:
-    """a = f(input) + carry (Mozer's context unit: the carry net hears the unit itself, through its decay)."""
+    """a = f(input) + carry (Mozer's context unit; the net "carry" hears the unit itself, through its decay)."""
 
     f: Elementwise
 
@@ -98,15 +111,31 @@ def _gru(net: Array, memory: Array) -> tuple[Array, Array]:
     return (1.0 - update) * candidate + update * net[..., 4, :], memory
 
 
-def _elementwise(name: str, f: Elementwise) -> Unit:
-    return Unit(name, ("net",), 0, _Of(f))
+def _tanh_slope(a: Array) -> Array:
+    return 1.0 - a * a
 
 
-linear = _elementwise("linear", _identity)
-tanh = _elementwise("tanh", jnp.tanh)
-logistic = _elementwise("logistic", _logistic)
-relu = _elementwise("relu", jax.nn.relu)
-saturated_linear = _elementwise("saturated_linear", _saturate)
+def _logistic_slope(a: Array) -> Array:
+    return a * (1.0 - a)
+
+
+def _relu_slope(a: Array) -> Array:
+    return (a > 0).astype(a.dtype)
+
+
+def _saturated_slope(a: Array) -> Array:
+    return ((a > 0) & (a < 1)).astype(a.dtype)
+
+
+def _elementwise(name: str, f: Elementwise, slope: Elementwise) -> Unit:
+    return Unit(name, ("net",), 0, Activation(f, slope))
+
+
+linear = _elementwise("linear", _identity, jnp.ones_like)
+tanh = _elementwise("tanh", _tanh, _tanh_slope)
+logistic = _elementwise("logistic", _logistic, _logistic_slope)
+relu = _elementwise("relu", _relu, _relu_slope)
+saturated_linear = _elementwise("saturated_linear", _saturate, _saturated_slope)
 softmax = Unit("softmax", ("net",), 0, _softmax, coupled=True)
 lstm = Unit("lstm", ("input", "forget", "output", "cell"), 1, _lstm, bias=(("forget", 1.0),))
 gru = Unit("gru", ("candidate", "reset", "update", "recurrent", "previous"), 0, _gru)
@@ -118,7 +147,7 @@ def context(f: Unit) -> Unit:
     >>> context(tanh).name
     'context-tanh'
     """
-    if not isinstance(f.activate, _Of):
+    if not isinstance(f.activate, Activation):
         raise ValueError(f"context units need an elementwise unit for f, such as tanh; {f.name!r} is not one")
     return Unit(f"context-{f.name}", ("input", "carry"), 0, _Context(f.activate.f))
 

@@ -23,6 +23,8 @@ Loss = Callable[[Array, Any], Array]
 def _taped(network: Network, weights: Weights, xs: Any, history: Any, lengths: Any) -> tuple[Any, ...]:
     inputs = as_inputs(network, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
+    if not steps:
+        raise ValueError("there is no time step to look at: T must be at least 1")
     check(network, weights)
     return inputs, as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
 

@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from throughtime.engine.effective import Weights, check, effective
-from throughtime.engine.forward import Arrays, History, Tape, forward, keep, start, within
+from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
@@ -88,7 +88,10 @@ def run(
     inputs = as_inputs(network, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     check(network, weights)
-    return _run(network, weights, inputs, as_history(network, weights, history, batch), as_lengths(lengths, steps, batch))
+    before = as_history(network, weights, history, batch)
+    if not steps:
+        return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
+    return _run(network, weights, inputs, before, as_lengths(lengths, steps, batch))
 
 
 @partial(jax.jit, static_argnames="network")

@@ -17,6 +17,7 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.forward import Arrays, Tape, keep, last_rows, tapped, turn_round, within
 from throughtime.engine.schedule import Component, depths, schedule, state
 from throughtime.network import Connection, Layer, Network
+from throughtime.units import Activation
 
 Through = Literal["time", "delays", "layers"]
 
@@ -140,7 +141,7 @@ def _component(
     lengths = waiting.lengths
     if component.stepped and through == "time":
         errors = {m.name: _own_time(component, waiting.present(m.name), lengths) for m in component.layers}
-        activity, deltas, past, memory = _step_back(acting, component, tape, errors, after, valid)
+        activity, deltas, past, memory = _step_back(network, acting, component, tape, errors, after, valid)
         for name, error in past.items():
             waiting.add_past(name, component.backward, error)
     else:
@@ -209,8 +210,12 @@ def elementwise(layer: Layer) -> bool:
     return not layer.unit.coupled and not layer.memory
 
 
-def slopes(layer: Layer, net: Array) -> Array:
-    """f'(net) = da_n/dnet_kn of an elementwise layer, (..., nets, N)."""
+def slopes(network: Network, tape: Tape, layer: Layer) -> Array:
+    """f'(net) = da_n/dnet_kn of an elementwise layer, (T, B, nets, N), in its own time."""
+    if isinstance(layer.unit.activate, Activation):  # then the nets need not be kept
+        depth = depths(network, layer.backward)[layer.name]
+        return layer.unit.activate.slope(tape.heard(layer.backward)[layer.name][depth:])[:, :, None]
+    net = tape.nets[layer.name]
     activity, pull = jax.vjp(lambda n: layer.unit.activate(n, n[..., :0, :])[0], net)
     (slope,) = pull(jnp.ones_like(activity))
     return slope  # type: ignore[no-any-return]
@@ -226,7 +231,7 @@ def _at_once(
         error = _own_time(component, waiting.present(name), waiting.lengths)
         error = jnp.moveaxis(keep(valid, jnp.moveaxis(error, 1, 2)), 2, 1)
         activity[name] = error
-        deltas[name] = _present_delta(layer, tape, error)
+        deltas[name] = _present_delta(network, layer, tape, error)
         for c in component.inner(layer):
             if 0 in c.delays and c.source in network.by_name:
                 pulled = _pull(acting, tape, layer, c, deltas[name])
@@ -234,23 +239,29 @@ def _at_once(
     return activity, deltas
 
 
-def _present_delta(layer: Layer, tape: Tape, error: Array) -> Array:
-    net = tape.nets[layer.name]
+def _present_delta(network: Network, layer: Layer, tape: Tape, error: Array) -> Array:
     if elementwise(layer):
-        return slopes(layer, net)[:, None] * error[:, :, :, None, :]
+        return slopes(network, tape, layer)[:, None] * error[:, :, :, None, :]
+    net = tape.nets[layer.name]
     before = tape.before.get(layer.name, net[:, :, :0])
     silent = jnp.zeros((*error.shape[:3], *before.shape[2:]), error.dtype)
     return local(layer, net, before, error, silent)[0]
 
 
 def _step_back(
-    acting: Weights, component: Component, tape: Tape, errors: Arrays, after: Arrays, valid: Array | None
+    network: Network,
+    acting: Weights,
+    component: Component,
+    tape: Tape,
+    errors: Arrays,
+    after: Arrays,
+    valid: Array | None,
 ) -> tuple[Arrays, Arrays, Arrays, Arrays]:
     """Step a loop back through time; the carry holds the errors at past activities (newest first) and memories."""
     rows, batch = next(iter(errors.values())).shape[1:3]
     dtype = next(iter(errors.values())).dtype
     turned = {(m.name, c.key): wires.turned(c, acting[m.name].get(c.key)) for m in component.layers for c in component.inner(m)}
-    factor = {m.name: slopes(m, tape.nets[m.name]) for m in component.layers if elementwise(m)}
+    factor = {m.name: slopes(network, tape, m) for m in component.layers if elementwise(m)}
     nets = {m.name: tape.nets[m.name] for m in component.layers if not elementwise(m)}
     before = {m.name: tape.before[m.name] for m in component.layers if m.memory}
 

@@ -127,7 +127,7 @@ class _Back:
         self.turned = {
             (m.name, c.key): wires.turned(c, acting[m.name].get(c.key)) for m in network.layers for c in m.connections
         }
-        self.factor = {m.name: slopes(m, joined.nets[m.name]) for m in network.layers if elementwise(m)}
+        self.factor = {m.name: slopes(network, joined, m) for m in network.layers if elementwise(m)}
         self.learned = [m for m in network.layers if m.start == "learned"]
 
     def sweep(self) -> tuple[Arrays, Arrays, Arrays]:

@@ -30,14 +30,14 @@ class Lesson(NamedTuple):
 
     loss       the sum of all losses
     asked      how many targets were asked for
-    outputs    (T, B, O)
-    gradients  dloss/dweights, shaped like the weights
+    outputs    (T, B, O); None in the report of an epoch
+    gradients  dloss/dweights, shaped like the weights; None in the report of an epoch
     """
 
-    loss: Array
-    asked: Array
-    outputs: Array
-    gradients: Weights
+    loss: Array | float
+    asked: Array | int
+    outputs: Array | None
+    gradients: Weights | None
 
 
 class Learner(Protocol):

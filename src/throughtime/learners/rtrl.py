@@ -29,8 +29,9 @@ from throughtime.engine.forward import Arrays, History, Tape, kind, start, tappe
 from throughtime.engine.schedule import depths, influential, state
 from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.engine.wires import pick
+from throughtime.graph import reachable
 from throughtime.learners.lesson import Exact, Lesson, Loss, Study, refuse_backward, study
-from throughtime.network import Connection, Network
+from throughtime.network import Connection, Network, sources_of
 
 Key = tuple[str, ...]
 Influence = dict[Key, Array]
@@ -164,11 +165,14 @@ def _block(
     new: Influence = {}
     total = {key: found[key] + direct[key] if key in direct else found[key] for key in found}
     for key, old in influence.items():
-        fresh = _times(transport[:, :rows], old)
-        if "start" not in key:
+        product = _times(transport, old)  # one product: P is the largest thing here, so it is read once
+        fresh = product[:, :rows]
+        if "start" not in key and _own_units_only(network, key[0], size):
+            fresh = _onto_diagonal(network, tape, key, back.deltas[key[0]][0, :rows], fresh)
+        elif "start" not in key:
             fresh = fresh + _immediate(network, tape, key, back.deltas[key[0]][:, :rows])
         new[key] = _shifted(network, old, fresh, lengths, size)
-        total[key] = total[key] + _as_weight(network, key, _times(transport[:, rows:], old).sum((0, 1)), found[key])
+        total[key] = total[key] + _as_weight(network, key, product[:, rows].sum(0), found[key])
     return new, total
 
 
@@ -216,7 +220,40 @@ def _immediate(network: Network, tape: Tape, key: Key, deltas: Array) -> Array:
         return jnp.einsum("tkbxn,tbdn->bkdxn", picked, heard).reshape(batch, rows, -1)
     left = picked.transpose(2, 1, 3, 4, 0).reshape(batch, -1, steps)
     right = jnp.moveaxis(heard, 1, 0).reshape(batch, steps, -1)
-    return _times(left, right).reshape(batch, rows, -1)
+    outer = left * right if steps == 1 else _times(left, right)  # a single step is no matrix product
+    return outer.reshape(batch, rows, -1)
+
+
+def _own_units_only(network: Network, name: str, size: int) -> bool:
+    """True if within one step the weights of a layer move nothing remembered but their own units."""
+    present = sources_of(network, lambda layer, c: 0 in c.delays)
+    elsewhere = {row.layer for row in state(network) if row.layer != name}
+    coupled = network.by_name[name].unit.coupled
+    return size == 1 and not coupled and not any(name in reachable(present, other) for other in elsewhere)
+
+
+def _onto_diagonal(network: Network, tape: Tape, key: Key, deltas: Array, fresh: Array) -> Array:
+    """`_immediate` of one step where row n has a delta for unit n alone: added in place, nothing else is touched."""
+    layer, batch = network.by_name[key[0]], fresh.shape[0]
+    connection, unit, first = _connection(network, key), jnp.arange(layer.size), 0
+    for row in state(network):
+        count = 1 if row.kind == "a" else row.count
+        for line in range(count if row.layer == layer.name else 0):
+            own = deltas[first + line * row.size + unit, :, :, unit]  # (N, B, nets)
+            own = jnp.moveaxis(own, 0, 2)[..., None]  # (B, nets, N, 1)
+            if connection is not None:
+                heard = tapped(tape, network, layer, connection)[0]  # (B, D, S)
+                own = own[:, jnp.asarray(layer.fed(connection.nets))]
+                if connection.weight == "diagonal":
+                    own = heard[:, :, None, :, None] * own[:, None]
+                else:
+                    own = own * heard.reshape(batch, 1, 1, -1)
+            view = fresh.reshape(batch, fresh.shape[1], -1, layer.size, own.shape[-1])
+            added = jnp.moveaxis(own.reshape(batch, -1, layer.size, own.shape[-1]), 2, 0)
+            view = view.at[:, first + line * row.size + unit, :, unit].add(added)
+            fresh = view.reshape(fresh.shape)
+        first += count * row.size
+    return fresh
 
 
 def _as_weight(network: Network, key: Key, flat: Array, like: Array) -> Array:

@@ -1,0 +1,59 @@
+"""How the program ends: one line that says what is wrong, and an exit code."""
+
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# typer has had its own copy of click since 0.2x, so the class is taken from where it can be found in both.
+UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+class Problem(ValueError):
+    """Something the user can mend: what is wrong, where, and what to do."""
+
+
+class Failure(RuntimeError):
+    """The work was started and did not succeed."""
+
+
+class Group(TyperGroup):
+    """A command group that turns every expected error into one line on standard error and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program; with `standalone_mode=False` errors are raised instead."""
+        if not extra.pop("standalone_mode", True):
+            return super().main(*args, **(extra | {"standalone_mode": False}))
+        try:
+            code = super().main(*args, **(extra | {"standalone_mode": False}))
+        except UsageProblem as problem:
+            _end_usage(problem)
+        except (Failure, FloatingPointError) as failure:
+            _end(str(failure), FAILED)
+        except (ValueError, OSError) as problem:
+            _end(_said(problem), BAD_INPUT)
+        except (KeyboardInterrupt, typer.Abort):
+            _end("interrupted", INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else OK)
+
+
+def _end_usage(problem: Any) -> NoReturn:
+    message = problem.format_message().rstrip(".")
+    if not message:  # called without arguments: the help was shown
+        sys.exit(BAD_INPUT)
+    command = getattr(getattr(problem, "ctx", None), "command_path", "throughtime")
+    _end(f"{message} (see {command} --help)", BAD_INPUT)
+
+
+def _said(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.strerror and problem.filename:
+        return f"{problem.filename}: {problem.strerror}"
+    return str(problem)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)

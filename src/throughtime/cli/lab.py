@@ -1,0 +1,82 @@
+"""`throughtime experiment` and `throughtime demo`: reproducible experiments, each a file of its own."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from throughtime import experiments
+from throughtime.cli import options, output
+from throughtime.cli.errors import Problem
+
+Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
+Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for tables and pictures. Default: a new one here.", rich_help_panel=options.LEAVING
+    ),
+]
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(experiments.EXPERIMENTS)}.")],
+    quick: Quick = False,
+    seeds: Seeds = None,
+    out: Out = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run an experiment; it writes its table and picture into a folder."""
+    if name not in experiments.EXPERIMENTS:
+        raise Problem(f"there is no experiment {name!r}; there are {', '.join(experiments.EXPERIMENTS)}")
+    _run(name, quick, seeds, out, overwrite, json_, quiet)
+
+
+def demo(
+    quick: Quick = False,
+    seeds: Seeds = None,
+    out: Out = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Learn to predict the yearly sunspot numbers and compare with a linear model; under a minute.
+
+    The same as `throughtime experiment sunspots`. Everything is fitted and chosen on 1700-1920; the relative variance
+    on 1921-55 and 1956-79 is printed next to that of a linear autoregressive model. Writes the model and pictures.
+    """
+    _run("sunspots", quick, seeds, out, overwrite, json_, quiet)
+
+
+def _run(
+    name: str, quick: bool, seeds: int | None, out: Path | None, overwrite: bool, json_: bool, quiet: bool
+) -> None:
+    path = output.free_folder(f"throughtime-{name}") if out is None else out
+    with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
+        said = experiments.load(name)(quick, seeds, path, bar)
+    if json_:
+        typer.echo(json.dumps(said))
+    elif not quiet:
+        show(said)
+        typer.echo(f"\nwritten to {path}: {', '.join(sorted(p.name for p in path.iterdir()))}")
+
+
+def show(said: dict[str, Any]) -> None:
+    """Print the results of an experiment: a line per split, a column per network."""
+    entries = [*said["results"], *said["baselines"]]
+    found = {(entry["split"], entry["network"]): _spread(entry["values"]) for entry in entries}
+    networks, splits = (list(dict.fromkeys(entry[key] for entry in entries)) for key in ("network", "split"))
+    measures = ", ".join(dict.fromkeys(entry["metric"] for entry in entries))
+    title = f"{said['experiment']}{', quick' if said['quick'] else ''}: {measures} ({said['seconds']:.1f} s)"
+    rows = [[str(split), *(found.get((split, network), "") for network in networks)] for split in splits]
+    output.table(title, ["", *networks], rows)
+
+
+def _spread(values: list[float]) -> str:
+    """The median, and the range over the seeds where there are several."""
+    low, middle, high = (float(q) for q in np.quantile(values, [0, 0.5, 1]))
+    return f"{middle:.3f}" if len(values) == 1 else f"{middle:.3f} ({low:.3f} to {high:.3f})"

@@ -1,0 +1,124 @@
+"""What the program leaves behind: its folder, and the progress bar while one waits."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from throughtime.cli.errors import Problem
+from throughtime.cli.tables import publish
+
+
+@contextmanager
+def folder(path: Path, overwrite: bool) -> Iterator[Path]:
+    """The output folder, proved to be writable; what was made for it goes again if it stays empty.
+
+    A folder that holds something is refused without `overwrite`; nothing in it is ever deleted.
+    """
+    if path.exists() and not path.is_dir():
+        raise Problem(f"--out {path} is a file; name a folder")
+    if path.is_dir() and not overwrite:
+        for found in sorted(path.iterdir()):
+            raise Problem(
+                f"--out {path} is not empty (it holds {found.name}); "
+                "choose another folder, or --overwrite to replace files of the same name"
+            )
+    made = [p for p in (path, *path.parents) if not p.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        _remove(made)
+        raise Problem(f"--out {path} cannot be written: {error.strerror}; choose another folder") from None
+    try:
+        yield path
+    finally:
+        _remove(made)
+
+
+def _remove(made: list[Path]) -> None:
+    for path in made:
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def free_folder(name: str) -> Path:
+    """The first of NAME, NAME-2, NAME-3 ... that is not there yet."""
+    number = 1
+    while (path := Path(name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return path
+
+
+def file(path: Path, overwrite: bool) -> None:
+    """Refuse a file that is there already or whose folder cannot be written."""
+    if path.is_dir():
+        raise Problem(f"--out {path} is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise Problem(f"--out {path} exists; choose another name, or --overwrite")
+    if not path.parent.is_dir():
+        raise Problem(f"--out {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise Problem(f"--out {path}: the folder {path.parent} cannot be written")
+
+
+def write_figure(save: Callable[[Path], object], path: Path) -> None:
+    """Let `save` write a picture so that it appears only when it is complete."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    try:
+        save(Path(name))
+        publish(Path(name), path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file so that it appears only when it is complete."""
+    write_figure(lambda temporary: temporary.write_text(text, encoding="utf-8"), path)
+
+
+class Bar:
+    """A progress bar on standard error with a remark and the time left; silent if told so or not on a terminal."""
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[remark]}"),
+            TextColumn("[dim]left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]spent"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+        self._task: TaskID = self._progress.add_task(what, total=1.0, remark="compiling")
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, part: float, remark: str = "") -> None:
+        """Set how much is done, 0 to 1, and a remark."""
+        self._progress.update(self._task, completed=part, remark=remark)
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table: the first column text, the others numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
+    for row in rows:
+        made.add_row(*row)
+    Console().print(made)

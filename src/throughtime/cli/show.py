@@ -1,0 +1,56 @@
+"""`throughtime show`: the wiring of a model or of an architecture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from throughtime.cli import options, output, wiring
+from throughtime.cli.errors import Problem
+from throughtime.drawing import draw
+from throughtime.drawing import show as text_of
+from throughtime.storage import load
+
+
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL|NETWORK", help=f"A model file, or one of {', '.join(wiring.NETWORKS)}.")
+    ],
+    inputs: Annotated[int, typer.Option(min=0, help="Number of inputs.", rich_help_panel=options.WIRING)] = 1,
+    outputs: Annotated[int, typer.Option(min=1, help="Number of outputs.", rich_help_panel=options.WIRING)] = 1,
+    hidden: options.Hidden = "10",
+    input_delays: options.InputDelays = None,
+    output_delays: options.OutputDelays = None,
+    delays: options.Delays = None,
+    width: options.Width = None,
+    activation: options.Activation = None,
+    bidirectional: options.Bidirectional = False,
+    learned_start: options.LearnedStart = False,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into a PNG, SVG or PDF file.")] = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
+    if what.replace("_", "-") in wiring.NETWORKS:
+        network = wiring.build(
+            what,
+            inputs,
+            wiring.hidden(hidden),
+            outputs,
+            input_delays=input_delays and wiring.delays(input_delays),
+            output_delays=output_delays and wiring.delays(output_delays),
+            delays=delays and [wiring.delays(part) for part in delays.split("/")],
+            width=width,
+            f=activation and wiring.unit(activation),
+            bidirectional=bidirectional or None,
+            start="learned" if learned_start else None,
+        )
+    elif not Path(what).exists():
+        raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(wiring.NETWORKS)}")
+    else:
+        network = load(what).network
+    if png is not None:
+        if png.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise Problem(f"--png {png}: the name must end in .png, .svg or .pdf")
+        output.file(png, overwrite)
+        output.write_figure(lambda path: draw(network, path), png)
+    typer.echo(text_of(network))

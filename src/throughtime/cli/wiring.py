@@ -1,0 +1,150 @@
+"""From the options of the command line to a network and a learner."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+from throughtime import architectures, learners, units
+from throughtime.cli.errors import Problem
+from throughtime.network import Connection, Layer, Network
+from throughtime.units import Unit
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "feedforward": architectures.feedforward,
+    "window": architectures.window,
+    "jordan": architectures.jordan,
+    "elman": architectures.elman,
+    "fully-recurrent": architectures.fully_recurrent,
+    "narx": architectures.narx,
+    "tdnn": architectures.tdnn,
+    "focused": architectures.focused,
+    "lstm": architectures.lstm,
+    "gru": architectures.gru,
+}
+MEASURED = "measured output"
+OPTIONS = {
+    "f": "--activation"
+}  # what an argument of a constructor is called on the command line, where not by its name
+
+
+def delays(text: str) -> tuple[int, ...]:
+    """'0:2' is 0, 1, 2; '0,2,5' is those three; both may be mixed.
+
+    >>> delays("0:2,5")
+    (0, 1, 2, 5)
+    """
+    made: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        if not first.strip().isdigit() or (":" in part and not last.strip().isdigit()):
+            raise Problem(f"delays {text!r} cannot be read; write 0:2 for 0, 1, 2, or 0,2,5")
+        made += range(int(first), int(last or first) + 1)
+    if not made or len(set(made)) < len(made):
+        raise Problem(f"delays {text!r} must be one or more different numbers; write 0:2 for 0, 1, 2, or 0,2,5")
+    return tuple(made)
+
+
+def hidden(text: str) -> list[int]:
+    """'10' is one hidden layer, '10,5' are two."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) for part in parts):
+        raise Problem(f"--hidden {text!r} cannot be read; write 10 for one layer of ten units, 10,5 for two layers")
+    return [int(part) for part in parts]
+
+
+def names(text: str | None) -> list[str]:
+    """'u1, u2' as a list."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def unit(name: str) -> Unit:
+    """The elementwise unit of that name."""
+    return units.named(name)
+
+
+def learner(text: str) -> Any:
+    """'bptt', 'bptt:20' (horizon), 'rtrl', 'rtrl:20' (block), 'focused' or 'backprop'."""
+    name, colon, number = text.partition(":")
+    if name not in ("bptt", "rtrl", "focused", "backprop") or (colon and name not in ("bptt", "rtrl")):
+        raise Problem(
+            f"--learner {text!r} is not known; choose bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop"
+        )
+    if colon and not (number.isdigit() and int(number)):
+        raise Problem(f"--learner {text!r}: {number!r} must be a whole number of steps, as in {name}:20")
+    if name in ("focused", "backprop"):
+        return learners.Focused() if name == "focused" else learners.Backprop()
+    if name == "bptt":
+        return learners.BPTT(int(number)) if colon else learners.BPTT()
+    return learners.RTRL(int(number)) if colon else learners.RTRL()
+
+
+def build(name: str, inputs: int, layers: list[int], outputs: int, **options: Any) -> Network:
+    """The network of that name; `options` that are None were not given, others must be known to the architecture."""
+    name = name.replace("_", "-")
+    if name not in NETWORKS:
+        raise Problem(f"--network {name!r} is not known; choose {', '.join(NETWORKS)}")
+    known = signature(NETWORKS[name]).parameters
+    given = {key: value for key, value in options.items() if value is not None}
+    for key in given:
+        if key not in known:
+            raise Problem(f"{_option(key)} is not for --network {name}, which takes {_takes(name)}")
+    for key, parameter in known.items():
+        if key not in ("inputs", "hidden", "outputs") and parameter.default is parameter.empty and key not in given:
+            raise Problem(f"--network {name} needs {_option(key)}")
+    sizes = layers[0] if len(layers) == 1 else layers
+    if inputs:
+        return NETWORKS[name](inputs, sizes, outputs, **given)
+    if name not in ("narx", "jordan"):
+        raise Problem(f"--network {name} needs --inputs; only narx and jordan can run on past outputs alone")
+    return _series(NETWORKS[name](1, sizes, outputs, **given))
+
+
+def _option(key: str) -> str:
+    return OPTIONS.get(key, f"--{key.replace('_', '-')}")
+
+
+def _takes(name: str) -> str:
+    taken = [_option(k) for k in signature(NETWORKS[name]).parameters if k not in ("inputs", "hidden", "outputs", "g")]
+    return ", ".join(taken) or "none of these options"
+
+
+def _series(network: Network) -> Network:
+    """The open-loop network without its ordinary input: it hears past outputs alone."""
+    opened = network.open_loop()
+
+    def deaf(layer: Layer) -> Layer:
+        heard = tuple(c for c in layer.connections if c.source != "input")
+        return Layer(layer.name, layer.size, layer.unit, heard, layer.bias, layer.backward, layer.start)
+
+    return Network(
+        ((MEASURED, network.size_of(network.output)),), tuple(deaf(x) for x in opened.layers), network.output
+    )
+
+
+def is_open(network: Network) -> bool:
+    """True if measured outputs are fed in where the network's own were."""
+    return MEASURED in dict(network.inputs)
+
+
+def is_series(network: Network) -> bool:
+    """True if past outputs are all it hears."""
+    return [name for name, _ in network.inputs] == [MEASURED]
+
+
+def feedback(network: Network) -> str | None:
+    """The source whose past stands for past outputs: the output layer, the input for measured ones, or none."""
+    if is_open(network):
+        return MEASURED
+    heard = {c.source for layer in network.layers for c in layer.connections}
+    return network.output if network.output in heard else None
+
+
+def taps(network: Network, source: str | None) -> tuple[int, ...]:
+    """All delays with which a source is heard."""
+    heard: list[Connection] = [c for layer in network.layers for c in layer.connections if c.source == source]
+    return tuple(sorted({d for c in heard for d in c.delays}))
+
+
+def longest_delay(network: Network) -> int:
+    """The largest delay of all connections."""
+    return max(max(c.delays) for layer in network.layers for c in layer.connections)

@@ -1,0 +1,79 @@
+"""What a drawing says about a network: the order of its parts, which connections feed back, numbers of weights."""
+
+from collections.abc import Callable
+
+from throughtime import graph
+from throughtime.network import Connection, Layer, LearnedDelays, Network, sources_of
+
+
+def flow(network: Network) -> tuple[Layer, ...]:
+    """The layers in the order in which errors would be drawn upwards: sources first, loops opened at a delay."""
+    undelayed = sources_of(network, lambda _, c: 0 in c.delays)
+    listed: list[str] = []
+    for members in graph.strong_components(sources_of(network)):
+        inside = {m: [s for s in undelayed[m] if s in members] for m in members}
+        entered = [m for m in members if any(s not in members for s in _all_sources(network, m))]
+        listed += _within(inside, [*entered, *members])
+    return tuple(network.by_name[name] for name in listed)
+
+
+def _all_sources(network: Network, name: str) -> list[str]:
+    return [c.source for c in network.by_name[name].connections]
+
+
+def _within(undelayed: dict[str, list[str]], preferred: list[str]) -> list[str]:
+    """An order of one loop that respects its connections without delay, the preferred ones first."""
+    placed: list[str] = []
+    while len(placed) < len(undelayed):
+        ready = (n for n in preferred if n not in placed and all(s in placed for s in undelayed[n]))
+        placed.append(next(ready))
+    return placed
+
+
+def loops(network: Network) -> Callable[[Layer, Connection], bool]:
+    """A test that tells whether a connection lies in a loop."""
+    home = {name: members for members in graph.strong_components(sources_of(network)) for name in members}
+    return lambda layer, connection: connection.source in home[layer.name]
+
+
+def count(network: Network) -> int:
+    """The number of learned weights, biases and learned a(0) included.
+
+    >>> from throughtime import architectures
+    >>> count(architectures.feedforward(2, 3, 1))
+    13
+    """
+    return sum(
+        sum(weights(network, layer, c) for c in layer.connections) + biases(layer) + starts(network, layer)
+        for layer in network.layers
+    )
+
+
+def weights(network: Network, layer: Layer, connection: Connection) -> int:
+    """The number of learned weights of one connection."""
+    if connection.weight == "identity":
+        return 0
+    fed, delays, size = len(layer.fed(connection.nets)), len(connection.delays), network.size_of(connection.source)
+    if connection.weight == "diagonal":
+        return delays * fed * layer.size
+    if isinstance(connection.weight, LearnedDelays):
+        return (fed + delays) * size * layer.size
+    return delays * size * fed * layer.size
+
+
+def biases(layer: Layer) -> int:
+    """The number of biases of a layer."""
+    return len(layer.biased) * layer.size
+
+
+def starts(network: Network, layer: Layer) -> int:
+    """The number of learned values before the first step: activities that are heard later, and memories."""
+    if layer.start != "learned":
+        return 0
+    heard = [
+        max(c.delays)
+        for listener in network.layers
+        for c in listener.connections
+        if c.source == layer.name and listener.backward == layer.backward
+    ]
+    return (max(heard, default=0) + layer.memory) * layer.size

@@ -1,0 +1,282 @@
+"""Sequences: from a list of unequal sequences, each with its target, to a few padded arrays.
+
+A sequence is a pair (x, target). x is (steps, features), or {input: (steps, size)} for a network with several inputs.
+What the target is depends on the loss:
+
+    numbers    (steps, outputs): asked at every step;  (outputs,): asked at the last step;  NaN: not asked
+    labels     (steps,) whole numbers: at every step;  one whole number: at the last step;  -1: not asked
+    CTC        a list of labels, as long as it is
+
+Sequences of similar length share a bucket, padded to one length: few lengths are compiled. Padding asks nothing.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from throughtime import losses
+from throughtime.engine import run
+from throughtime.network import Network
+
+Values = NDArray[Any]
+Inputs = dict[str, Values]  # {input: (steps, size)}
+Pair = tuple[Inputs, Values]
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths"], meta_fields=["full"])
+@dataclass(frozen=True)
+class Bucket:
+    """Padded sequences; the last one is empty (length 0, asks nothing) and fills up batches.
+
+    xs       {input: (T, N+1, S)}
+    targets  (T, N+1, O) numbers, (T, N+1) labels, or the pair of CTC: labels (N+1, L), frames (N+1,)
+    lengths  (N+1,)
+    full     True if all sequences but the empty one are T steps long
+    """
+
+    xs: dict[str, Array]
+    targets: Any
+    lengths: Array
+    full: bool
+
+    @property
+    def count(self) -> int:
+        """The number of sequences, without the empty one."""
+        return int(self.lengths.shape[0]) - 1
+
+    def pick(self, index: Array) -> tuple[dict[str, Array], Any, Array]:
+        """Inputs, targets and lengths of some of the sequences."""
+        axis = 0 if isinstance(self.targets, tuple) else 1
+        targets = jax.tree.map(lambda t: jnp.take(t, index, axis=axis), self.targets)
+        return {name: jnp.take(x, index, axis=1) for name, x in self.xs.items()}, targets, self.lengths[index]
+
+
+def inputs_of(network: Network, x: Any, number: int = 0) -> Inputs:
+    """The inputs of sequence `number` as {input: (steps, size)}, checked."""
+    names = [name for name, _ in network.inputs]
+    if not isinstance(x, Mapping):
+        if len(names) > 1:
+            raise ValueError(f"sequence {number}: the network has inputs {', '.join(names)}; give a dict of arrays")
+        x = {names[0]: x}
+    if set(x) != set(names):
+        raise ValueError(f"sequence {number}: inputs are {', '.join(map(str, x))}; the network has {', '.join(names)}")
+    checked = {name: _input(f"sequence {number}, input {name!r}", x[name], size) for name, size in network.inputs}
+    steps = {name: len(values) for name, values in checked.items()}
+    if len(set(steps.values())) > 1:
+        raise ValueError(f"sequence {number}: its inputs have different numbers of steps: {steps}")
+    return checked
+
+
+def _input(where: str, given: Any, size: int) -> Values:
+    values = _numbers(where, given)
+    if values.ndim != 2:
+        raise ValueError(f"{where} has shape {values.shape}; wanted (steps, features), one feature is x[:, None]")
+    if values.shape[1] != size:
+        raise ValueError(f"{where} has {values.shape[1]} features, but the network takes {size}")
+    if not len(values):
+        raise ValueError(f"{where} is empty; leave the sequence out")
+    refuse_first(where, values, ~np.isfinite(values), "fill the gap, or cut the sequence there")
+    return values
+
+
+def _numbers(where: str, given: Any) -> Values:
+    try:
+        values = np.asarray(given)
+        return values if values.dtype.kind == "f" else values.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} cannot be read as numbers: {error}") from None
+
+
+def refuse_first(where: str, values: Values, wrong: Values, remedy: str) -> None:
+    """Raise an error that names the first wrong value of a (steps, columns) array, if there is one."""
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        value = "NaN" if np.isnan(values[row, column]) else values[row, column]
+        raise ValueError(f"{where}: row {row}, column {column} is {value}; {remedy}")
+
+
+def kind_of(loss: Any, target: Any) -> str:
+    """What targets of this loss are: "numbers", "labels" or "strings"; a loss of one's own takes what it is given."""
+    known = {
+        losses.SquaredError: "numbers",
+        losses.BinaryCrossEntropy: "numbers",
+        losses.CrossEntropy: "labels",
+        losses.CTC: "strings",
+    }
+    whole = np.asarray(target).dtype.kind in "iub" and np.ndim(target) < 2
+    return known.get(type(loss), "labels" if whole else "numbers")
+
+
+def target_of(network: Network, target: Any, steps: int, loss: Any, number: int = 0) -> Values:
+    """The target of sequence `number`: (steps, outputs), (steps,) or, for CTC, (labels,), checked."""
+    where, outputs = f"target of sequence {number}", network.size_of(network.output)
+    kind = kind_of(loss, target)
+    if kind == "numbers":
+        return _number_target(where, target, steps, outputs)
+    labels = _labels(where, target, outputs)
+    if kind == "strings":
+        return _string(where, labels, steps, loss.blank)
+    if labels.ndim == 0:
+        return np.append(np.full(steps - 1, -1, np.int32), labels)
+    if labels.shape != (steps,):
+        raise ValueError(f"{where} has shape {labels.shape}; wanted one label, or {steps}, one per step")
+    return labels
+
+
+def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
+    values = _numbers(where, target)
+    if values.shape not in ((steps, outputs), (outputs,)) and (values.ndim or outputs > 1):
+        raise ValueError(
+            f"{where} has shape {values.shape}; wanted {(steps, outputs)}, a row per step, or {(outputs,)}, at the end"
+        )
+    rows = values.reshape(-1, outputs)
+    refuse_first(where, rows, np.isinf(rows), "give a number, or NaN where nothing is asked")
+    return np.concatenate([np.full((steps - len(rows), outputs), np.nan), rows])
+
+
+def _labels(where: str, target: Any, outputs: int) -> Values:
+    values = _numbers(where, target)
+    if values.size and not (np.isfinite(values).all() and (values == np.floor(values)).all()):
+        raise ValueError(f"{where}: labels must be whole numbers, -1 where nothing is asked")
+    if values.size and not (values.min() >= -1 and values.max() < outputs):
+        raise ValueError(
+            f"{where} has labels {values.min():g} to {values.max():g}; {outputs} outputs allow -1 to {outputs - 1}"
+        )
+    return values.astype(np.int32)
+
+
+def _string(where: str, labels: Values, steps: int, blank: int) -> Values:
+    if labels.ndim != 1 or (labels < 0).any() or (labels == blank).any():
+        raise ValueError(f"{where}: CTC wants a list of labels without -1 and without the blank {blank}")
+    needed = len(labels) + int((labels[1:] == labels[:-1]).sum())
+    if needed > steps:
+        raise ValueError(f"{where}: {len(labels)} labels need at least {needed} steps, but the sequence has {steps}")
+    return labels
+
+
+def pairs_of(network: Network, sequences: Sequence[tuple[Any, Any]], loss: Any) -> list[Pair]:
+    """The sequences, checked against the network and the loss; the first thing wrong is named in a ValueError."""
+    made: list[Pair] = []
+    for number, pair in enumerate(sequences):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"sequence {number} must be a pair (x, target), not {type(pair).__name__}")
+        x = inputs_of(network, pair[0], number)
+        made.append((x, target_of(network, pair[1], steps_of(x), loss, number)))
+    if not made:
+        raise ValueError("there are no sequences; give at least one pair (x, target)")
+    return made
+
+
+def steps_of(x: Inputs) -> int:
+    """The number of steps of checked inputs."""
+    return len(next(iter(x.values())))
+
+
+def refuse_short(network: Network, pairs: Sequence[Pair]) -> None:
+    """Raise an error if no sequence is as long as a delay of the network: that delay's weights could not be learned."""
+    longest = max(steps_of(x) for x, _ in pairs)
+    for layer in network.layers:
+        for connection in layer.connections:
+            if max(connection.delays) > longest:
+                raise ValueError(
+                    f"the longest sequence has {longest} steps, but layer {layer.name!r} hears {connection.source!r} "
+                    f"{max(connection.delays)} steps back; give longer sequences or smaller delays"
+                )
+
+
+def padded_lengths(lengths: Sequence[int], padding: float = 0.25) -> list[int]:
+    """The lengths to pad to: the fewest of the grid 1, 2, 3, 5, 7, 10, 13, ... that add at most that share of steps.
+
+    A grid, so that new sequences find lengths already compiled; if all lengths are equal, that length is kept.
+
+    >>> padded_lengths([98, 99, 100, 12])
+    [13, 116]
+    >>> padded_lengths([50, 50])
+    [50]
+    """
+    if len(set(lengths)) == 1:
+        return [lengths[0]]
+    grid = [1]
+    while grid[-1] < max(lengths):
+        grid.append((grid[-1] + 1) * 5 // 4)  # so that no length grows by more than a quarter
+    counts = Counter(grid[bisect_left(grid, n)] for n in lengths)
+
+    def steps(kept: list[int]) -> int:
+        return sum(kept[bisect_left(kept, n)] * count for n, count in counts.items())
+
+    kept = sorted(counts)
+    while len(kept) > 1:
+        fewer = min(([k for k in kept if k != gone] for gone in kept[:-1]), key=steps)
+        if steps(fewer) > (1 + padding) * sum(lengths):
+            break
+        kept = fewer
+    return kept
+
+
+def buckets(
+    pairs: Sequence[Pair], loss: Any, dtype: Any, padding: float = 0.25, every: int | None = None
+) -> list[Bucket]:
+    """The sequences in padded buckets, the shortest first.
+
+    padding  share of steps that may be added to have fewer buckets, so fewer compilations
+    every    pad on to a multiple of that many steps (of what is longer than it)
+    """
+    lengths = [steps_of(x) for x, _ in pairs]
+    ends = padded_lengths(lengths, padding)
+    shared: dict[int, list[Pair]] = {}
+    for pair, length in zip(pairs, lengths, strict=True):
+        shared.setdefault(ends[bisect_left(ends, length)], []).append(pair)
+    widest = max((len(t) for _, t in pairs), default=0)
+    made = []
+    for end in sorted(shared):
+        steps = end if every is None or end <= every else -(-end // every) * every
+        made.append(_bucket(shared[end], steps, loss, dtype, widest))
+    return made
+
+
+def _bucket(pairs: list[Pair], steps: int, loss: Any, dtype: Any, widest: int) -> Bucket:
+    lengths = [steps_of(x) for x, _ in pairs]
+    xs = {name: _pad([x[name] for x, _ in pairs], steps, 0.0, dtype) for name in pairs[0][0]}
+    targets: Any = [t for _, t in pairs]
+    if isinstance(loss, losses.CTC):
+        targets = (_pad(targets, widest, -1, np.int32).T, jnp.array([*lengths, 0], jnp.int32))
+    elif targets[0].dtype.kind == "f":
+        targets = _pad(targets, steps, np.nan, dtype)
+    else:
+        targets = _pad(targets, steps, -1, np.int32)
+    return Bucket(xs, targets, jnp.array([*lengths, 0], jnp.int32), min(lengths) == steps)
+
+
+def _pad(arrays: Sequence[Values], steps: int, filling: float, dtype: Any) -> Array:
+    """The arrays (T_i, ...), and an empty one after them, side by side: (steps, N+1, ...)."""
+    padded = np.full((steps, len(arrays) + 1, *arrays[0].shape[1:]), filling, dtype)
+    for n, values in enumerate(arrays):
+        padded[: len(values), n] = values
+    return jnp.asarray(padded)
+
+
+def run_each(network: Network, weights: Any, inputs: Sequence[Inputs]) -> list[Values]:
+    """The outputs (steps, outputs) of every sequence, from zero history; inputs as `inputs_of` gives them."""
+    ends = padded_lengths([steps_of(x) for x in inputs])
+    made: dict[int, Values] = {}
+    for low, end in zip([0, *ends], ends, strict=False):
+        chosen = [n for n, x in enumerate(inputs) if low < steps_of(x) <= end]
+        lengths = [steps_of(inputs[n]) for n in chosen]
+        xs = {k: _pad([inputs[n][k] for n in chosen], end, 0.0, dtype_of(weights))[:, :-1] for k in inputs[0]}
+        ys = np.asarray(run(network, weights, xs, lengths=None if min(lengths) == end else jnp.array(lengths))[0])
+        made.update({n: ys[: lengths[i], i] for i, n in enumerate(chosen)})
+    return [made[n] for n in range(len(inputs))]
+
+
+def dtype_of(weights: Any) -> Any:
+    """The floating-point type of the weights."""
+    return next((leaf.dtype for leaf in jax.tree.leaves(weights)), jnp.float32)

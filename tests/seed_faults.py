@@ -1,0 +1,210 @@
+"""Do the laws catch what they should? Faults are put into a copy of the library, one by one; each must turn tests red.
+
+    python tests/seed_faults.py            every fault
+    python tests/seed_faults.py dropout    those whose name contains the word
+
+Ends with 1 if a fault survives, if its text is no longer in the library, or if the tests are red without any fault.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "throughtime"
+
+
+class Fault(NamedTuple):
+    """What is put in the place of what, and the tests (file, -k) that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+    chosen: str
+
+
+FAULTS = [
+    Fault(
+        "taps in the wrong order",
+        "engine/wires.py",
+        "for d in delays], axis=2)",
+        "for d in reversed(delays)], axis=2)",
+        "test_equivalences.py",
+        "tdnn_is_a_convolution",
+    ),
+    Fault(
+        "the history of a short sequence is one step late",
+        "engine/forward.py",
+        "rows = lengths + jnp.arange(depth)",
+        "rows = lengths - 1 + jnp.arange(depth)",
+        "test_streaming.py",
+        "own_end and narx",
+    ),
+    Fault(
+        "backward layers turn round one step too late",
+        "engine/forward.py",
+        "rows = lengths - 1 - jnp.arange(",
+        "rows = lengths - jnp.arange(",
+        "test_padding.py",
+        "deltas_beyond and lstm",
+    ),
+    Fault(
+        "inputs beyond the end are heard",
+        "engine/forward.py",
+        "source, keep(valid, x))",
+        "source, x)",
+        "test_padding.py",
+        "run_trace and backward and tdnn",
+    ),
+    Fault(
+        "losses beyond the end count",
+        "engine/looking.py",
+        "each = jnp.where(valid, each, 0)",
+        "each = each + 0 * valid",
+        "test_padding.py",
+        "every_learner and focused and RTRL",
+    ),
+    Fault(
+        "the sign of a delta in a loop",
+        "engine/sweep.py",
+        "deltas[name] = factors[name] *",
+        "deltas[name] = -factors[name] *",
+        "test_exactness.py",
+        "gradient_is_that_of_the_reference and jordan and BPTT",
+    ),
+    Fault(
+        "no error through a memory beyond the end",
+        "engine/sweep.py",
+        "pulled + jnp.where(inside[:, None, None], 0, own)",
+        "pulled",
+        "test_padding.py",
+        "every_learner and lstm and RTRL",
+    ),
+    Fault(
+        "no error where dropout lets it through doubly",
+        "engine/sweep.py",
+        "return pulled if mask is None else pulled * mask[:, None, :]",
+        "return pulled",
+        "test_exactness.py",
+        "dropout_masks",
+    ),
+    Fault(
+        "the temperature of learned delays forgotten",
+        "engine/effective.py",
+        'weight["delay"] / connection.weight.temperature',
+        'weight["delay"]',
+        "test_exactness.py",
+        "learned and delays and Backprop",
+    ),
+    Fault(
+        "a(0) paid in every stretch",
+        "learners/bptt.py",
+        "begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)",
+        "begun = carry.first",
+        "test_cutting.py",
+        "paid_once and BPTT",
+    ),
+    Fault(
+        "a horizon that misses a(0) by one",
+        "learners/horizon.py",
+        "zero = horizon - 2 - age",
+        "zero = horizon - 3 - age",
+        "test_cutting.py",
+        "reaches_a0 and jordan",
+    ),
+    Fault(
+        "no silence before the first step",
+        "learners/horizon.py",
+        "jnp.where(real, error, 0), kept, real)",
+        "error, kept, real)",
+        "test_cutting.py",
+        "truncated_bptt and gru",
+    ),
+    Fault(
+        "a(0) has no influence",
+        "learners/rtrl.py",
+        ".set(jnp.eye(row.width, dtype=dtype))",
+        ".set(0)",
+        "test_exactness.py",
+        "reference and recurrent and start and RTRL",
+    ),
+    Fault(
+        "the immediate term is missing",
+        "learners/rtrl.py",
+        "fresh = fresh + _immediate(",
+        "fresh = fresh + 0 * _immediate(",
+        "test_exactness.py",
+        "reference and jordan and RTRL",
+    ),
+    Fault(
+        "influence moves a row too far along a delay line",
+        "learners/rtrl.py",
+        "line[:, steps * size : (steps + count) * size]",
+        "jnp.roll(line, -size, axis=1)[:, steps * size : (steps + count) * size]",
+        "test_exactness.py",
+        "reference and gaps and RTRL",
+    ),
+    Fault(
+        "traces forget where a sequence ended",
+        "learners/focused.py",
+        "return moved if inside is None else",
+        "return moved if True else",
+        "test_padding.py",
+        "every_learner and focused and Focused",
+    ),
+    Fault(
+        "the forget gate reads the input gate",
+        "units.py",
+        "gates[..., 1, :] * memory[..., 0, :]",
+        "gates[..., 0, :] * memory[..., 0, :]",
+        "test_equivalences.py",
+        "equations_of_lstm",
+    ),
+]
+
+
+def run(source: Path, tests: str, chosen: str) -> int:
+    """pytest's exit code with the library at `source`: 0 green, 1 red."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:randomly", str(ROOT / "tests" / tests), "-k", chosen]
+    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode
+
+
+def seeded(fault: Fault) -> tuple[Fault, str]:
+    """What became of one fault."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "throughtime"
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        file = copy / fault.file
+        text = file.read_text()
+        if text.count(fault.old) != 1:
+            return fault, f"text found {text.count(fault.old)} times"
+        if (code := run(copy.parent, fault.tests, fault.chosen)) != 0:
+            return fault, f"not green without it ({code})"
+        file.write_text(text.replace(fault.old, fault.new))
+        code = run(copy.parent, fault.tests, fault.chosen)
+        return fault, {0: "SURVIVED", 1: "caught"}.get(code, f"pytest ended with {code}")
+
+
+def main(words: Iterable[str]) -> int:
+    """Seed every fault whose name holds one of the words; all if there are none."""
+    wanted = [f for f in FAULTS if not words or any(word in f.name for word in words)]
+    with ThreadPoolExecutor(2) as pool:
+        results = []
+        for fault, fate in pool.map(seeded, wanted):
+            results.append(fate)
+            print(f"{fault.name:<55} {fault.file:<22} {fate}", flush=True)
+    print(f"{results.count('caught')} of {len(results)} faults caught")
+    return 0 if set(results) == {"caught"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""Law 2: how a sequence is cut changes neither RTRL nor BPTT(h); blocks and long horizons change nothing either."""
+
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import pytest
+import reference
+import zoo
+from hypothesis import given, settings
+from test_exactness import ERROR, TOLERANCE, case
+from wirings import wirings
+
+import throughtime as tt
+from throughtime import Network
+
+STEPS = 5
+NAMES = (
+    "tdnn start",
+    "tdnn learned delays",
+    "jordan start",
+    "recurrent stack",
+    "narx gaps",
+    "narx start",
+    "focused start",
+    "lstm start",
+    "gru",
+    "two layers in a loop, start",
+    "loop in a loop",
+    "delays across layers",
+    "own memory",
+)
+NETWORKS = [pytest.param(zoo.FORWARD[name], id=name) for name in NAMES]
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> tuple[int, ...]:
+    """The lengths of the stretches of a sequence."""
+    borders = sorted(draw(st.sets(st.integers(1, STEPS - 1), max_size=3)))
+    return tuple(b - a for a, b in zip([0, *borders], [*borders, STEPS], strict=True))
+
+
+lengths = st.lists(st.integers(0, STEPS), min_size=2, max_size=2) | st.just([STEPS, STEPS])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@settings(max_examples=4)
+@given(cuts(), st.integers(1, 3), lengths)
+def test_rtrl_over_any_cuts_is_the_whole_gradient(
+    network: Network, stretches: tuple[int, ...], block: int, lengths: list[int]
+) -> None:
+    weights, xs, targets = case(network, steps=STEPS)
+    wanted = reference.learn(network, weights, xs, targets, ERROR, lengths)[1]
+    lesson = zoo.lessons(network, tt.RTRL(block), weights, xs, targets, ERROR, stretches, lengths)
+    assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@settings(max_examples=4)
+@given(cuts(), st.integers(1, 6), lengths)
+def test_truncated_bptt_is_autograd_with_the_graph_cut_behind_each_loss(
+    network: Network, stretches: tuple[int, ...], horizon: int, lengths: list[int]
+) -> None:
+    weights, xs, targets = case(network, steps=STEPS)
+    wanted = reference.learn(network, weights, xs, targets, ERROR, lengths, horizon)[1]
+    lesson = zoo.lessons(network, tt.BPTT(horizon), weights, xs, targets, ERROR, stretches, lengths)
+    assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["jordan start", "narx start", "lstm start", "tdnn start"])
+def test_a_horizon_that_reaches_a0_is_the_whole_gradient(name: str) -> None:
+    """The row of a(0) at time -j is reached by the loss at s if s + j < h: all are if h >= T + D; one step less misses one."""
+    network = zoo.FORWARD[name]
+    weights, xs, targets = case(network, steps=STEPS)
+    wanted = reference.learn(network, weights, xs, targets, ERROR)[1]
+    enough = STEPS + max(1, *(reference.delay_of(network, layer.name) for layer in network.layers if layer.start == "learned"))
+    reached = zoo.lessons(network, tt.BPTT(enough), weights, xs, targets, ERROR).gradients
+    assert zoo.distance(reached, wanted) < TOLERANCE
+    missed = zoo.lessons(network, tt.BPTT(STEPS), weights, xs, targets, ERROR).gradients
+    assert zoo.distance(missed, wanted) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["recurrent", "narx gaps", "tdnn", "lstm"])
+def test_without_a_learned_a0_the_horizon_need_only_be_the_sequence(name: str) -> None:
+    network = zoo.FORWARD[name]
+    weights, xs, targets = case(network, steps=STEPS)
+    whole, short = (reference.learn(network, weights, xs, targets, ERROR, horizon=h)[1] for h in (None, 1))
+    reached = zoo.lessons(network, tt.BPTT(STEPS), weights, xs, targets, ERROR).gradients
+    assert zoo.distance(reached, whole) < TOLERANCE
+    assert zoo.distance(short, whole) > 1e-3
+
+
+@settings(max_examples=5)
+@given(wirings(), cuts(), st.integers(1, 3), lengths)
+def test_random_wirings_cut_at_random(
+    network: Network, stretches: tuple[int, ...], number: int, lengths: list[int]
+) -> None:
+    """RTRL in blocks of `number` and BPTT with a horizon of `number`."""
+    weights, xs, targets = case(network, steps=STEPS)
+    for learner, horizon in ((tt.RTRL(number), None), (tt.BPTT(number), number)):
+        wanted = reference.learn(network, weights, xs, targets, ERROR, lengths, horizon)[1]
+        lesson = zoo.lessons(network, learner, weights, xs, targets, ERROR, stretches, lengths)
+        assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize("learner", [tt.BPTT(), tt.Backprop()], ids=repr)
+def test_a0_is_paid_once(learner: tt.BPTT) -> None:
+    """In the first stretch of each sequence; one that is silent in the first stretch (length 0) begins in the second."""
+    network = zoo.FORWARD["tdnn start"]
+    weights, xs, targets = case(network, steps=4)
+    targets = jnp.nan_to_num(targets)
+    carry, paid = learner.init(network, weights, zoo.BATCH), []
+    for x, wanted, lengths in zip(zoo.cut(xs, (1, 1, 2)), zoo.cut(targets, (1, 1, 2)), ([1, 0], [1, 1], [2, 2]), strict=True):
+        carry, lesson = learner.learn(network, weights, carry, x, wanted, ERROR, lengths=jnp.array(lengths))
+        paid.append(lesson.gradients["h"]["start"]["activity"])
+    firsts = [(xs[:1, :1], targets[:1, :1]), (xs[1:2, 1:], targets[1:2, 1:])]
+    for got, (x, wanted) in zip(paid, firsts, strict=False):
+        alone = reference.learn(network, weights, x, wanted, ERROR)[1]["h"]["start"]["activity"]
+        assert zoo.alive(alone)
+        assert zoo.distance(got, alone) < TOLERANCE
+    assert not zoo.alive(paid[2])
+
+
+@pytest.mark.parametrize("learner", [tt.BPTT, tt.RTRL])
+def test_a_horizon_or_a_block_of_no_steps_is_refused(learner: type) -> None:
+    with pytest.raises(ValueError, match="0"):
+        learner(0)

@@ -1,0 +1,134 @@
+"""The wiring: what is refused, in which words, and that JSON brings it back."""
+
+from typing import Any
+
+import pytest
+import zoo
+from hypothesis import given, settings
+from wirings import wirings
+
+import throughtime as tt
+from throughtime import Connection, Layer, LearnedDelays, Network, units
+
+
+def layer(name: str, *heard: Any, size: Any = 2, unit: Any = units.tanh, **rest: Any) -> Layer:
+    return Layer(name, size, unit, heard, **rest)
+
+
+def net(*layers: Layer, inputs: Any = 2, output: str = "y") -> Network:
+    return Network(inputs, layers, output)
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "loop without delay": (lambda: net(layer("a", "input", "y"), layer("y", "a")), r"loop .*(a -> y|y -> a).* no delay"),
+    "own loop without delay": (lambda: net(layer("y", "input", "y")), r"loop y -> y has no delay"),
+    "loop of both directions": (
+        lambda: net(layer("a", "input", Connection("y", 1), backward=True), layer("y", "a")),
+        r"loop .*a.* joins forward and backward",
+    ),
+    "unknown source": (lambda: net(layer("y", "inputs")), r"layer 'y', connection 'inputs'.*there are input, y"),
+    "unknown output": (lambda: net(layer("a", "input")), r"output 'y' is not a layer; layers: a"),
+    "output is an input": (lambda: net(layer("a", "input"), output="input"), r"output 'input' is not a layer"),
+    "two names alike": (lambda: net(layer("y", "input"), layer("y", "input")), r"two parts .* 'y'"),
+    "input named like a layer": (lambda: net(layer("input", "input"), output="input"), r"two parts .* 'input'"),
+    "nameless layer": (lambda: net(layer("", "input"), output=""), r"name of an input or a layer must be text"),
+    "no input": (lambda: net(layer("y", "y"), inputs={}), r"at least one input"),
+    "unused layer": (lambda: net(layer("a", "input"), layer("y", "input")), r"no path leads from layer 'a' to the output 'y'"),
+    "unused input": (lambda: net(layer("y", "u"), inputs={"u": 1, "v": 1}), r"no layer listens to input 'v'"),
+    "input of size 0": (lambda: net(layer("y", "x"), inputs={"x": 0}), r"input 'x': size .* at least 1, not 0"),
+    "layer of size 0": (lambda: layer("y", "input", size=0), r"layer 'y': size .* at least 1, not 0"),
+    "layer of size 1.5": (lambda: layer("y", "input", size=1.5), r"layer 'y': size .*1.5"),
+    "layer of size True": (lambda: layer("y", "input", size=True), r"layer 'y': size .*True"),
+    "layer that hears nothing": (lambda: layer("y"), r"layer 'y' listens to nothing"),
+    "negative delay": (lambda: Connection("input", -1), r"connection from 'input': a delay .* at least 0, not -1"),
+    "half a delay": (lambda: Connection("input", (0, 0.5)), r"connection from 'input': a delay .*0.5"),
+    "no delay": (lambda: Connection("input", ()), r"connection from 'input': delays must be one or more"),
+    "same delay twice": (lambda: Connection("input", (1, 1)), r"connection from 'input': delays must be .*different"),
+    "unknown weight": (lambda: Connection("input", weight="full"), r"connection from 'input': weight must be .*'full'"),
+    "dropout of 1": (lambda: Connection("input", dropout=1.0), r"connection from 'input': dropout .* below 1, not 1.0"),
+    "dropout below 0": (lambda: Connection("input", dropout=-0.1), r"connection from 'input': dropout"),
+    "reserved name": (lambda: Connection("input", name="bias"), r"the name 'bias' is reserved"),
+    "reserved source": (lambda: Connection("start"), r"the name 'start' is reserved"),
+    "two connections alike": (
+        lambda: layer("y", "input", Connection("input", 1)),
+        r"layer 'y' has two connections known as 'input'.*name=",
+    ),
+    "identity of unequal sizes": (
+        lambda: net(layer("y", Connection("input", weight="identity"), size=3)),
+        r"layer 'y', connection 'input'.*'input' has 2 units and 'y' has 3",
+    ),
+    "diagonal of unequal sizes": (
+        lambda: net(layer("y", Connection("input", weight="diagonal"), size=3)),
+        r"layer 'y', connection 'input'.*diagonal",
+    ),
+    "unknown net input": (
+        lambda: layer("y", Connection("input", nets="gate"), unit=units.lstm),
+        r"layer 'y', connection 'input': unit 'lstm' has no net input 'gate'; it has input, forget, output, cell",
+    ),
+    "bias of an unknown net input": (lambda: layer("y", "input", bias=("gate",)), r"layer 'y', bias.*'gate'"),
+    "unknown unit": (lambda: layer("y", "input", unit="tan"), r"unknown unit 'tan'; known: .*tanh"),
+    "unknown start": (lambda: layer("y", "input", start="random"), r"layer 'y': start must be .*'random'"),
+    "learned start without history": (
+        lambda: net(layer("y", "input", start="learned")),
+        r"layer 'y' has no history, so start='learned'",
+    ),
+    "learned start heard in the other direction only": (
+        lambda: net(layer("a", "input", start="learned"), layer("y", Connection("a", 1), backward=True)),
+        r"layer 'a' has no history",
+    ),
+    "learned delays upside down": (lambda: LearnedDelays(1, minimum=2), r"LearnedDelays .*2 and 1"),
+    "learned delays without temperature": (lambda: LearnedDelays(2, temperature=0), r"temperature above 0, not 0"),
+    "tdnn with a set too few": (lambda: tt.tdnn(1, 2, 1, [(0, 1)]), r"tdnn .* 2 layers.* got 1"),
+    "context of an unfit unit": (lambda: units.context(units.lstm), r"'lstm' is not one"),
+    "open loop without a loop": (lambda: tt.feedforward(1, 2, 1).open_loop(), r"'output'.*no loop to open"),
+    "open loop opened again": (lambda: tt.jordan(1, 2, 1).open_loop().open_loop(), r"open already"),
+    "closed loop closed": (lambda: tt.jordan(1, 2, 1).close_loop(), r"only an open loop can be closed"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_wrong_is_refused_and_named(name: str) -> None:
+    make, words = REFUSED[name]
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in zoo.NETWORKS.items()])
+def test_json_brings_every_network_back(network: Network) -> None:
+    again = tt.from_json(network.to_json(), zoo.OWN_UNITS)
+    assert again == network
+    assert hash(again) == hash(network)
+    assert again.to_json() == network.to_json()
+
+
+def test_json_of_a_unit_of_ones_own_needs_that_unit() -> None:
+    text = zoo.NETWORKS["own coupled unit"].to_json()
+    with pytest.raises(ValueError, match=r"unknown unit 'competition'.*units="):
+        tt.from_json(text)
+
+
+@settings(max_examples=100)
+@given(wirings(backward=True))
+def test_json_brings_random_wirings_back(network: Network) -> None:
+    assert tt.from_json(network.to_json()) == network
+
+
+def test_networks_that_differ_are_not_equal() -> None:
+    """The negative control of the round trip; also, no two rows of the zoo are the same network."""
+    made = list(zoo.NETWORKS.values())
+    assert len(set(made)) == len(made)
+
+
+def test_opening_and_closing_the_loop_are_inverse() -> None:
+    for name in ("jordan", "jordan start", "narx", "narx gaps", "narx start"):
+        closed = zoo.NETWORKS[name]
+        if name not in ("jordan start", "narx start"):  # a learned a(0) belongs to the closed loop
+            opened = closed.open_loop()
+            assert opened != closed
+            assert opened.close_loop() == closed
+            assert tt.from_json(opened.to_json()) == opened
+
+
+def test_short_forms_are_the_long_ones() -> None:
+    short = Network(2, [Layer("y", 1, "tanh", "input")], "y")  # type: ignore[arg-type]
+    assert short == Network((("input", 2),), (Layer("y", 1, units.tanh, (Connection("input", (0,)),)),), "y")

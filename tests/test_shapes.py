@@ -1,0 +1,117 @@
+"""Law 7: odd sizes. No steps, one step, fewer steps than a delay, one sequence, any memory layout, float32; shapes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+import zoo
+from test_exactness import ERROR, TOLERANCE, case
+
+import throughtime as tt
+from throughtime import Network
+
+EVERY = [pytest.param(network, id=name) for name, network in zoo.NETWORKS.items()]
+ODD = ("narx gaps", "lstm start", "tdnn gaps", "delays across layers", "own memory", "perceptron", "to and fro")
+
+
+def shapes_of(tree: Any) -> Any:
+    return jax.tree.map(jnp.shape, tree)
+
+
+@pytest.mark.parametrize("network", EVERY)
+def test_weights_have_the_shapes_of_the_contract(network: Network) -> None:
+    weights = tt.init(network, 0)
+    assert shapes_of(weights) == reference.shapes(network)
+    assert all(leaf.dtype == jnp.float64 and bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(weights))
+    again, other = tt.init(network, 0), tt.init(network, 1)
+    assert zoo.distance(weights, again) == 0
+    assert zoo.distance(weights, other) > 0
+
+
+@pytest.mark.parametrize("network", EVERY)
+def test_history_is_what_is_heard_late_and_what_is_remembered(network: Network) -> None:
+    heard: dict[str, int] = {}
+    for layer in network.layers:
+        for c in layer.connections if not layer.backward else ():
+            heard[c.source] = max(heard.get(c.source, 0), *c.delays)
+    history = tt.start(network, zoo.weights_of(network), 3)
+    assert shapes_of(history["a"]) == {name: (d, 3, network.size_of(name)) for name, d in heard.items() if d}
+    assert shapes_of(history["memory"]) == {
+        l.name: (3, l.memory, l.size) for l in network.layers if l.memory and not l.backward
+    }
+    assert history["dropout"] == {}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_steps_at_all(name: str) -> None:
+    """T = 0: no outputs, the history unchanged; nothing to learn from."""
+    network = zoo.NETWORKS[name]
+    weights, xs, targets = case(network, steps=0)
+    history = tt.start(network, weights, zoo.BATCH)
+    ys, after = tt.run(network, weights, xs, history)
+    assert ys.shape == (0, zoo.BATCH, network.size_of(network.output))
+    assert zoo.distance(after, history) == 0
+    with pytest.raises(ValueError, match="at least one time step"):
+        zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR)
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("shape", [{"steps": 1}, {"steps": 2, "batch": 1}, {"steps": 3, "batch": 5}], ids=str)
+def test_odd_sizes(name: str, shape: dict[str, int]) -> None:
+    """One step, fewer steps than the delays, one sequence, five."""
+    network = zoo.NETWORKS[name]
+    weights, xs, targets = case(network, **shape)
+    wanted = reference.learn(network, weights, xs, jnp.nan_to_num(targets), ERROR)[1]
+    for learner in (tt.BPTT(),) if name in zoo.BACKWARD else (tt.BPTT(), tt.RTRL(), tt.RTRL(2), tt.BPTT(20)):
+        lesson = zoo.lessons(network, learner, weights, xs, jnp.nan_to_num(targets), ERROR)
+        assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
+
+
+def test_a_wide_network_in_float32() -> None:
+    """63 units and 1000 steps in float32 against float64, to the accuracy of float32."""
+    network = tt.fully_recurrent(5, 63, 3)
+    weights = tt.init(network, 0)
+    xs, targets = zoo.inputs_for(network, steps=1000), zoo.targets_for(network, steps=1000)
+    exact = zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR)
+    single = [jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tree) for tree in (weights, xs, targets)]
+    rough = zoo.lessons(network, tt.BPTT(), *single, ERROR)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((rough.outputs, rough.gradients)))
+    assert zoo.distance(rough.gradients, exact.gradients) < 1e-3
+
+
+def test_numpy_arrays_of_any_layout() -> None:
+    """Non-contiguous inputs: (B, T, I) arrays seen the other way round, and every second step of a longer one."""
+    network = zoo.NETWORKS["recurrent"]
+    weights, xs, targets = case(network)
+    wanted = tt.run(network, weights, xs)[0]
+    turned = np.ascontiguousarray(np.swapaxes(xs, 0, 1)).swapaxes(0, 1)
+    sparse = np.repeat(np.asarray(xs), 2, axis=0)[::2]
+    for layout in (turned, sparse, np.asfortranarray(xs)):
+        assert zoo.distance(tt.run(network, weights, layout)[0], wanted) == 0
+    lesson = zoo.lessons(network, tt.BPTT(), weights, turned, np.asarray(targets), ERROR)
+    assert zoo.distance(lesson, zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR)) == 0
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "too few axes": (lambda w: tt.run(zoo.NETWORKS["recurrent"], w, jnp.zeros((6, 2))), r"\(6, 2\)"),
+    "too many features": (lambda w: tt.run(zoo.NETWORKS["recurrent"], w, jnp.zeros((6, 2, 3))), r"\(6, 2, 3\)"),
+    "unknown input": (lambda w: tt.run(zoo.NETWORKS["recurrent"], w, {"u": jnp.zeros((6, 2, 2))}), r"u"),
+    "weights of another network": (
+        lambda w: tt.run(zoo.NETWORKS["jordan"], w, jnp.zeros((6, 2, 2))),
+        r"hidden",
+    ),
+    "an array for two inputs": (
+        lambda _: tt.run(zoo.NETWORKS["two inputs"], zoo.weights_of(zoo.NETWORKS["two inputs"]), jnp.zeros((6, 2, 4))),
+        r"u.*v",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_fit_is_refused_with_its_shape(name: str) -> None:
+    call, words = WRONG[name]
+    with pytest.raises(ValueError, match=words):
+        call(zoo.weights_of(zoo.NETWORKS["recurrent"]))
