@@ -39,6 +39,11 @@ def same(what: str, found: Mapping[str, Any], wanted: Mapping[str, Any], toleran
             raise Red(f"{what}: {name} is off by {off:.1e} (relative), allowed {tolerance:.0e}")
 
 
+def leaves(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """{"layer key": array} of weights or their gradients."""
+    return {f"{layer} {key}": array for layer, own in tree.items() for key, array in own.items()}
+
+
 def laws(root: Path) -> str:
     """Run the exactness tests and say that they hold."""
     if not (root / LAWS).exists():

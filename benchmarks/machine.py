@@ -15,6 +15,9 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 def settle() -> None:
     """Set what JAX, torch and numpy read when they are imported; call this before they are."""
+    early = sorted({"jax", "numpy", "torch"} & set(sys.modules))
+    if early:
+        raise RuntimeError(f"{', '.join(early)} imported before settle(): the figures would not be those of one thread")
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["JAX_ENABLE_X64"] = "0"

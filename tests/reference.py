@@ -10,7 +10,7 @@ from the end of the sequence, so "d steps earlier" is t + d for it.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,10 +26,8 @@ Tree = dict[str, Any]
 def delay_of(network: Network, name: str) -> int:
     """The largest delay with which layers of its own direction hear this layer."""
     backward = network.by_name[name].backward
-    return max(
-        (d for layer in network.layers if layer.backward == backward for c in layer.connections if c.source == name for d in c.delays),
-        default=0,
-    )
+    listening = [c for layer in network.layers if layer.backward == backward for c in layer.connections]
+    return max((d for c in listening if c.source == name for d in c.delays), default=0)
 
 
 def shapes(network: Network) -> Tree:
@@ -104,7 +102,7 @@ def unroll(
     nudges  {layer: (T, nets, N)}, added to the net inputs, to differentiate by them
     """
     steps = len(next(iter(xs.values())))
-    maps = {l.name: {c.key: effective(c, weights[l.name].get(c.key)) for c in l.connections} for l in network.layers}
+    maps = {m.name: {c.key: effective(c, weights[m.name].get(c.key)) for c in m.connections} for m in network.layers}
 
     def taught(value: Array, time: int) -> Array:
         return value if since is None else jnp.where(time >= since, value, stop_gradient(value))
@@ -166,7 +164,7 @@ def unroll(
 
 def _cost(
     weights: Tree,
-    nudges: Tree | None,
+    nudges: Tree,
     network: Network,
     loss: Callable[..., Array],
     around: bool,
@@ -188,66 +186,16 @@ def _cost(
     return jax.vmap(at)(jnp.arange(1, len(outputs) + 1)).sum(), tape
 
 
-_learn = jax.jit(jax.value_and_grad(_cost, has_aux=True), static_argnums=(2, 3, 4))
-_deltas = jax.jit(jax.grad(_cost, argnums=1, has_aux=True), static_argnums=(2, 3, 4))
-_tape = jax.jit(unroll, static_argnums=0)
+_learn = jax.jit(jax.value_and_grad(_cost, argnums=(0, 1), has_aux=True), static_argnums=(2, 3, 4))
 
 
-def inputs_of(network: Network, xs: Any) -> dict[str, Array]:
-    """xs as {input: (T, B, I)}."""
-    return {name: jnp.asarray(x) for name, x in (xs.items() if isinstance(xs, dict) else [(network.inputs[0][0], xs)])}
+class Known(NamedTuple):
+    """What the reference knows of a batch: summed losses and gradients; deltas and tape of (T, B, ...) arrays."""
 
-
-def _one_by_one(network: Network, xs: Any, targets: Any, lengths: Any, masks: Tree | None) -> list[tuple[Any, ...]]:
-    """The sequences of a batch, each cut to its length: (length, xs, targets, masks)."""
-    full = inputs_of(network, xs)
-    steps, batch = next(iter(full.values())).shape[:2]
-    lengths = [steps] * batch if lengths is None else [int(n) for n in lengths]
-
-    def wanted(b: int, length: int) -> Any:
-        if isinstance(targets, tuple):  # CTC: the batch is the first axis
-            return tuple(t[b : b + 1] for t in targets)
-        return None if targets is None else targets[:length, b : b + 1]
-
-    own = [None if masks is None else jax.tree.map(lambda m, b=b: m[b], masks) for b in range(batch)]
-    return [(n, {k: x[:n, b] for k, x in full.items()}, wanted(b, n), own[b]) for b, n in enumerate(lengths)]
-
-
-def _beyond(rows: Array | None, steps: int, like: tuple[int, ...]) -> np.ndarray:
-    """The rows of a sequence, and zeros up to the number of steps."""
-    full = np.zeros((steps, *like))
-    if rows is not None:
-        full[: len(rows)] = rows
-    return full
-
-
-def _batch(network: Network, tapes: list[Tree | None], steps: int) -> Tree:
-    """The tapes of several sequences as one, time first, batch second, zeros beyond each sequence."""
-    size, layers = network.size_of, network.layers
-    like = {
-        "nets": {l.name: (len(l.nets), l.size) for l in layers},
-        "activities": {name: (size(name),) for name in network.sizes},
-        "memories": {l.name: (l.memory, l.size) for l in layers if l.memory},
-    }
-    return {
-        kind: {
-            name: np.stack([_beyond(t and t[kind][name], steps, shape) for t in tapes], axis=1)
-            for name, shape in parts.items()
-        }
-        for kind, parts in like.items()
-    }
-
-
-def trace(network: Network, weights: Tree, xs: Any, lengths: Any = None, masks: Tree | None = None) -> Tree:
-    """Nets, activities and memories (T, B, ...) of a batch."""
-    parts = _one_by_one(network, xs, None, lengths, masks)
-    steps = next(iter(inputs_of(network, xs).values())).shape[0]
-    return _batch(network, [_tape(network, weights, x, masks=m) if n else None for n, x, _, m in parts], steps)
-
-
-def outputs(network: Network, weights: Tree, xs: Any, lengths: Any = None, masks: Tree | None = None) -> np.ndarray:
-    """The outputs (T, B, O) of a batch."""
-    return trace(network, weights, xs, lengths, masks)["activities"][network.output]
+    loss: float
+    gradients: Tree
+    deltas: Tree
+    tape: Tree
 
 
 def learn(
@@ -260,26 +208,53 @@ def learn(
     horizon: int | None = None,
     around: bool = True,
     masks: Tree | None = None,
-) -> tuple[float, Tree]:
-    """The summed losses of a batch and their gradients."""
-    total, gradients = 0.0, jax.tree.map(jnp.zeros_like, weights)
-    for length, x, wanted, own in _one_by_one(network, xs, targets, lengths, masks):
+) -> Known:
+    """Run and differentiate the sequences of a batch, one by one, each cut to its length."""
+    inputs = inputs_of(network, xs)
+    steps, batch = next(iter(inputs.values())).shape[:2]
+    total, gradients, tapes = 0.0, jax.tree.map(jnp.zeros_like, weights), []
+    for b in range(batch):
+        length = steps if lengths is None else int(lengths[b])
+        tapes.append({})
         if length:
-            (cost, _), gradient = _learn(weights, None, network, loss, around, x, wanted, horizon, own)
+            still = {m.name: jnp.zeros((length, len(m.nets), m.size)) for m in network.layers}
+            x = {name: values[:length, b] for name, values in inputs.items()}
+            own = jax.tree.map(lambda mask, b=b: mask[b], masks)
+            given = (network, loss, around, x, _of(targets, b, length), horizon, own)
+            (cost, tape), (gradient, delta) = _learn(weights, still, *given)
             total, gradients = total + float(cost), jax.tree.map(jnp.add, gradients, gradient)
-    return total, gradients
+            tapes[b] = tape | {"deltas": delta}
+    tape = _batch(network, tapes, steps)
+    return Known(total, gradients, tape.pop("deltas"), tape)
 
 
-def deltas(
-    network: Network, weights: Tree, xs: Any, targets: Any, loss: Callable[..., Array], lengths: Any = None
-) -> Tree:
-    """dL/dnet, (T, B, nets, N) for each layer."""
-    steps = next(iter(inputs_of(network, xs).values())).shape[0]
-    rows = []
-    for length, x, wanted, _ in _one_by_one(network, xs, targets, lengths, None):
-        still = {l.name: jnp.zeros((length, len(l.nets), l.size)) for l in network.layers}
-        rows.append(_deltas(weights, still, network, loss, True, x, wanted, None, None)[0] if length else still)
-    return {
-        l.name: np.stack([_beyond(r[l.name], steps, (len(l.nets), l.size)) for r in rows], axis=1)
-        for l in network.layers
+def inputs_of(network: Network, xs: Any) -> dict[str, Array]:
+    """xs as {input: (T, B, I)}."""
+    given = xs if isinstance(xs, dict) else {network.inputs[0][0]: xs}
+    return {name: jnp.asarray(x) for name, x in given.items()}
+
+
+def _of(targets: Any, b: int, length: int) -> Any:
+    """The targets of one sequence; those of CTC are a pair whose first axis is the batch."""
+    return tuple(t[b : b + 1] for t in targets) if isinstance(targets, tuple) else targets[:length, b : b + 1]
+
+
+def _batch(network: Network, tapes: list[Tree], steps: int) -> Tree:
+    """The tapes of several sequences as one, time first, batch second, zeros beyond each sequence."""
+    nets = {m.name: (len(m.nets), m.size) for m in network.layers}
+    like = {
+        "nets": nets,
+        "deltas": nets,
+        "activities": {name: (size,) for name, size in network.sizes.items()},
+        "memories": {m.name: (m.memory, m.size) for m in network.layers if m.memory},
     }
+
+    def column(kind: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        full = np.zeros((steps, len(tapes), *shape))
+        for b, tape in enumerate(tapes):
+            if tape:
+                rows = np.asarray(tape[kind][name])
+                full[: len(rows), b] = rows
+        return full
+
+    return {kind: {name: column(kind, name, shape) for name, shape in parts.items()} for kind, parts in like.items()}

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import zoo
-from test_exactness import ERROR, TOLERANCE, case
 
 import throughtime as tt
+import zoo
+from test_exactness import ERROR, TOLERANCE, case
 from throughtime import Connection, Layer, Network, units
 
 EXACT = 1e-12
@@ -148,7 +148,9 @@ def test_an_open_loop_fed_its_own_outputs_is_the_closed_loop(name: str) -> None:
 def test_learned_delays_that_chose_are_one_fixed_delay() -> None:
     """One-hot softmax: the delay 2 of 1..3."""
     learned = zoo.NETWORKS["learned delays in a loop"]
-    fixed = Network({"x": 2}, (Layer("h", 3, units.tanh, ("x", Connection("h", 2, name="own"))), learned.layers[1]), "y")
+    fixed = Network(
+        {"x": 2}, (Layer("h", 3, units.tanh, ("x", Connection("h", 2, name="own"))), learned.layers[1]), "y"
+    )
     weights, xs, _ = case(learned)
     own = weights["h"]["own"]
     chosen = {**weights, "h": {**weights["h"], "own": {**own, "delay": jnp.zeros((3, 3, 3)).at[1].set(1e3)}}}
@@ -178,10 +180,9 @@ def test_a_backward_layer_is_a_forward_one_on_the_sequence_turned_round() -> Non
     assert zoo.distance(there, outputs(network(False), weights, xs)) > 1e-3
 
 
-
 def sent_back(network: Network, found: Any, J: Any, at_output: Any) -> dict[str, jax.Array]:
     """delta_s(t) = dL/dy f'(net) at the output, + sum over listeners l and delays d of delta_l(t + d) J_c,d(t + d)."""
-    made = {l.name: jnp.zeros_like(found[l.name]) for l in network.layers} | {network.output: at_output}
+    made = {m.name: jnp.zeros_like(found[m.name]) for m in network.layers} | {network.output: at_output}
     for layer in network.layers:
         for c in layer.connections:
             if c.source in made:
@@ -191,7 +192,9 @@ def sent_back(network: Network, found: Any, J: Any, at_output: Any) -> dict[str,
     return made
 
 
-@pytest.mark.parametrize("name", ["feedforward", "tdnn", "jordan", "recurrent", "narx gaps", "gru", "delays across layers"])
+@pytest.mark.parametrize(
+    "name", ["feedforward", "tdnn", "jordan", "recurrent", "narx gaps", "gru", "delays across layers"]
+)
 def test_deltas_are_sent_back_by_the_jacobians(name: str) -> None:
     """delta^(i-1) = delta^i J^i, in depth and in time: the chapter's recursion, for whole networks."""
     network = zoo.FORWARD[name]

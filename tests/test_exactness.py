@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import reference
-import zoo
 from hypothesis import given, settings
-from wirings import wirings
 
+import reference
 import throughtime as tt
+import zoo
 from throughtime import Network
+from wirings import wirings
 
 TOLERANCE = 1e-10
 ERROR = tt.SquaredError()
@@ -34,17 +34,17 @@ def case(network: Network, loss: Any = ERROR, **shape: int) -> tuple[Any, Any, A
 
 @pytest.mark.parametrize(("network", "learner"), CELLS)
 def test_the_gradient_is_that_of_the_reference_where_the_learner_says_so(network: Network, learner: Any) -> None:
-    """"always": cut in two stretches; "whole": in one. What "never" means is tested by the truth table."""
+    """Cut in two stretches if "always", in one if "whole"; what "never" means is tested by the truth table."""
     weights, xs, targets = case(network)
-    loss, wanted = reference.learn(network, weights, xs, targets, ERROR)
+    known = reference.learn(network, weights, xs, targets, ERROR)
     stretches = (3, 3) if learner.exact_on(network) == "always" else (6,)
     lesson = zoo.lessons(network, learner, weights, xs, targets, ERROR, stretches)
-    assert zoo.alive(wanted)
-    assert lesson.loss == pytest.approx(loss, rel=TOLERANCE)
+    assert zoo.alive(known.gradients)
+    assert lesson.loss == pytest.approx(known.loss, rel=TOLERANCE)
     assert lesson.asked == int((~jnp.isnan(targets)).any(-1).sum())
-    assert zoo.distance(lesson.outputs, reference.outputs(network, weights, xs)) < TOLERANCE
+    assert zoo.distance(lesson.outputs, known.tape["activities"][network.output]) < TOLERANCE
     if learner.exact_on(network) != "never":
-        assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
+        assert zoo.distance(lesson.gradients, known.gradients) < TOLERANCE
 
 
 @pytest.mark.parametrize("network", [zoo.BACKWARD["bidirectional"], zoo.BACKWARD["to and fro"]])
@@ -59,10 +59,10 @@ def test_what_goes_forward_in_time_refuses_backward_layers(network: Network, rul
 def test_everything_inside_is_that_of_the_reference(network: Network) -> None:
     """Nets, activities, memories, and the deltas dL/dnet."""
     weights, xs, targets = case(network)
-    assert zoo.distance(tt.trace(network, weights, xs), reference.trace(network, weights, xs)) < TOLERANCE
-    wanted = reference.deltas(network, weights, xs, targets, ERROR)
-    assert zoo.alive(wanted)
-    assert zoo.distance(tt.deltas(network, weights, xs, targets, ERROR), wanted) < TOLERANCE
+    known = reference.learn(network, weights, xs, targets, ERROR)
+    assert zoo.distance(tt.trace(network, weights, xs), known.tape) < TOLERANCE
+    assert zoo.alive(known.deltas)
+    assert zoo.distance(tt.deltas(network, weights, xs, targets, ERROR), known.deltas) < TOLERANCE
 
 
 @pytest.mark.parametrize("network", EVERY)
@@ -88,7 +88,7 @@ def test_run_can_be_differentiated_both_ways(name: str) -> None:
     def cost(w: Any) -> jax.Array:
         return ERROR(tt.run(network, w, xs)[0], targets).sum()
 
-    wanted = reference.learn(network, weights, xs, targets, ERROR)[1]
+    wanted = reference.learn(network, weights, xs, targets, ERROR).gradients
     assert zoo.distance(jax.grad(cost)(weights), wanted) < TOLERANCE
     along = zoo.weights_of(network, seed=5)
     slope = sum(float(jnp.vdot(g, v)) for g, v in zip(*map(jax.tree.leaves, (wanted, along)), strict=True))
@@ -108,11 +108,11 @@ def test_every_loss_with_every_way_of_sweeping(loss: Any, learner: Any) -> None:
     network = tt.fully_recurrent(2, 2, 4)
     weights, xs, targets = case(network, loss)
     targets = jnp.nan_to_num(targets) if loss is zoo.last else targets
-    value, wanted = reference.learn(network, weights, xs, targets, loss)
+    known = reference.learn(network, weights, xs, targets, loss)
     lesson = zoo.lessons(network, learner, weights, xs, targets, loss)
-    assert zoo.alive(wanted)
-    assert lesson.loss == pytest.approx(value, rel=1e-9)
-    assert zoo.distance(lesson.gradients, wanted) < 1e-9
+    assert zoo.alive(known.gradients)
+    assert lesson.loss == pytest.approx(known.loss, rel=1e-9)
+    assert zoo.distance(lesson.gradients, known.gradients) < 1e-9
 
 
 def test_dropout_masks_are_those_of_the_key() -> None:
@@ -121,11 +121,11 @@ def test_dropout_masks_are_those_of_the_key() -> None:
     masks = tt.start(network, weights, zoo.BATCH, key)["dropout"]
     drawn = np.unique(np.concatenate([np.asarray(m).ravel() / m.max() for m in jax.tree.leaves(masks)]))
     assert drawn.tolist() == [0, 1], "the law needs units that are silent and units that are not"
-    wanted = reference.learn(network, weights, xs, targets, ERROR, masks=masks)[1]
+    wanted = reference.learn(network, weights, xs, targets, ERROR, masks=masks).gradients
     for learner in (tt.BPTT(), tt.RTRL(), tt.BPTT(9)):
         _, lesson = learner.learn(network, weights, learner.init(network, weights, zoo.BATCH, key), xs, targets, ERROR)
         assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
-    plain = reference.learn(network, weights, xs, targets, ERROR)[1]
+    plain = reference.learn(network, weights, xs, targets, ERROR).gradients
     assert zoo.distance(wanted, plain) > 1e-3
 
 
@@ -149,12 +149,10 @@ def test_learning_is_pure_and_maps_over_restarts(learner: Any) -> None:
 @given(wirings(backward=True))
 def test_random_wirings(network: Network) -> None:
     weights, xs, targets = case(network, steps=5)
-    for inside, wanted in (
-        (tt.trace(network, weights, xs), reference.trace(network, weights, xs)),
-        (tt.deltas(network, weights, xs, targets, ERROR), reference.deltas(network, weights, xs, targets, ERROR)),
-    ):
-        assert zoo.distance(inside, wanted) < TOLERANCE
-    wanted = reference.learn(network, weights, xs, targets, ERROR)[1]
-    assert zoo.distance(zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR).gradients, wanted) < TOLERANCE
-    wanted = reference.learn(network, weights, xs, targets, ERROR, around=False)[1]
+    known = reference.learn(network, weights, xs, targets, ERROR)
+    assert zoo.distance(tt.trace(network, weights, xs), known.tape) < TOLERANCE
+    assert zoo.distance(tt.deltas(network, weights, xs, targets, ERROR), known.deltas) < TOLERANCE
+    lesson = zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR)
+    assert zoo.distance(lesson.gradients, known.gradients) < TOLERANCE
+    wanted = reference.learn(network, weights, xs, targets, ERROR, around=False).gradients
     assert zoo.distance(zoo.lessons(network, tt.Backprop(), weights, xs, targets, ERROR).gradients, wanted) < TOLERANCE

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-import zoo
 from hypothesis import given, settings
-from wirings import wirings
 
 import throughtime as tt
+import zoo
 from throughtime import Connection, Layer, LearnedDelays, Network, units
+from wirings import wirings
 
 
 def layer(name: str, *heard: Any, size: Any = 2, unit: Any = units.tanh, **rest: Any) -> Layer:
@@ -20,7 +20,10 @@ def net(*layers: Layer, inputs: Any = 2, output: str = "y") -> Network:
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "loop without delay": (lambda: net(layer("a", "input", "y"), layer("y", "a")), r"loop .*(a -> y|y -> a).* no delay"),
+    "loop without delay": (
+        lambda: net(layer("a", "input", "y"), layer("y", "a")),
+        r"loop .*(a -> y|y -> a).* no delay",
+    ),
     "own loop without delay": (lambda: net(layer("y", "input", "y")), r"loop y -> y has no delay"),
     "loop of both directions": (
         lambda: net(layer("a", "input", Connection("y", 1), backward=True), layer("y", "a")),
@@ -33,7 +36,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "input named like a layer": (lambda: net(layer("input", "input"), output="input"), r"two parts .* 'input'"),
     "nameless layer": (lambda: net(layer("", "input"), output=""), r"name of an input or a layer must be text"),
     "no input": (lambda: net(layer("y", "y"), inputs={}), r"at least one input"),
-    "unused layer": (lambda: net(layer("a", "input"), layer("y", "input")), r"no path leads from layer 'a' to the output 'y'"),
+    "unused layer": (
+        lambda: net(layer("a", "input"), layer("y", "input")),
+        r"no path leads from layer 'a' to the output 'y'",
+    ),
     "unused input": (lambda: net(layer("y", "u"), inputs={"u": 1, "v": 1}), r"no layer listens to input 'v'"),
     "input of size 0": (lambda: net(layer("y", "x"), inputs={"x": 0}), r"input 'x': size .* at least 1, not 0"),
     "layer of size 0": (lambda: layer("y", "input", size=0), r"layer 'y': size .* at least 1, not 0"),

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import zoo
-from test_exactness import ERROR, case
 
 import throughtime as tt
+import zoo
+from test_exactness import ERROR, case
 from throughtime import Network
 
 TOLERANCE = 1e-10
@@ -71,7 +71,9 @@ def peer(torch: Any, kind: str, xs: Any, targets: Any, lengths: Any = None) -> t
         packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
         ys = readout(torch.nn.utils.rnn.pad_packed_sequence(net(packed)[0], total_length=len(xs))[0])
     wanted = torch.tensor(np.asarray(targets))
-    inside = torch.tensor(np.arange(len(xs))[:, None, None] < np.asarray(lengths or [len(xs)] * xs.shape[1])[None, :, None])
+    inside = torch.tensor(
+        np.arange(len(xs))[:, None, None] < np.asarray(lengths or [len(xs)] * xs.shape[1])[None, :, None]
+    )
     loss = torch.where(inside & ~torch.isnan(wanted), (ys - torch.nan_to_num(wanted)) ** 2, 0.0).sum()
     loss.backward()
 

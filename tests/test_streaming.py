@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-import zoo
 from hypothesis import given, settings
-from wirings import wirings
 
 import throughtime as tt
+import zoo
 from throughtime import Network
+from wirings import wirings
 
 TOLERANCE = 1e-12
 FORWARD = [pytest.param(network, id=name) for name, network in zoo.FORWARD.items()]

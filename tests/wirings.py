@@ -41,7 +41,9 @@ def wirings(draw: Any, backward: bool = False) -> Network:
 
 @st.composite
 def _layer(draw: Any, i: int, sizes: list[int], turned: list[bool], inputs: dict[str, int]) -> Layer:
-    heard = [draw(_connection(name, 0, size == sizes[i])) for name, size in inputs.items() if i == 0 or draw(st.booleans())]
+    heard = [
+        draw(_connection(name, 0, size == sizes[i])) for name, size in inputs.items() if i == 0 or draw(st.booleans())
+    ]
     if i > 0:
         heard.append(draw(_connection(f"l{i - 1}", 0, sizes[i - 1] == sizes[i])))
     for j in range(i - 1):
@@ -56,7 +58,9 @@ def _layer(draw: Any, i: int, sizes: list[int], turned: list[bool], inputs: dict
 
 def _with_start(layer: Layer, layers: list[Layer]) -> Layer:
     """The layer with a learned a(0), where it has any history to learn."""
-    later = [c for other in layers if other.backward == layer.backward for c in other.connections if c.source == layer.name]
+    later = [
+        c for other in layers if other.backward == layer.backward for c in other.connections if c.source == layer.name
+    ]
     if not layer.memory and max((d for c in later for d in c.delays), default=0) == 0:
         return layer
     return Layer(layer.name, layer.size, layer.unit, layer.connections, layer.bias, layer.backward, "learned")

@@ -91,7 +91,9 @@ def tdnn(
     """
     depth = 2 if isinstance(hidden, int) else len(hidden) + 1
     if len(delays) != depth:
-        raise ValueError(f"tdnn needs a set of delays for each of its {depth} layers, output included; got {len(delays)}")
+        raise ValueError(
+            f"tdnn needs a set of delays for each of its {depth} layers, output included; got {len(delays)}"
+        )
     return _stack(inputs, hidden, outputs, lambda i, n, s, below: [Layer(n, s, f, tuple(below))], g, delays)
 
 

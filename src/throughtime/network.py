@@ -72,7 +72,9 @@ class Connection:
         if isinstance(self.weight, LearnedDelays):
             given = range(self.weight.minimum, self.weight.maximum + 1)
         elif self.weight not in ("dense", "identity", "diagonal"):
-            raise ValueError(f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {self.weight!r}")
+            raise ValueError(
+                f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {self.weight!r}"
+            )
         listed = tuple(given) if isinstance(given, Iterable) else (given,)
         delays = tuple(_whole(d, f"{what}: a delay", 0) for d in listed)
         if not delays or len(set(delays)) < len(delays):
@@ -139,7 +141,9 @@ class Layer:
     def _check_nets(self, what: str, nets: tuple[str, ...] | None) -> None:
         for net in nets or ():
             if net not in self.nets:
-                raise ValueError(f"{what}: unit {self.unit.name!r} has no net input {net!r}; it has {', '.join(self.nets)}")
+                raise ValueError(
+                    f"{what}: unit {self.unit.name!r} has no net input {net!r}; it has {', '.join(self.nets)}"
+                )
 
     @cached_property
     def nets(self) -> tuple[str, ...]:
@@ -288,7 +292,9 @@ def _check(network: Network) -> None:
 def _check_connection(network: Network, layer: Layer, connection: Connection) -> None:
     what = f"layer {layer.name!r}, connection {connection.key!r}"
     if connection.source not in network.sizes:
-        raise ValueError(f"{what}: there is no input or layer {connection.source!r}; there are {', '.join(network.sizes)}")
+        raise ValueError(
+            f"{what}: there is no input or layer {connection.source!r}; there are {', '.join(network.sizes)}"
+        )
     size = network.size_of(connection.source)
     if connection.one_to_one and size != layer.size:
         raise ValueError(
@@ -302,17 +308,23 @@ def _check_loops(network: Network) -> None:
         graph.order(sources_of(network, lambda layer, c: 0 in c.delays))
     except CycleError as error:
         path = " -> ".join(error.args[1])
-        raise ValueError(f"the loop {path} has no delay, so it cannot be computed; give one of its connections a delay") from None
+        raise ValueError(
+            f"the loop {path} has no delay, so it cannot be computed; give one of its connections a delay"
+        ) from None
     for members in graph.strong_components(sources_of(network)):
         if len({network.by_name[name].backward for name in members}) > 1:
-            raise ValueError(f"the loop {' -> '.join(members)} joins forward and backward layers; a loop has one direction")
+            raise ValueError(
+                f"the loop {' -> '.join(members)} joins forward and backward layers; a loop has one direction"
+            )
 
 
 def _check_use(network: Network) -> None:
     used = {network.output} | graph.reachable(sources_of(network), network.output)
     for layer in network.layers:
         if layer.name not in used:
-            raise ValueError(f"no path leads from layer {layer.name!r} to the output {network.output!r}; remove it or connect it")
+            raise ValueError(
+                f"no path leads from layer {layer.name!r} to the output {network.output!r}; remove it or connect it"
+            )
         if layer.start == "learned" and not layer.memory and not _heard_later(network, layer):
             raise ValueError(f"layer {layer.name!r} has no history, so start='learned' has nothing to learn")
     heard = {c.source for layer in network.layers for c in layer.connections}

@@ -154,8 +154,7 @@ def context(f: Unit) -> Unit:
 
 _elementwise_units = (linear, tanh, logistic, relu, saturated_linear)
 BUILT_IN: dict[str, Unit] = {
-    unit.name: unit
-    for unit in (*_elementwise_units, softmax, lstm, gru, *(context(f) for f in _elementwise_units))
+    unit.name: unit for unit in (*_elementwise_units, softmax, lstm, gru, *(context(f) for f in _elementwise_units))
 }
 
 

@@ -12,7 +12,7 @@ from throughtime.cli import options, output, results, tables, wiring
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
 from throughtime.cli.options import LEAVING, TRAINING
 from throughtime.cli.teaching import LOOPS, History, Plan, data_of, loops_of, teach
-from throughtime.storage import Model
+from throughtime.storage import Model, save
 
 
 def fit(
@@ -122,8 +122,9 @@ def fit(
             raise KeyboardInterrupt if history.ended == "interrupted" else Failure(history.trouble)
         settings |= {"ended": history.ended, "epochs_done": len(history.losses), "best_epoch": history.best_epoch}
         model = Model(made, history.weights, data.inputs, data.outputs, washout=data.washout, settings=settings)
+        save(out / "model.safetensors", model)
         metrics = results.metrics(model, data.x, data.y, data.cut) | {"seconds": round(time.monotonic() - started, 2)}
-        results.save(out, model, metrics, history.losses, history.validations, (data.x, data.y), data.cut)
+        results.describe(out, model, metrics, history.losses, history.validations, (data.x, data.y), data.cut)
     _report(out, metrics, history, json_, quiet)
 
 

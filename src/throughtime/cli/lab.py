@@ -46,8 +46,8 @@ def demo(
 ) -> None:
     """Learn to predict the yearly sunspot numbers and compare with a linear model; under a minute.
 
-    The same as `throughtime experiment sunspots`. Everything is fitted and chosen on 1700-1920; the relative variance
-    on 1921-55 and 1956-79 is printed next to that of a linear autoregressive model. Writes the model and pictures.
+    The same as `throughtime experiment sunspots`. Everything is fitted on 1700-1920; the relative variance on
+    1921-55 and 1956-79 is printed next to that of a linear autoregressive model, AR(12). Writes the model and pictures.
     """
     _run("sunspots", quick, seeds, out, overwrite, json_, quiet)
 
@@ -77,6 +77,6 @@ def show(said: dict[str, Any]) -> None:
 
 
 def _spread(values: list[float]) -> str:
-    """The median, and the range over the seeds where there are several."""
+    """The median, and below it the range over the seeds."""
     low, middle, high = (float(q) for q in np.quantile(values, [0, 0.5, 1]))
-    return f"{middle:.3f}" if len(values) == 1 else f"{middle:.3f} ({low:.3f} to {high:.3f})"
+    return f"{middle:.3f}" if low == high else f"{middle:.3f}\n{low:.3f}-{high:.3f}"

@@ -118,7 +118,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table: the first column text, the others numbers."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
+        made.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
         made.add_row(*row)
     Console().print(made)

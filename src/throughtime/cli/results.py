@@ -13,7 +13,6 @@ from throughtime.cli import output, running, wiring
 from throughtime.cli.metrics import Linear, Scores, scores
 from throughtime.drawing import count, draw
 from throughtime.storage import Model, restore, standardise
-from throughtime.storage import save as save_model
 
 Values = NDArray[np.float64]
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
@@ -83,7 +82,7 @@ def evaluation(model: Model, x: Values, y: Values) -> dict[str, Any]:
     return {mode: {"all": scores(y[rows], of_mode(model, mode, x, y)[rows], names)} for mode in modes(model)}
 
 
-def save(
+def describe(
     out: Path,
     model: Model,
     said: dict[str, Any],
@@ -92,9 +91,8 @@ def save(
     xy: Any,
     cut: int,
 ) -> None:
-    """Write all files; each appears only when it is complete."""
+    """Write all files but the model; each appears only when it is complete."""
     x, y = xy
-    save_model(out / "model.safetensors", model)
     output.write_text(json.dumps(said, indent=2) + "\n", out / "metrics.json")
     output.write_figure(lambda path: draw(model.network, path), out / "wiring.png")
     best = model.settings["best_epoch"] or None

@@ -122,7 +122,9 @@ def _acting(connection: Connection, weight: Any) -> Array:
 
 def _all_nets(layer: Layer, bias: Array) -> Array:
     """The bias with zeros for the nets that have none."""
-    rows = [bias[layer.biased.index(i)] if i in layer.biased else jnp.zeros_like(bias[0]) for i in range(len(layer.nets))]
+    rows = [
+        bias[layer.biased.index(i)] if i in layer.biased else jnp.zeros_like(bias[0]) for i in range(len(layer.nets))
+    ]
     return jnp.stack(rows)
 
 
@@ -138,5 +140,6 @@ def check(network: Network, weights: Weights) -> None:
             wanted = jax.tree.map(lambda a: a.shape, part)
             found = jax.tree.map(jnp.shape, weights[name][key])
             if wanted != found:
-                raise ValueError(f"the weights of layer {name!r}, {key!r}, have shape {found}; the wiring needs {wanted}")
-
+                raise ValueError(
+                    f"the weights of layer {name!r}, {key!r}, have shape {found}; the wiring needs {wanted}"
+                )

@@ -281,7 +281,11 @@ def _first(
                 rows = history["a"][name][-depth:].astype(like.dtype)
             past[name] = jnp.moveaxis(rows[::-1], 0, 1)
         if layer.memory:
-            first = first_memory(layer, acting, like.shape[1], like.dtype) if component.backward else history["memory"][name]
+            first = (
+                first_memory(layer, acting, like.shape[1], like.dtype)
+                if component.backward
+                else history["memory"][name]
+            )
             memory[name] = first.astype(like.dtype)
     return past, memory
 

@@ -55,7 +55,9 @@ def trace(
 
 
 @partial(jax.jit, static_argnames="network")
-def _trace(network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None) -> dict[str, Arrays]:
+def _trace(
+    network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None
+) -> dict[str, Arrays]:
     acting = effective(network, weights)
     tape, _ = forward(network, acting, xs, history, lengths)
     steps = next(iter(xs.values())).shape[0]

@@ -32,7 +32,9 @@ def as_inputs(network: Network, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> 
     for name, x in made.items():
         if x.ndim != len(axes) + 1 or x.shape[-1] != names[name] or x.shape[:-1] != lead:
             wanted = ", ".join([*axes, str(names[name])])
-            raise ValueError(f"input {name!r} has shape {x.shape}; it must be ({wanted}), {' and '.join(axes)} equal for all inputs")
+            raise ValueError(
+                f"input {name!r} has shape {x.shape}; it must be ({wanted}), {' and '.join(axes)} equal for all inputs"
+            )
     return made
 
 
@@ -42,7 +44,9 @@ def as_lengths(lengths: Any, steps: int, batch: int) -> Array | None:
         return None
     made = jnp.asarray(lengths)
     if made.shape != (batch,) or not jnp.issubdtype(made.dtype, jnp.integer):
-        raise ValueError(f"lengths must be {batch} whole numbers, one per sequence, not {made.dtype} of shape {made.shape}")
+        raise ValueError(
+            f"lengths must be {batch} whole numbers, one per sequence, not {made.dtype} of shape {made.shape}"
+        )
     return jnp.clip(made, 0, steps)
 
 
@@ -54,7 +58,9 @@ def as_history(network: Network, weights: Weights, history: History | None, batc
         if depth and jnp.shape(history["a"].get(source)) != (depth, batch, network.size_of(source)):
             found = jnp.shape(history["a"].get(source))
             wanted = (depth, batch, network.size_of(source))
-            raise ValueError(f"history of {source!r} has shape {found}; this network and batch need {wanted}: see start()")
+            raise ValueError(
+                f"history of {source!r} has shape {found}; this network and batch need {wanted}: see start()"
+            )
     return history
 
 
@@ -126,7 +132,9 @@ def step(
     """
     for layer in network.layers:
         if layer.backward:
-            raise ValueError(f"layer {layer.name!r} runs backward from the end of the sequence: step() cannot stream it, use run()")
+            raise ValueError(
+                f"layer {layer.name!r} runs backward from the end of the sequence: step() cannot stream it, use run()"
+            )
     inputs = {name: value[None] for name, value in as_inputs(network, x, ("B",)).items()}
     batch = next(iter(inputs.values())).shape[1]
     y, history = _run(network, weights, inputs, as_history(network, weights, history, batch), None)

@@ -185,7 +185,9 @@ def _only_present(connection: Connection, pulled: Array) -> Array:
 def _pull(acting: Weights, tape: Tape, layer: Layer, connection: Connection, delta: Array) -> Array:
     """(..., K, B, D, S): the errors that a connection sends to its source."""
     weight = wires.turned(connection, acting[layer.name].get(connection.key))
-    return _masked(tape, layer, connection, wires.product_back(connection, weight, wires.pick(layer, connection, delta)))
+    return _masked(
+        tape, layer, connection, wires.product_back(connection, weight, wires.pick(layer, connection, delta))
+    )
 
 
 def _masked(tape: Tape, layer: Layer, connection: Connection, pulled: Array) -> Array:
@@ -213,12 +215,22 @@ def elementwise(layer: Layer) -> bool:
 def slopes(network: Network, tape: Tape, layer: Layer) -> Array:
     """f'(net) = da_n/dnet_kn of an elementwise layer, (T, B, nets, N), in its own time."""
     if isinstance(layer.unit.activate, Activation):  # then the nets need not be kept
-        depth = depths(network, layer.backward)[layer.name]
-        return layer.unit.activate.slope(tape.heard(layer.backward)[layer.name][depth:])[:, :, None]
+        return _slope(layer, _activities(network, tape, layer))
     net = tape.nets[layer.name]
     activity, pull = jax.vjp(lambda n: layer.unit.activate(n, n[..., :0, :])[0], net)
     (slope,) = pull(jnp.ones_like(activity))
     return slope  # type: ignore[no-any-return]
+
+
+def _activities(network: Network, tape: Tape, layer: Layer) -> Array:
+    """(T, B, N), in the layer's own time."""
+    return tape.heard(layer.backward)[layer.name][depths(network, layer.backward)[layer.name] :]
+
+
+def _slope(layer: Layer, activity: Array) -> Array:
+    """f'(net) from a = f(net): (..., 1, N)."""
+    assert isinstance(layer.unit.activate, Activation)
+    return layer.unit.activate.slope(activity)[..., None, :]
 
 
 def _at_once(
@@ -260,15 +272,22 @@ def _step_back(
     """Step a loop back through time; the carry holds the errors at past activities (newest first) and memories."""
     rows, batch = next(iter(errors.values())).shape[1:3]
     dtype = next(iter(errors.values())).dtype
-    turned = {(m.name, c.key): wires.turned(c, acting[m.name].get(c.key)) for m in component.layers for c in component.inner(m)}
-    factor = {m.name: slopes(network, tape, m) for m in component.layers if elementwise(m)}
+    turned = {
+        (m.name, c.key): wires.turned(c, acting[m.name].get(c.key))
+        for m in component.layers
+        for c in component.inner(m)
+    }
+    told = {m.name: _activities(network, tape, m) for m in component.layers if isinstance(m.unit.activate, Activation)}
+    factor = {m.name: slopes(network, tape, m) for m in component.layers if elementwise(m) and m.name not in told}
     nets = {m.name: tape.nets[m.name] for m in component.layers if not elementwise(m)}
     before = {m.name: tape.before[m.name] for m in component.layers if m.memory}
 
     def step(carry: tuple[Arrays, Arrays], now: Any) -> Any:
         past, memory = carry
-        error, factors, net, old, inside = now
-        here = {name: e + past[name][:, :, 0] if name in past else e for name, e in error.items()}
+        error, activity, factors, net, old, inside = now
+        factors = factors | {m.name: _slope(m, activity[m.name]) for m in component.layers if m.name in activity}
+        here = {name: e.reshape(rows, batch, -1) for name, e in error.items()}
+        here = {name: e + past[name][:, :, 0] if name in past else e for name, e in here.items()}
         moved = {n: jnp.concatenate([p[:, :, 1:], jnp.zeros_like(p[:, :, :1])], axis=2) for n, p in past.items()}
         deltas: Arrays = {}
         sooner: Arrays = {}
@@ -296,8 +315,9 @@ def _step_back(
     }
     silent = {m.name: jnp.zeros((rows, batch, m.memory, m.size), dtype) for m in component.layers if m.memory}
     memory = silent if component.backward else silent | {n: after[n] for n in silent if n in after}
+    flat = {name: error.reshape(len(error), rows * batch, -1) for name, error in errors.items()}  # no axis of size 1
     (past, memory), (activity, deltas) = lax.scan(
-        step, (past, memory), (errors, factor, nets, before, valid), reverse=True
+        step, (past, memory), (flat, told, factor, nets, before, valid), reverse=True
     )
     oldest_first = {name: jnp.moveaxis(p, 2, 0)[::-1] for name, p in past.items()}
     return activity, deltas, oldest_first, memory

@@ -28,9 +28,7 @@ def untaps(pulled: Array, depth: int, delays: Sequence[int]) -> Array:
     """Adjoint of `taps` for rows K: (T, K, B, D, S) -> (depth + T, K, B, S)."""
     steps, rest = pulled.shape[0], pulled.shape[1:3]
     if len(delays) <= 8:
-        parts = [
-            jnp.pad(pulled[:, :, :, i], ((depth - d, d), (0, 0), (0, 0), (0, 0))) for i, d in enumerate(delays)
-        ]
+        parts = [jnp.pad(pulled[:, :, :, i], ((depth - d, d), (0, 0), (0, 0), (0, 0))) for i, d in enumerate(delays)]
         return sum(parts[1:], parts[0])
     rows = depth - jnp.asarray(delays) + jnp.arange(steps)[:, None]
     empty = jnp.zeros((depth + steps, *rest, pulled.shape[-1]), pulled.dtype)

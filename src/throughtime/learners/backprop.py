@@ -48,5 +48,5 @@ class Backprop:
         return one_sweep(network, weights, carry, xs, targets, loss, lengths, "delays")
 
     def exact_on(self, network: Network) -> Exact:
-        """"never" on a network with a loop or a memory."""
+        """ "never" on a network with a loop or a memory."""
         return "never" if any(part.stepped for part in schedule(network)) else stretch_exactness(network)

@@ -47,11 +47,20 @@ class Stretch(NamedTuple):
 
 
 def one_sweep(
-    network: Network, weights: Weights, carry: Stretch, xs: Any, targets: Any, loss: Loss, lengths: Any, through: Through
+    network: Network,
+    weights: Weights,
+    carry: Stretch,
+    xs: Any,
+    targets: Any,
+    loss: Loss,
+    lengths: Any,
+    through: Through,
 ) -> tuple[Stretch, Lesson]:
     """A lesson from one backward sweep over the stretch."""
     seen = study(network, weights, carry.history, xs, targets, loss, lengths)
-    found = sweep(network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through)
+    found = sweep(
+        network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through
+    )
     direct = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in found.deltas.items()})
     lesson = seen.lesson(together(direct, _starts(network, weights, carry.first, found)))
     begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)
@@ -71,7 +80,7 @@ def _starts(network: Network, weights: Weights, first: Array, found: Adjoint) ->
 
 
 def stretch_exactness(network: Network) -> Exact:
-    """"always" if errors never leave a stretch, else "whole"."""
+    """ "always" if errors never leave a stretch, else "whole"."""
     crosses = bool(state(network)) or any(layer.backward for layer in network.layers)
     return "whole" if crosses else "always"
 
@@ -120,7 +129,7 @@ class BPTT:
         return truncated(self.horizon, network, weights, carry, xs, targets, loss, lengths)
 
     def exact_on(self, network: Network) -> Exact:
-        """"whole" for a network with history; with a horizon, "always" if no path of delays reaches beyond it, else "never"."""
+        """ "whole" for a network with history; with a horizon, "always" if no path of delays reaches beyond it, else "never"."""
         if self.horizon is None:
             return stretch_exactness(network)
         if any(layer.backward for layer in network.layers) or any(part.stepped for part in schedule(network)):

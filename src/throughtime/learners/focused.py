@@ -62,7 +62,12 @@ class Focused:
         """One stretch: what is carried on, and its loss and gradients (sums)."""
         seen = study(network, weights, carry.history, xs, targets, loss, lengths)
         back = sweep(
-            network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through="layers"
+            network,
+            seen.acting,
+            seen.tape,
+            {network.output: seen.seed[:, None]},
+            lengths=seen.lengths,
+            through="layers",
         )
         found = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in back.deltas.items()})
         traces: Traces = {}
@@ -71,7 +76,7 @@ class Focused:
         return Focus(seen.history, traces), seen.lesson(found)
 
     def exact_on(self, network: Network) -> Exact:
-        """"always" where every layer that remembers hears only inputs and itself, unit by unit, and no other layer later."""
+        """ "always" where every layer that remembers hears only inputs and itself, unit by unit, and no other layer later."""
         exact = all(_alone(network, layer) for layer in network.layers)
         return "always" if exact and not any(layer.backward for layer in network.layers) else "never"
 
@@ -126,7 +131,11 @@ def _slopes(layer: Layer, net: Array, before: Array) -> tuple[Array, Array]:
         wanted = jnp.broadcast_to(rows[None, :, None].astype(net.dtype), (shape[0], len(rows), *shape[1:]))
         silent = jnp.zeros_like(wanted)
         activity = wanted if result == 0 else silent
-        memory = jnp.stack([wanted if result == m + 1 else silent for m in range(layer.memory)], axis=-2) if layer.memory else silent[..., None, :][..., :0, :]
+        memory = (
+            jnp.stack([wanted if result == m + 1 else silent for m in range(layer.memory)], axis=-2)
+            if layer.memory
+            else silent[..., None, :][..., :0, :]
+        )
         to_net, to_memory = local(layer, net, before, activity, memory)
         own = rows[:, None, None].astype(net.dtype)
         by_net.append((to_net * own).sum(1))
@@ -159,7 +168,9 @@ def _forward(
     before = seen.tape.before.get(layer.name, net[:, :, :0])
     steps, batch = net.shape[:2]
     by_net, by_memory = _slopes(layer, net, before)
-    own = jnp.einsum("rtbkn,jbkn->rtjbn", by_net, _feedback(layer, seen.acting[layer.name], seen.tape, batch, net.dtype))
+    own = jnp.einsum(
+        "rtbkn,jbkn->rtjbn", by_net, _feedback(layer, seen.acting[layer.name], seen.tape, batch, net.dtype)
+    )
     through = jnp.concatenate([own, jnp.moveaxis(by_memory, 3, 2)], axis=2)  # (R, T, own states, B, N)
     valid = within(seen.lengths, steps)
     heard = {c.key: tapped(seen.tape, network, layer, c) for c in layer.connections if c.weight != "identity"}

@@ -71,7 +71,9 @@ def truncated(
     back = _Back(horizon, network, seen.acting, joined, seen.seed, carry.age)
     deltas, at_start, memory_at_start = back.sweep()
     starts = _starts(network, carry.age, horizon, at_start, memory_at_start)
-    return _move_on(network, carry, seen, joined, horizon), seen.lesson(together(gradients(network, joined, deltas), starts))
+    return _move_on(network, carry, seen, joined, horizon), seen.lesson(
+        together(gradients(network, joined, deltas), starts)
+    )
 
 
 def _join(network: Network, carry: Window, tape: Tape) -> Tape:
@@ -194,7 +196,9 @@ class _Back:
         return delta[:, 0], pulled[:, 0]
 
     def _send(self, layer: Layer, connection: Connection, delta: Array, waiting: Arrays) -> None:
-        back = wires.product_back(connection, self.turned[layer.name, connection.key], wires.pick(layer, connection, delta))
+        back = wires.product_back(
+            connection, self.turned[layer.name, connection.key], wires.pick(layer, connection, delta)
+        )
         mask = self.tape.dropout.get(layer.name, {}).get(connection.key)
         back = back if mask is None else back * mask[:, None, :]
         near = [i for i, d in enumerate(connection.delays) if d < self.horizon]

@@ -101,7 +101,10 @@ def _chain(acting: Weights, pull: Callable[[Weights], tuple[Weights]]) -> Callab
     def chain(found: Weights) -> Weights:
         silent = jax.tree.map(jnp.zeros_like, acting)
         whole = {
-            name: {key: found[name].get(key, part) if key != "start" else {**part, **found[name].get("start", {})} for key, part in own.items()}
+            name: {
+                key: found[name].get(key, part) if key != "start" else {**part, **found[name].get("start", {})}
+                for key, part in own.items()
+            }
             for name, own in silent.items()
         }
         return pull(jax.tree.map(lambda g, like: g.astype(like.dtype), whole, acting))[0]

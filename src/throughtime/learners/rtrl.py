@@ -96,7 +96,7 @@ class RTRL:
         return Carried(seen.history, influence), seen.lesson(_nested(found))
 
     def exact_on(self, network: Network) -> Exact:
-        """"always"; "never" where it refuses: a network with backward layers."""
+        """ "always"; "never" where it refuses: a network with backward layers."""
         return "never" if any(layer.backward for layer in network.layers) else "always"
 
 
