@@ -48,8 +48,9 @@ def laws(root: Path) -> str:
     """Run the exactness tests and say that they hold."""
     if not (root / LAWS).exists():
         return f"{LAWS} is not here; only what is timed was compared"
+    print(f"running {LAWS} ...", file=sys.stderr, flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(LAWS)], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", "-q", "-x", str(LAWS)], cwd=root, capture_output=True, text=True, check=False
     )
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["no output"]
     if done.returncode:

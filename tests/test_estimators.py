@@ -26,7 +26,7 @@ BLOCK = RNG.normal(size=(6, 5, 2))
 
 @parametrize_with_checks(
     [SequenceRegressor(**SMALL), SequenceClassifier(**SMALL)],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,  # noqa: ARG005
+    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
 )
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -53,7 +53,7 @@ def _tuple(delays: Delays) -> tuple[int, ...]:
 def _self_hearing(unit: Unit, back: Sequence[Connection], start: Start, bidirectional: bool, **rest: Any) -> Any:
     """A maker of layers that hear themselves; `back` is written with the source "self"."""
 
-    def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
+    def layer(_: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
         def one(called: str, backward: bool) -> Layer:
             loops = tuple(Connection(called, c.delays, c.weight, c.nets, name=c.name) for c in back)
             heard = tuple(Connection(c.source, c.delays, c.weight, rest.get("nets")) for c in below)
@@ -125,7 +125,7 @@ def narx(
     (('input', 1), ('measured output', 1))
     """
     fed_back = Connection(OUTPUT, _tuple(output_delays))
-    taps: list[Delays] = [_tuple(input_delays)] + [0] * (1 if isinstance(hidden, int) else len(hidden))
+    taps: list[Delays] = [_tuple(input_delays), *[0] * (1 if isinstance(hidden, int) else len(hidden))]
 
     def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
         return [Layer(name, size, f, (*below, fed_back) if index == 0 else tuple(below))]

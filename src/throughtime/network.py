@@ -46,6 +46,10 @@ def _whole(value: Any, what: str, least: int) -> int:
     return int(value)
 
 
+def _names(given: Any) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 @dataclass(frozen=True)
 class Connection:
     """Carries the activities of a source to a layer after one or more delays.
@@ -81,7 +85,7 @@ class Connection:
             raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
         object.__setattr__(self, "delays", delays)
         if self.nets is not None:
-            object.__setattr__(self, "nets", (self.nets,) if isinstance(self.nets, str) else tuple(self.nets))
+            object.__setattr__(self, "nets", _names(self.nets))
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"{what}: dropout must be at least 0 and below 1, not {self.dropout}")
         if self.key in RESERVED:
@@ -130,7 +134,7 @@ class Layer:
             if keys.count(key) > 1:
                 raise ValueError(f"{what} has two connections known as {key!r}; give one of them a name=")
         if not isinstance(self.bias, bool):
-            object.__setattr__(self, "bias", (self.bias,) if isinstance(self.bias, str) else tuple(self.bias))
+            object.__setattr__(self, "bias", _names(self.bias))
         for connection in made:
             self._check_nets(f"{what}, connection {connection.key!r}", connection.nets)
         if not isinstance(self.bias, bool):

@@ -182,7 +182,7 @@ def _reports(course: _Course, state: _State, epochs: int) -> Iterator[Report]:
         score, done = mean if validation is None else validation, updates
         if score < best_loss:
             best, best_loss, best_epoch = owner, score, epoch
-        lesson = Lesson(total, asked, None, None)  # type: ignore[arg-type]  # sums over all stretches, as plain numbers
+        lesson = Lesson(total, asked, None, None)
         yield Report(
             epoch, lesson, mean, validation, state.weights, best, best_loss, best_epoch, updates, state.optimizer
         )

@@ -143,7 +143,7 @@ def forward(
     tape = Tape({}, {}, {}, {}, history["dropout"])
     memory = {}
     for source, x in xs.items():
-        _file(network, tape, history, source, keep(valid, x))
+        _file(tape, history, source, keep(valid, x))
     for component in schedule(network):
         after = _run(network, acting, component, tape, history, valid, lengths)
         memory.update({} if component.backward else after)
@@ -151,7 +151,7 @@ def forward(
     return tape, {"a": rows, "memory": memory, "dropout": history["dropout"]}
 
 
-def _file(network: Network, tape: Tape, history: History, source: str, activities: Array) -> None:
+def _file(tape: Tape, history: History, source: str, activities: Array) -> None:
     """Put a source's activities behind its history."""
     past = history["a"].get(source)
     tape.full[source] = activities if past is None else jnp.concatenate([past.astype(activities.dtype), activities])
@@ -196,13 +196,13 @@ def _run(
                     tape.mirrored[c.source] = mirror(network, acting, tape, c.source, lengths)
     drive = {layer.name: _drive(network, acting, component, tape, layer) for layer in component.layers}
     if component.stepped:
-        activities, memory = _step_through(network, acting, component, tape, history, drive, valid)
+        activities, memory = _step_through(acting, component, tape, history, drive, valid)
     else:
         activities, memory = _at_once(component, tape, drive, valid), {}
     for name, own in activities.items():
         if component.backward:
             tape.mirrored[name] = _with_start(network, acting, name, own)
-        _file(network, tape, history, name, turn_round(own, lengths) if component.backward else own)
+        _file(tape, history, name, turn_round(own, lengths) if component.backward else own)
     return memory
 
 
@@ -228,7 +228,6 @@ def _at_once(component: Component, tape: Tape, drive: Arrays, valid: Array | Non
 
 
 def _step_through(
-    network: Network,
     acting: Weights,
     component: Component,
     tape: Tape,
@@ -260,16 +259,14 @@ def _step_through(
         shifted = {n: jnp.concatenate([here[n][:, None], rows[:, :-1]], axis=1) for n, rows in past.items()}
         return (shifted, after), (here, nets, memory)
 
-    carry = _first(network, acting, component, history, next(iter(drive.values())))
+    carry = _first(acting, component, history, next(iter(drive.values())))
     (_, memory), (activities, nets, before) = lax.scan(step, carry, (drive, valid))
     tape.nets.update(nets)
     tape.before.update(before)
     return activities, memory
 
 
-def _first(
-    network: Network, acting: Weights, component: Component, history: History, like: Array
-) -> tuple[Arrays, Arrays]:
+def _first(acting: Weights, component: Component, history: History, like: Array) -> tuple[Arrays, Arrays]:
     """The loop's carry before its first step."""
     past, memory = {}, {}
     for layer in component.layers:

@@ -51,7 +51,7 @@ def trace(
     >>> tt.trace(network, tt.init(network, 0), jnp.ones((5, 1, 1)))["nets"]["hidden"].shape
     (5, 1, 4, 3)
     """
-    return _trace(network, weights, *_taped(network, weights, xs, history, lengths))  # type: ignore[no-any-return]
+    return _trace(network, weights, *_taped(network, weights, xs, history, lengths))
 
 
 @partial(jax.jit, static_argnames="network")
@@ -102,7 +102,7 @@ def deltas(
     >>> found["hidden"].shape
     (5, 1, 1, 3)
     """
-    return _deltas(network, weights, *_taped(network, weights, xs, history, lengths), targets, loss)  # type: ignore[no-any-return]
+    return _deltas(network, weights, *_taped(network, weights, xs, history, lengths), targets, loss)
 
 
 @partial(jax.jit, static_argnames=("network", "loss"))
@@ -153,7 +153,7 @@ def jacobians(
     >>> tt.jacobians(network, tt.init(network, 0), jnp.ones((5, 1, 1)))["hidden", "recurrent"].shape
     (1, 5, 1, 1, 3, 1, 3)
     """
-    return _jacobians(network, weights, *_taped(network, weights, xs, history, lengths))  # type: ignore[no-any-return]
+    return _jacobians(network, weights, *_taped(network, weights, xs, history, lengths))
 
 
 @partial(jax.jit, static_argnames="network")

@@ -55,11 +55,11 @@ def as_history(network: Network, weights: Weights, history: History | None, batc
     if history is None:
         return start(network, weights, batch)
     for source, depth in depths(network).items():
-        if depth and jnp.shape(history["a"].get(source)) != (depth, batch, network.size_of(source)):
-            found = jnp.shape(history["a"].get(source))
-            wanted = (depth, batch, network.size_of(source))
+        wanted, found = (depth, batch, network.size_of(source)), history["a"].get(source)
+        if depth and (found is None or found.shape != wanted):
+            shape = None if found is None else found.shape
             raise ValueError(
-                f"history of {source!r} has shape {found}; this network and batch need {wanted}: see start()"
+                f"history of {source!r} has shape {shape}; this network and batch need {wanted}: see start()"
             )
     return history
 

@@ -5,7 +5,7 @@ component runs over all time steps at once.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from throughtime import graph
 from throughtime.network import Connection, Layer, Network, sources_of
@@ -35,14 +35,14 @@ class Component:
         return max((max(c.delays) for layer in self.layers for c in layer.connections if c.source == name), default=0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def present_order(network: Network) -> tuple[Layer, ...]:
     """All layers, in the order of their connections without delay."""
     names = graph.order(sources_of(network, lambda layer, c: 0 in c.delays))
     return tuple(network.by_name[name] for name in names)
 
 
-@lru_cache(maxsize=None)
+@cache
 def schedule(network: Network) -> tuple[Component, ...]:
     """The components, each after all those it listens to."""
     edges = sources_of(network)
@@ -55,7 +55,7 @@ def schedule(network: Network) -> tuple[Component, ...]:
     return tuple(component(members) for members in graph.strong_components(edges))
 
 
-@lru_cache(maxsize=None)
+@cache
 def depths(network: Network, backward: bool = False) -> dict[str, int]:
     """For each source the largest delay with which layers of that direction hear it: the rows of past it must keep."""
     return {
@@ -92,7 +92,7 @@ class Row:
         return self.count * self.size
 
 
-@lru_cache(maxsize=None)
+@cache
 def state(network: Network) -> tuple[Row, ...]:
     """History without past inputs: what the influence matrix of RTRL has rows for."""
     heard = depths(network)
@@ -101,7 +101,7 @@ def state(network: Network) -> tuple[Row, ...]:
     return (*past, *kept)
 
 
-@lru_cache(maxsize=None)
+@cache
 def influential(network: Network) -> tuple[str, ...]:
     """The layers whose weights act on the state: those from which a path leads to a layer that is remembered."""
     edges = sources_of(network)

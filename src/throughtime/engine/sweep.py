@@ -87,12 +87,12 @@ class _Errors:
 
     def add_later(self, name: str, error: Array) -> None:
         """At the new history: the adjoint of `last_rows`."""
-        depth, (steps, rows, batch) = error.shape[0], self.shape
+        depth, (steps, _, batch) = error.shape[0], self.shape
         if self.lengths is None:
             self._add(self.real, name, jnp.pad(error, ((steps, 0), (0, 0), (0, 0), (0, 0))))
             return
-        like = jax.ShapeDtypeStruct((depth + steps, batch, error.shape[-1]), error.dtype)
-        (pull,) = (jax.linear_transpose(lambda full: last_rows(full, depth, self.lengths), like),)
+        like = jnp.zeros((depth + steps, batch, error.shape[-1]), error.dtype)
+        pull = jax.linear_transpose(lambda full: last_rows(full, depth, self.lengths), like)
         self._add(self.real, name, jax.vmap(lambda e: pull(e)[0], in_axes=1, out_axes=1)(error))
 
     def add_heard(self, layer: Layer, connection: Connection, pulled: Array) -> None:
@@ -219,7 +219,7 @@ def slopes(network: Network, tape: Tape, layer: Layer) -> Array:
     net = tape.nets[layer.name]
     activity, pull = jax.vjp(lambda n: layer.unit.activate(n, n[..., :0, :])[0], net)
     (slope,) = pull(jnp.ones_like(activity))
-    return slope  # type: ignore[no-any-return]
+    return slope
 
 
 def _activities(network: Network, tape: Tape, layer: Layer) -> Array:

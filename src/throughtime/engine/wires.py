@@ -42,7 +42,7 @@ def product(connection: Connection, weight: Any, tapped: Array, nets: int) -> Ar
         copied = tapped.sum(-2)[..., None, :]
         return jnp.broadcast_to(copied, (*lead, nets, tapped.shape[-1]))
     if connection.weight == "diagonal":
-        return sum(tapped[..., d, None, :] * weight[d] for d in range(weight.shape[0]))  # type: ignore[no-any-return]
+        return sum(tapped[..., d, None, :] * weight[d] for d in range(weight.shape[0]))
     d, s, k, n = weight.shape
     flat = tapped.reshape(math.prod(lead), d * s) @ weight.reshape(d * s, k * n)
     return flat.reshape(*lead, k, n)

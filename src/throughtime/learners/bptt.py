@@ -62,15 +62,15 @@ def one_sweep(
         network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through
     )
     direct = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in found.deltas.items()})
-    lesson = seen.lesson(together(direct, _starts(network, weights, carry.first, found)))
+    lesson = seen.lesson(together(direct, _starts(network, carry.first, found)))
     begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)
     return Stretch(seen.history, begun), lesson
 
 
-def _starts(network: Network, weights: Weights, first: Array, found: Adjoint) -> Weights:
+def _starts(network: Network, first: Array, found: Adjoint) -> Weights:
     a = {name: error[:, 0] for name, error in found.history["a"].items()}
     memory = {name: error[0] for name, error in found.history["memory"].items()}
-    ahead = start_gradients(network, weights, first, a, memory)
+    ahead = start_gradients(network, first, a, memory)
     back: Weights = {
         name: {"start": {kind: error.sum((0, 1) if kind == "memory" else (1, 2)) for kind, error in own.items()}}
         for name, own in found.start.items()

@@ -147,13 +147,13 @@ def _feedback(layer: Layer, acting: dict[str, Any], tape: Tape, batch: int, dtyp
     """dnet_n/d own past activities, newest first: (own lines, B, nets, N)."""
     made = jnp.zeros((_lines(layer), batch, len(layer.nets), layer.size), dtype)
     for c in _own(layer):
-        weight = acting.get(c.key)
+        weight: Any = acting.get(c.key)
         if c.weight == "identity":
-            straight = jnp.ones((len(c.delays), len(layer.fed(c.nets)), layer.size), dtype)
+            straight: Any = jnp.ones((len(c.delays), len(layer.fed(c.nets)), layer.size), dtype)
         elif c.weight == "diagonal":
             straight = weight
         else:
-            straight = jnp.moveaxis(jnp.diagonal(weight, axis1=1, axis2=3), 1, -2)
+            straight = jnp.diagonal(weight, axis1=1, axis2=3)
         mask = tape.dropout.get(layer.name, {}).get(c.key, jnp.ones((batch, layer.size), dtype))
         fed = spread(layer, c, straight[:, None] * mask[:, None, :])
         made = made.at[jnp.asarray(c.delays) - 1].add(fed)

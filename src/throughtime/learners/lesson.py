@@ -125,11 +125,11 @@ def refuse_backward(network: Network, learner: str) -> None:
     for layer in network.layers:
         if layer.backward:
             raise ValueError(
-                f"{learner} goes forward in time, but layer {layer.name!r} runs backward from the end: use BPTT() on whole sequences"
+                f"{learner} goes forward in time, but layer {layer.name!r} runs backward from the end: use BPTT()"
             )
 
 
-def start_gradients(network: Network, weights: Weights, first: Array, a: Arrays, memory: Arrays) -> Weights:
+def start_gradients(network: Network, first: Array, a: Arrays, memory: Arrays) -> Weights:
     """dL/d learned starts from dL/d history, (D, B, N) and (B, M, N), for the sequences in their first stretch."""
     made: Weights = {}
     for layer in network.layers:
