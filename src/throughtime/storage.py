@@ -199,7 +199,7 @@ def _metadata(path: Path, data: bytes) -> dict[str, str]:
 
 def _weights(path: Path, network: Network, arrays: dict[str, Values]) -> Weights:
     """The arrays as the weights of that network, checked."""
-    wanted = jax.eval_shape(lambda: init(network, 0))
+    wanted = init(network, 0)
     shapes = {name: leaf.shape for name, leaf in _named(wanted)}
     for name in sorted(shapes.keys() ^ arrays.keys()):
         what = "is missing" if name in shapes else "belongs to no part of the network"

@@ -1,6 +1,7 @@
 """The engine: one forward pass that leaves a tape, one backward sweep over it, for every wiring."""
 
-from throughtime.engine.effective import Weights, effective, init
+from throughtime.engine.effective import Weights, effective
+from throughtime.engine.first import init
 from throughtime.engine.forward import History, start
 from throughtime.engine.looking import deltas, jacobians, trace
 from throughtime.engine.running import run, step

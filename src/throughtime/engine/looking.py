@@ -10,7 +10,8 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from throughtime.engine import wires
-from throughtime.engine.effective import Weights, check, effective
+from throughtime.engine.effective import Weights, effective
+from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, turn_round, within
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.schedule import depths

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from throughtime.engine.effective import Weights, check, effective
+from throughtime.engine.effective import Weights, effective
+from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
 from throughtime.engine.schedule import depths
 from throughtime.network import Network

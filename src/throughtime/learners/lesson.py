@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime.engine.effective import Weights, check, effective
+from throughtime.engine.effective import Weights, effective
+from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, within
 from throughtime.engine.looking import errors
 from throughtime.engine.running import as_inputs, as_lengths, outputs

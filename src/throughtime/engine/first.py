@@ -1,0 +1,117 @@
+"""First weights, drawn at random, and the check that weights fit a wiring."""
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.engine.effective import Weights
+from throughtime.engine.schedule import start_rows
+from throughtime.network import Connection, Layer, LearnedDelays, Network
+
+Values = NDArray[np.float64]
+
+
+def init(network: Network, seed: int, dtype: Any = None) -> Weights:
+    """First weights, drawn at random: {layer: {connection: array, "bias": ..., "start": ...}}.
+
+    Dense weights are uniform with variance 1/(fan-in) over all that feeds a net input; a dense self-connection at delay 1
+    is orthogonal, which keeps the norm of activities and errors; diagonal weights lie in 0.5..0.95 shared by their
+    delays; biases are 0 but for those the unit names (the LSTM's forget gate: 1).
+
+    network  the wiring
+    seed     a whole number; the same seed gives the same weights
+    dtype    float32 unless JAX's float64 is switched on or another is named
+
+    returns  dense (D, S, nets, N), diagonal (D, nets, N), learned delays {"weight": (S, nets, N), "delay": (D, S, N)},
+             "bias" (nets with a bias, N), "start" {"activity": (D, N), "memory": (M, N)}; identity connections have none
+
+    >>> import throughtime as tt
+    >>> tt.init(tt.elman(2, 3, 1), seed=0)["hidden"]["input"].shape
+    (1, 2, 1, 3)
+    """
+    kind = jnp.zeros((), dtype).dtype
+    return jax.tree.map(lambda values: jnp.asarray(values, kind), _drawn(network, seed))
+
+
+def _drawn(network: Network, seed: int) -> dict[str, dict[str, Any]]:
+    random = np.random.default_rng(seed)  # numpy draws at once, where JAX would first compile for every shape
+    made: dict[str, dict[str, Any]] = {}
+    for layer in network.layers:
+        learned = [c for c in layer.connections if c.weight != "identity"]
+        own: dict[str, Any] = {c.key: _connection(network, layer, c, random) for c in learned}
+        if layer.biased:
+            own["bias"] = _bias(layer)
+        if layer.start == "learned":
+            own["start"] = _start(network, layer)
+        made[layer.name] = own
+    return made
+
+
+def _connection(network: Network, layer: Layer, connection: Connection, random: np.random.Generator) -> Any:
+    nets, size, count = len(layer.fed(connection.nets)), network.size_of(connection.source), len(connection.delays)
+    if connection.weight == "diagonal":
+        return random.uniform(0.5, 0.95, (count, nets, layer.size)) / count
+    if connection.source == layer.name and connection.delays == (1,) and connection.weight == "dense":
+        return np.stack([_rotation(size, random) for _ in range(nets)], axis=1)[None]
+    limit = (3.0 / _fan_in(network, layer, connection)) ** 0.5
+    if isinstance(connection.weight, LearnedDelays):
+        return {
+            "weight": random.uniform(-limit, limit, (size, nets, layer.size)),
+            "delay": random.normal(0.0, 0.1, (count, size, layer.size)),
+        }
+    return random.uniform(-limit, limit, (count, size, nets, layer.size))
+
+
+def _rotation(size: int, random: np.random.Generator) -> Values:
+    """An orthogonal matrix, all equally likely."""
+    q, r = np.linalg.qr(random.normal(size=(size, size)))
+    return q * np.sign(np.diag(r))
+
+
+def _fan_in(network: Network, layer: Layer, connection: Connection) -> int:
+    """How many weights feed a net input together with this connection (one-to-one ones aside)."""
+    mine = set(layer.fed(connection.nets))
+
+    def count(c: Connection) -> int:
+        taps = 1 if isinstance(c.weight, LearnedDelays) else len(c.delays)
+        return taps * network.size_of(c.source)
+
+    return sum(count(c) for c in layer.connections if not c.one_to_one and mine & set(layer.fed(c.nets)))
+
+
+def _bias(layer: Layer) -> Values:
+    first = dict(layer.unit.bias)
+    return np.repeat([[first.get(layer.nets[index], 0.0)] for index in layer.biased], layer.size, axis=1)
+
+
+def _start(network: Network, layer: Layer) -> dict[str, Values]:
+    rows = start_rows(network, layer)
+    made = {"activity": np.zeros((rows, layer.size))} if rows else {}
+    if layer.memory:
+        made["memory"] = np.full((layer.memory, layer.size), layer.unit.start)
+    return made
+
+
+@cache
+def shapes(network: Network) -> dict[str, dict[str, Any]]:
+    """The shape of every array in the network's weights, in a tree like theirs."""
+    return jax.tree.map(np.shape, _drawn(network, 0))
+
+
+def check(network: Network, weights: Weights) -> None:
+    """Refuse weights that were made for another wiring, naming the first part that does not fit."""
+    for name, parts in shapes(network).items():
+        if name not in weights:
+            raise ValueError(f"the weights have no layer {name!r}; make them with init(network, seed)")
+        for key, wanted in parts.items():
+            if key not in weights[name]:
+                raise ValueError(f"the weights of layer {name!r} have no {key!r}; make them with init(network, seed)")
+            found = jax.tree.map(jnp.shape, weights[name][key])
+            if wanted != found:
+                raise ValueError(
+                    f"the weights of layer {name!r}, {key!r}, have shape {found}; the wiring needs {wanted}"
+                )
