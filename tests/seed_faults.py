@@ -126,7 +126,7 @@ FAULTS = [
         "jnp.where(real, error, 0), kept, real)",
         "error, kept, real)",
         "test_cutting.py",
-        "truncated_bptt and gru",
+        "truncated_bptt and narx and start",
     ),
     Fault(
         "a(0) has no influence",

@@ -91,6 +91,10 @@ class Row:
         """How many numbers that are, per sequence."""
         return self.count * self.size
 
+    def swept(self, steps: int) -> int:
+        """How many of the rows are new after so many steps; the others moved along their delay line."""
+        return min(self.count, steps) if self.kind == "a" else self.count
+
 
 @cache
 def state(network: Network) -> tuple[Row, ...]:

@@ -363,7 +363,7 @@ def identity_rows(network: Network, batch: int, dtype: Any, newest: int) -> tupl
     newest   only the newest rows of each delay line; older ones are shifted, not swept
     returns  the errors, and the number of rows without the last
     """
-    groups = [(row, min(row.count, newest) if row.kind == "a" else row.count) for row in state(network)]
+    groups = [(row, row.swept(newest)) for row in state(network)]
     total = sum(count * row.size for row, count in groups)
     made: dict[str, Arrays] = {"a": {}, "memory": {}}
     first = 0
