@@ -104,8 +104,14 @@ def test_random_wirings_cut_at_random(
 RAGGED = ((2, 1), (0, 3), (3, 1))  # of each stretch, how many steps of the one and the other sequence it holds
 
 
-@pytest.mark.parametrize(("learner", "horizon"), [(tt.RTRL(), None), (tt.RTRL(2), None), (tt.BPTT(3), 3)], ids=str)
-@pytest.mark.parametrize("name", ["lstm start", "narx gaps", "own memory", "tdnn start"])
+RAGGED_CELLS = [
+    *((name, rule, None) for name in ("lstm start", "narx gaps", "own memory") for rule in (tt.RTRL(), tt.RTRL(2))),
+    *((name, tt.BPTT(3), 3) for name in ("lstm start", "jordan start", "tdnn start")),
+    ("focused start", tt.Focused(), None),
+]
+
+
+@pytest.mark.parametrize(("name", "learner", "horizon"), RAGGED_CELLS, ids=str)
 def test_every_sequence_may_be_cut_in_its_own_way(name: str, learner: tt.RTRL, horizon: int | None) -> None:
     """A stretch ends where each sequence's `lengths` say, and goes on from there."""
     network = zoo.FORWARD[name]

@@ -108,7 +108,7 @@ FORWARD: dict[str, Network] = {
     "lstm stack": tt.lstm(1, [2, 2], 1),
     "lstm without recurrence": _net(Layer("h", 3, units.lstm, ["x"]), _out("h")),
     "lstm, one unit's own gates": _net(
-        Layer("h", 2, units.lstm, ("x", Connection("h", 1, "diagonal", ("input", "output")))), _out("h", "x")
+        Layer("h", 2, units.lstm, ("x", Connection("h", 1, "diagonal", ("output", "input")))), _out("h", "x")
     ),
     "gru": tt.gru(2, 3, 2),
     "gru start": tt.gru(1, 2, 1, start="learned"),
@@ -137,8 +137,8 @@ FORWARD: dict[str, Network] = {
     "no bias, listed backwards": _net(
         _out("h"), Layer("h", 3, units.tanh, ("x", Connection("h", 1, "identity", name="context")), bias=False)
     ),
-    "some nets": _net(
-        Layer("h", 2, units.gru, (Connection("x", nets=("candidate", "update")), BACK), bias="reset"), _out("h")
+    "some nets, in any order": _net(
+        Layer("h", 2, units.gru, (Connection("x", nets=("update", "candidate")), BACK), bias="reset"), _out("h")
     ),
     "own coupled unit": _net(Layer("h", 3, competition, ("x", BACK)), _out("h")),
     "dropout": _net(

@@ -198,7 +198,7 @@ def _run(
     if component.stepped:
         activities, memory = _step_through(acting, component, tape, history, drive, valid)
     else:
-        activities, memory = _at_once(component, tape, drive, valid), {}
+        activities, memory = _at_once(acting, component, tape, drive, valid), {}
     for name, own in activities.items():
         if component.backward:
             tape.mirrored[name] = _with_start(network, acting, name, own)
@@ -207,21 +207,20 @@ def _run(
 
 
 def _drive(network: Network, acting: Weights, component: Component, tape: Tape, layer: Layer) -> Array:
-    """(T, B, nets, N): bias and all that is heard from outside the component, over all time."""
-    own = acting[layer.name]
-    some = next(iter(tape.full.values()))
-    steps, batch = some.shape[0] - depths(network)[next(iter(tape.full))], some.shape[1]
-    net = jnp.zeros((), some.dtype) + own.get("bias", 0.0)
+    """(T, B, nets, N): all that is heard from outside the component, over all time."""
+    source, some = next(iter(tape.full.items()))
+    shape = (some.shape[0] - depths(network)[source], some.shape[1], len(layer.nets), layer.size)
+    total = jnp.zeros(shape, some.dtype)
     for c in component.outer(layer):
         heard = tapped(tape, network, layer, c)
-        fed = wires.product(c, own.get(c.key), heard, len(layer.fed(c.nets)))
-        net = net + wires.spread(layer, c, fed)
-    return jnp.broadcast_to(net, (steps, batch, len(layer.nets), layer.size))
+        fed = wires.product(c, acting[layer.name].get(c.key), heard, len(layer.fed(c.nets)))
+        total = total + wires.spread(layer, c, fed)
+    return total
 
 
-def _at_once(component: Component, tape: Tape, drive: Arrays, valid: Array | None) -> Arrays:
+def _at_once(acting: Weights, component: Component, tape: Tape, drive: Arrays, valid: Array | None) -> Arrays:
     (layer,) = component.layers
-    net = drive[layer.name]
+    net = drive[layer.name] + acting[layer.name].get("bias", 0)
     tape.nets[layer.name] = net
     activity, _ = layer.unit.activate(net, net[:, :, :0])
     return {layer.name: keep(valid, activity)}
@@ -244,13 +243,14 @@ def _step_through(
         nets: Arrays = {}
         after: Arrays = {}
         for layer in component.layers:
-            net = driven[layer.name]
+            net = driven[layer.name].reshape(-1, len(layer.nets), layer.size)
             for c in component.inner(layer):
                 heard = _hear(c.delays, here.get(c.source), past.get(c.source))
                 mask = tape.dropout.get(layer.name, {}).get(c.key)
                 heard = heard if mask is None else heard * mask[:, None, :]
                 fed = wires.product(c, acting[layer.name].get(c.key), heard, len(layer.fed(c.nets)))
                 net = net + wires.spread(layer, c, fed)
+            net = net + acting[layer.name].get("bias", 0)  # here it costs nothing, over all time a pass of its own
             old = memory.get(layer.name, net[:, :0])
             activity, new = layer.unit.activate(net, old)
             here[layer.name], nets[layer.name] = keep(inside, activity), net
@@ -260,7 +260,8 @@ def _step_through(
         return (shifted, after), (here, nets, memory)
 
     carry = _first(acting, component, history, next(iter(drive.values())))
-    (_, memory), (activities, nets, before) = lax.scan(step, carry, (drive, valid))
+    flat = {name: net.reshape(*net.shape[:2], -1) for name, net in drive.items()}  # an axis of size 1 costs a copy
+    (_, memory), (activities, nets, before) = lax.scan(step, carry, (flat, valid))
     tape.nets.update(nets)
     tape.before.update(before)
     return activities, memory

@@ -315,7 +315,9 @@ def _step_back(
     }
     silent = {m.name: jnp.zeros((rows, batch, m.memory, m.size), dtype) for m in component.layers if m.memory}
     memory = silent if component.backward else silent | {n: after[n] for n in silent if n in after}
-    flat = {name: error.reshape(len(error), rows * batch, -1) for name, error in errors.items()}  # no axis of size 1
+    flat = {
+        name: error.reshape(len(error), rows * batch, -1) for name, error in errors.items()
+    }  # an axis of size 1 costs a copy
     (past, memory), (activity, deltas) = lax.scan(
         step, (past, memory), (flat, told, factor, nets, before, valid), reverse=True
     )
