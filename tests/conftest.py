@@ -1,6 +1,7 @@
 """What every test shares: float64 on the CPU, quick compilation kept between runs, and repeatable random examples."""
 
 import os
+from collections.abc import Iterator
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -37,3 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_programs() -> Iterator[None]:
+    """Compiled programs of a whole run would fill the memory; what is needed again comes from the cache on disk."""
+    yield
+    jax.clear_caches()

@@ -112,9 +112,12 @@ def test_pipelines_clones_pickles_and_grid_search() -> None:
     pipe = make_pipeline(StandardScaler(), SequenceRegressor(**SMALL)).fit(X, y)
     again = pickle.loads(pickle.dumps(clone(pipe).fit(X, y)))
     np.testing.assert_array_equal(again.predict(X), pipe.predict(X))
+    labels = np.arange(8) % 2 == 0
+    told = np.where(labels, 1.0, -1.0)[:, None, None] + RNG.normal(0, 0.1, (8, 5, 1))
     search = GridSearchCV(SequenceClassifier(**SMALL), {"epochs": [1, 60]}, cv=KFold(2), error_score="raise")
-    search.fit(BLOCK, BLOCK[:, 0, 0] > 0)
-    assert search.best_params_ == {"epochs": 60}
+    search.fit(told, labels)
+    assert search.cv_results_["mean_test_score"][1] == 1.0
+    assert (search.predict(told) == labels).all()
 
 
 def test_networks_by_name_by_function_and_ready_made() -> None:

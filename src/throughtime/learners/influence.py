@@ -82,15 +82,17 @@ def as_weights(network: Network, acting: Weights, rows: Influence) -> Weights:
             piece = values[:, column : column + part.width].reshape(-1, *part.shape)
             own.setdefault(part.key, {})[part.net] = jnp.moveaxis(piece, 0, -1)
             column += part.width
-        made[name] = _nested(own)
+        made[name] = _nested(layer, own)
     return made
 
 
-def _nested(own: dict[tuple[str, ...], dict[int | None, Array]]) -> dict[str, Any]:
-    """The pieces of each weight put together along its nets."""
+def _nested(layer: Layer, own: dict[tuple[str, ...], dict[int | None, Array]]) -> dict[str, Any]:
+    """The pieces of each weight put together along its nets, in the order in which the connection names them."""
     made: dict[str, Any] = {}
+    named = {c.key: c.nets for c in layer.connections}
     for key, pieces in own.items():
-        value = pieces[None] if None in pieces else jnp.stack(list(pieces.values()), axis=-2)
+        nets = layer.fed(named.get(key[0]))
+        value = pieces[None] if None in pieces else jnp.stack([pieces[net] for net in nets], axis=-2)
         if key[0] == "start":
             made.setdefault("start", {})[key[1]] = value
         else:
