@@ -67,7 +67,7 @@ FAULTS = [
     Fault(
         "losses beyond the end count",
         "engine/looking.py",
-        "each = jnp.where(valid, each, 0)",
+        "each = jnp.where(valid if each.ndim == 2 else valid.any(0), each, 0)",
         "each = each + 0 * valid",
         "test_padding.py",
         "every_learner and focused and RTRL",
@@ -83,8 +83,8 @@ FAULTS = [
     Fault(
         "no error through a memory beyond the end",
         "engine/sweep.py",
-        "pulled + jnp.where(inside[:, None, None], 0, own)",
-        "pulled",
+        "jnp.where(inside[:, None, None], pulled, own)",
+        "jnp.where(inside[:, None, None], pulled, 0)",
         "test_cutting.py",
         "own_way and lstm",
     ),
@@ -123,8 +123,8 @@ FAULTS = [
     Fault(
         "no silence before the first step",
         "learners/horizon.py",
-        "jnp.where(real, error, 0), kept, real)",
-        "error, kept, real)",
+        "return jnp.where(real, delta[:, 0], 0), jnp",
+        "return delta[:, 0], jnp",
         "test_cutting.py",
         "truncated_bptt and narx and start",
     ),
@@ -143,6 +143,14 @@ FAULTS = [
         "fresh = fresh + 0 * influence.immediate(",
         "test_exactness.py",
         "reference and jordan and RTRL",
+    ),
+    Fault(
+        "influence forgets in which order a connection names its nets",
+        "learners/influence.py",
+        "[pieces[net] for net in nets]",
+        "list(pieces.values())",
+        "test_exactness.py",
+        "reference and any and order and RTRL",
     ),
     Fault(
         "influence moves a row too far along a delay line",

@@ -33,7 +33,7 @@ def _stack(
 
     `taps`: the delays with which each layer hears the one below it (default 0).
     """
-    sizes = [hidden] if isinstance(hidden, int) else list(hidden)
+    sizes = _sizes(hidden)
     sources = list(inputs) if isinstance(inputs, Mapping) else ["input"]
     lines = [(0,)] * (len(sizes) + 1) if taps is None else [_tuple(t) for t in taps]
     layers: list[Layer] = []
@@ -44,6 +44,13 @@ def _stack(
         sources = [m.name for m in made]
     layers.append(Layer(OUTPUT, outputs, g, tuple(Connection(s, lines[-1]) for s in sources), start=start))
     return Network(inputs, tuple(layers), OUTPUT)  # type: ignore[arg-type]
+
+
+def _sizes(hidden: Hidden) -> list[int]:
+    sizes = list(hidden) if isinstance(hidden, Iterable) else [hidden]
+    if not sizes:
+        raise ValueError("hidden must be a number of units, or one number for each hidden layer; it is empty")
+    return sizes
 
 
 def _tuple(delays: Delays) -> tuple[int, ...]:
@@ -78,7 +85,7 @@ def window(
     inputs: Inputs, hidden: Hidden, outputs: int, width: int, f: Unit = units.tanh, g: Unit = units.linear
 ) -> Network:
     """Feedforward network on a sliding window: it hears x(t), x(t-1), ..., x(t-width+1)."""
-    depth = 1 if isinstance(hidden, int) else len(hidden)
+    depth = len(_sizes(hidden))
     return tdnn(inputs, hidden, outputs, [range(width), *[0] * depth], f, g)
 
 
@@ -89,7 +96,7 @@ def tdnn(
 
     delays: one set per layer, from the first hidden layer to the output: `delays=[range(3), (0, 2, 4)]`.
     """
-    depth = 2 if isinstance(hidden, int) else len(hidden) + 1
+    depth = len(_sizes(hidden)) + 1
     if len(delays) != depth:
         raise ValueError(
             f"tdnn needs a set of delays for each of its {depth} layers, output included; got {len(delays)}"
@@ -125,7 +132,7 @@ def narx(
     (('input', 1), ('measured output', 1))
     """
     fed_back = Connection(OUTPUT, _tuple(output_delays))
-    taps: list[Delays] = [_tuple(input_delays), *[0] * (1 if isinstance(hidden, int) else len(hidden))]
+    taps: list[Delays] = [_tuple(input_delays), *[0] * len(_sizes(hidden))]
 
     def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
         return [Layer(name, size, f, (*below, fed_back) if index == 0 else tuple(below))]

@@ -101,7 +101,7 @@ def folder(name: str) -> Path:
     if missing:
         unset = "" if place else f", and set {VARIABLE} to a folder"
         raise DatasetMissing(
-            f"data set {name!r} is not on this machine: get it from {known.source} (licence: {known.licence}), "
+            f"data set {name!r} is not on this machine: make it from {known.source} (licence: {known.licence}) and "
             f"put {', '.join(missing)} into {path}{unset}"
         )
     return path

@@ -171,7 +171,8 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             network = getattr(architectures, self.network)(inputs, self.hidden, outputs)
         else:
             raise ValueError(
-                f"unknown network {self.network!r}; known: {', '.join(ARCHITECTURES)}, a function, a Network"
+                f"unknown network {self.network!r}; known: {', '.join(ARCHITECTURES)}, a Network, or a "
+                "function of inputs and outputs such as functools.partial(tt.window, hidden=8, width=10)"
             )
         sizes = [size for _, size in network.inputs]
         if sizes != [inputs] or network.size_of(network.output) != outputs:
@@ -250,7 +251,10 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         made = cls(network=model.network)
         made.network_, made.weights_, made.n_features_in_ = model.network, model.weights, len(model.inputs)
         made.inputs_, made.outputs_ = model.inputs, model.outputs
-        made.per_step_, made.single_output_ = (bool(model.settings[k]) for k in ("per_step", "single_output"))
+        made.per_step_, made.single_output_ = (
+            bool(model.settings.get(key, default))  # a model of the command line answers at every step
+            for key, default in (("per_step", True), ("single_output", len(model.outputs) == 1))
+        )
         made.seed_, made.history_, made.optimizer_state_ = 0, [], None
         if model.classes:
             made.classes_ = np.array(model.classes)

@@ -40,7 +40,8 @@ class LearnedDelays:
 Weight = Literal["dense", "identity", "diagonal"] | LearnedDelays
 
 
-def _whole(value: Any, what: str, least: int) -> int:
+def whole(value: Any, what: str, least: int) -> int:
+    """The value, if it is a whole number of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
     return int(value)
@@ -80,7 +81,7 @@ class Connection:
                 f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {self.weight!r}"
             )
         listed = tuple(given) if isinstance(given, Iterable) else (given,)
-        delays = tuple(_whole(d, f"{what}: a delay", 0) for d in listed)
+        delays = tuple(whole(d, f"{what}: a delay", 0) for d in listed)
         if not delays or len(set(delays)) < len(delays):
             raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
         object.__setattr__(self, "delays", delays)
@@ -121,9 +122,11 @@ class Layer:
 
     def __post_init__(self) -> None:
         what = f"layer {self.name!r}"
-        object.__setattr__(self, "size", _whole(self.size, f"{what}: size", 1))
+        object.__setattr__(self, "size", whole(self.size, f"{what}: size", 1))
         if isinstance(self.unit, str):
             object.__setattr__(self, "unit", named(self.unit))
+        if not isinstance(self.unit, Unit):
+            raise ValueError(f"{what}: unit must be a Unit or the name of one, not {self.unit!r}")
         given: Any = (self.connections,) if isinstance(self.connections, (str, Connection)) else self.connections
         made = tuple(Connection(c) if isinstance(c, str) else c for c in given)
         object.__setattr__(self, "connections", made)
@@ -136,6 +139,10 @@ class Layer:
         if not isinstance(self.bias, bool):
             object.__setattr__(self, "bias", _names(self.bias))
         for connection in made:
+            if connection.nets == ():
+                raise ValueError(
+                    f"{what}, connection {connection.key!r} feeds no net input; leave nets= out to feed all"
+                )
             self._check_nets(f"{what}, connection {connection.key!r}", connection.nets)
         if not isinstance(self.bias, bool):
             self._check_nets(f"{what}, bias", self.bias)
@@ -143,6 +150,8 @@ class Layer:
             raise ValueError(f"{what}: start must be 'zero' or 'learned', not {self.start!r}")
 
     def _check_nets(self, what: str, nets: tuple[str, ...] | None) -> None:
+        if nets is not None and len(set(nets)) < len(nets):
+            raise ValueError(f"{what}: a net input is named twice in {nets}")
         for net in nets or ():
             if net not in self.nets:
                 raise ValueError(
@@ -192,11 +201,13 @@ class Network:
 
     def __post_init__(self) -> None:
         given: Any = self.inputs
+        if isinstance(given, str):
+            raise ValueError(f"inputs must be a number or {{name: size}}, not {given!r}")
         if isinstance(given, Mapping):
             given = given.items()
         elif not isinstance(given, Iterable):
-            given = (("input", given),)
-        object.__setattr__(self, "inputs", tuple((n, _whole(s, f"input {n!r}: size", 1)) for n, s in given))
+            given = (("input", given),)  # one input
+        object.__setattr__(self, "inputs", tuple((n, whole(s, f"input {n!r}: size", 1)) for n, s in given))
         object.__setattr__(self, "layers", tuple(self.layers))
         _check(self)
         object.__setattr__(self, "_hash", hash((self.inputs, self.layers, self.output)))
@@ -228,7 +239,7 @@ class Network:
     def open_loop(self) -> "Network":
         """The same network, fed with measured outputs in place of its own (series-parallel, teacher forcing).
 
-        Every delayed connection that listens to the output layer listens to a new input "measured" of the same size,
+        Every connection that listens to the output layer listens to a new input "measured" of the same size,
         and keeps its name, so the same weights fit both networks. `close_loop` undoes it.
 
         raises  ValueError if no connection hears the output layer, if the loop is open already, or if the output layer
@@ -237,6 +248,10 @@ class Network:
         name = _measured(self)
         if name in self.sizes:
             raise ValueError(f"the loop is open already: input {name!r} stands for the output")
+        if self.by_name[self.output].start == "learned":
+            raise ValueError(
+                f"layer {self.output!r} has a learned start, but an open loop is given its past: use start='zero'"
+            )
         rewired = tuple(_rewire(layer, self.output, name) for layer in self.layers)
         if rewired == self.layers:
             raise ValueError(f"no connection hears the output layer {self.output!r}: there is no loop to open")

@@ -22,7 +22,7 @@ from throughtime import losses
 from throughtime.engine import Weights, run
 from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.network import Network
-from throughtime.sequences import Bucket, buckets, dtype_of, pairs_of, refuse_short
+from throughtime.sequences import Bucket, Pair, buckets, dtype_of, pairs_of, refuse_short
 
 Sequences = Sequence[tuple[Any, Any]]
 
@@ -101,7 +101,7 @@ def train(
     validation_network  where they are run, with the same weights, such as `network.close_loop()`; None: `network`
     patience            end after so many epochs without a better validation loss
     clip                largest norm of the mean gradient
-    padding             share of padded steps allowed for the sake of fewer compilations
+    padding             share of steps that may be padded to save compilations, beyond rounding lengths to a grid
     optimizer_state     from an earlier report, to go on with; None: a fresh one
 
     Compiled code is shared between calls with the same network, learner, loss and optimizer object.
@@ -126,12 +126,15 @@ def train(
     pairs, dtype = pairs_of(network, sequences, loss), dtype_of(weights)
     refuse_short(network, pairs)
     lessons = buckets(pairs, loss, dtype, padding, every)
-    if all((np.isnan(t) if t.dtype.kind == "f" else t < 0).all() for _, t in pairs):
-        raise ValueError("nothing is asked in any sequence: every target is NaN, -1 or empty")
+    _asking(pairs)
+    if every is not None and any(layer.backward for layer in network.layers):
+        raise ValueError(
+            "a backward layer runs from the end of the whole sequence, so it cannot be cut; leave every=None"
+        )
     exam = None
     if validation is not None:
         examined = network if validation_network is None else validation_network
-        questions = buckets(pairs_of(examined, validation, loss), loss, dtype, padding)
+        questions = buckets(_asking(pairs_of(examined, validation, loss), "validation "), loss, dtype, padding)
         exam = partial(_examine, examined, loss, questions, batch)
     fresh = optimizer.init(weights) if optimizer_state is None else optimizer_state
     state = _State(weights, fresh, jnp.array(True), jnp.array(0))
@@ -142,8 +145,15 @@ def train(
 
 def evaluate(network: Network, weights: Weights, loss: Any, sequences: Sequences, batch: int = 256) -> float:
     """The mean loss per target asked in these sequences, without dropout."""
-    questions = buckets(pairs_of(network, sequences, loss), loss, dtype_of(weights))
+    questions = buckets(_asking(pairs_of(network, sequences, loss)), loss, dtype_of(weights))
     return _examine(network, loss, questions, batch, weights)
+
+
+def _asking(pairs: list[Pair], kind: str = "") -> list[Pair]:
+    """The pairs, if anything is asked in one of them."""
+    if all((np.isnan(t) if t.dtype.kind == "f" else t < 0).all() for _, t in pairs):
+        raise ValueError(f"nothing is asked in any {kind}sequence: every target is NaN, -1 or empty")
+    return pairs
 
 
 def _check(**numbers: int | None) -> None:
@@ -299,7 +309,8 @@ def _measure(network: Network, loss: Loss, weights: Weights, bucket: Bucket, ind
         xs, targets, lengths = bucket.pick(chosen)
         ys, _ = run(network, weights, xs, lengths=lengths)
         wanted = losses.asked(targets)  # never beyond the lengths: buckets are padded with nothing asked
-        return jnp.where(wanted, loss(ys, targets), 0).sum(), wanted.sum()
+        each = loss(ys, targets)
+        return jnp.where(wanted.any(0) if wanted.ndim > each.ndim else wanted, each, 0).sum(), wanted.sum()
 
     total, asked = lax.map(one_batch, index)
     return total.sum(), asked.sum()

@@ -66,7 +66,9 @@ def _logistic(x: Array) -> Array:
 
 
 def _saturate(x: Array) -> Array:
-    return jnp.clip(x, 0.0, 1.0)
+    return jnp.where(
+        x <= 0, 0.0, jnp.where(x >= 1, 1.0, x)
+    )  # at the corners the slope is 0, as `_saturated_slope` has it
 
 
 @dataclass(frozen=True)

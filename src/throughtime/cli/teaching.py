@@ -12,7 +12,7 @@ from throughtime.cli.errors import Problem
 from throughtime.engine import init
 from throughtime.losses import SquaredError
 from throughtime.network import Network
-from throughtime.storage import Column, standardise
+from throughtime.storage import Column, columns_of, standardise
 from throughtime.training import Diverged, Report, train
 
 Values = NDArray[np.float64]
@@ -107,13 +107,8 @@ def data_of(
         for index, name in enumerate(asked):
             if len(y[rows]) and np.isnan(y[rows, index]).all():
                 raise Problem(f"{table.path}: column {name!r} is empty in all rows for {part}: nothing to learn from")
-    inputs, outputs = _columns(heard, x[:cut]), _columns(asked, y[:cut])
+    inputs, outputs = columns_of(x[:cut], heard), columns_of(y[:cut], asked)
     return Data(x, y, inputs or outputs, outputs, cut, skipped)
-
-
-def _columns(names: list[str], values: Values) -> tuple[Column, ...]:
-    means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-    return tuple(Column(n, float(m), float(s) or 1.0) for n, m, s in zip(names, means, scales, strict=True))
 
 
 def _sequences(data: Data, opened: bool) -> tuple[list[Any], list[Any]]:
@@ -138,7 +133,7 @@ def teach(network: Network, data: Data, plan: Plan, quiet: bool) -> History:
                 trained = network.open_loop() if opened and not wiring.is_open(network) else network
                 training, held_out = _sequences(data, opened)
                 if index:
-                    weights, history = history.weights, History()
+                    weights, history = history.weights, History(weights=history.weights)
                 for report in train(
                     trained,
                     weights,

@@ -59,6 +59,9 @@ def names(text: str | None) -> list[str]:
 
 def unit(name: str) -> Unit:
     """The elementwise unit of that name."""
+    known = [n for n, u in units.BUILT_IN.items() if isinstance(u.activate, units.Activation)]
+    if name not in known:
+        raise Problem(f"--activation {name!r} is not known; choose {', '.join(known)}")
     return units.named(name)
 
 

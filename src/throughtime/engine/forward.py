@@ -78,7 +78,7 @@ def start(network: Network, weights: Weights, batch: int, key: Array | None = No
 
     returns  {"a": {source: (D, B, S)}, "memory": {layer: (B, M, N)}, "dropout": {layer: {connection: (B, S)}}};
              D is the largest delay with which the source is heard, the oldest row comes first. Put rows of your own
-             into it for a given a(0).
+             into it for a given a(0) (into a learner's carry with `carry._replace(history=...)`).
 
     >>> import throughtime as tt
     >>> network = tt.jordan(2, 3, 1)

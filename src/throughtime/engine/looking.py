@@ -22,7 +22,7 @@ Loss = Callable[[Array, Any], Array]
 
 
 def _taped(network: Network, weights: Weights, xs: Any, history: Any, lengths: Any) -> tuple[Any, ...]:
-    inputs = as_inputs(network, xs)
+    inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     if not steps:
         raise ValueError("there is no time step to look at: T must be at least 1")
@@ -123,8 +123,8 @@ def errors(loss: Loss, ys: Array, targets: Any, lengths: Array | None) -> tuple[
 
     def total(outputs: Array) -> Array:
         each = loss(outputs, targets)
-        if valid is not None and each.shape == valid.shape:
-            each = jnp.where(valid, each, 0)
+        if valid is not None:
+            each = jnp.where(valid if each.ndim == 2 else valid.any(0), each, 0)
         return each.sum()
 
     value, seed = jax.value_and_grad(total)(ys)
@@ -181,6 +181,10 @@ def _jacobian(
     rows = jnp.broadcast_to(jnp.eye(units, dtype=net.dtype)[None, :, None], (steps, units, batch, units))
     silent = jnp.zeros((steps, units, batch, *before.shape[2:]), net.dtype)
     slope = local(source, net, before, rows, silent)[0]  # (T, N_s as activity, B, nets_s, N_s)
+    valid = within(lengths, steps)
+    slope = slope if valid is None else jnp.where(valid[:, None, :, None, None], slope, 0)
+    mask = tape.dropout.get(layer.name, {}).get(connection.key)
+    slope = slope if mask is None else slope * mask.T[:, :, None, None]
     if source.backward != layer.backward:
         slope = jax.vmap(lambda s: turn_round(s, lengths), in_axes=1, out_axes=1)(slope)
     every = jnp.eye(len(layer.nets) * layer.size, dtype=net.dtype).reshape(-1, len(layer.nets), layer.size)

@@ -18,8 +18,8 @@ from throughtime.network import Network
 Xs = Array | Mapping[str, Array]
 
 
-def as_inputs(network: Network, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> Arrays:
-    """{input: (T, B, S)} from one array (a network with one input) or a mapping, checked."""
+def as_inputs(network: Network, weights: Weights, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> Arrays:
+    """{input: (T, B, S)} from one array (a network with one input) or a mapping, checked, in the weights' type."""
     names = dict(network.inputs)
     if not isinstance(xs, Mapping):
         if len(names) > 1:
@@ -27,8 +27,7 @@ def as_inputs(network: Network, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> 
         xs = {next(iter(names)): xs}
     if set(xs) != set(names):
         raise ValueError(f"inputs {', '.join(map(str, xs))} were given; the network has {', '.join(names)}")
-    made = {name: jnp.asarray(xs[name]) for name in names}
-    made = {n: x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.zeros(()).dtype) for n, x in made.items()}
+    made = {name: jnp.asarray(xs[name], kind(weights)) for name in names}
     lead = next(iter(made.values())).shape[: len(axes)]
     for name, x in made.items():
         if x.ndim != len(axes) + 1 or x.shape[-1] != names[name] or x.shape[:-1] != lead:
@@ -62,6 +61,9 @@ def as_history(network: Network, weights: Weights, history: History | None, batc
             raise ValueError(
                 f"history of {source!r} has shape {shape}; this network and batch need {wanted}: see start()"
             )
+    for layer in network.layers:
+        if layer.memory and not layer.backward and jnp.shape(history["memory"].get(layer.name, 0))[:1] != (batch,):
+            raise ValueError(f"the history has no memory of {batch} sequences for layer {layer.name!r}: see start()")
     return history
 
 
@@ -92,7 +94,7 @@ def run(
     >>> ys.shape
     (5, 4, 1)
     """
-    inputs = as_inputs(network, xs)
+    inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     check(network, weights)
     before = as_history(network, weights, history, batch)
@@ -136,7 +138,7 @@ def step(
             raise ValueError(
                 f"layer {layer.name!r} runs backward from the end of the sequence: step() cannot stream it, use run()"
             )
-    inputs = {name: value[None] for name, value in as_inputs(network, x, ("B",)).items()}
+    inputs = {name: value[None] for name, value in as_inputs(network, weights, x, ("B",)).items()}
     batch = next(iter(inputs.values())).shape[1]
     y, history = _run(network, weights, inputs, as_history(network, weights, history, batch), None)
     return y[0], history

@@ -241,14 +241,18 @@ def _at_once(
     for layer in reversed(component.layers):
         name = layer.name
         error = _own_time(component, waiting.present(name), waiting.lengths)
-        error = jnp.moveaxis(keep(valid, jnp.moveaxis(error, 1, 2)), 2, 1)
-        activity[name] = error
-        deltas[name] = _present_delta(network, layer, tape, error)
+        activity[name] = error = _within(valid, error)
+        deltas[name] = _within(valid, _present_delta(network, layer, tape, error))
         for c in component.inner(layer):
             if 0 in c.delays and c.source in network.by_name:
                 pulled = _pull(acting, tape, layer, c, deltas[name])
                 waiting.add_heard(layer, c, _only_present(c, pulled))
     return activity, deltas
+
+
+def _within(valid: Array | None, errors: Array) -> Array:
+    """(T, K, B, ...), 0 beyond the end of each sequence, also where a slope is not finite."""
+    return errors if valid is None else jnp.moveaxis(keep(valid, jnp.moveaxis(errors, 1, 2)), 2, 1)
 
 
 def _present_delta(network: Network, layer: Layer, tape: Tape, error: Array) -> Array:
@@ -302,7 +306,9 @@ def _step_back(
                 kept = old.get(name, net[name][:, :0])
                 deltas[name], pulled = local(layer, net[name], kept, here[name], alive)
                 if layer.memory:
-                    sooner[name] = pulled if inside is None else pulled + jnp.where(inside[:, None, None], 0, own)
+                    sooner[name] = pulled if inside is None else jnp.where(inside[:, None, None], pulled, own)
+            if inside is not None:  # once more: the slope may not be finite there
+                deltas[name] = jnp.where(inside[:, None, None], deltas[name], 0)
             for c in component.inner(layer):
                 back = wires.product_back(c, turned[name, c.key], wires.pick(layer, c, deltas[name]))
                 _send(c, _masked(tape, layer, c, back), here, moved)

@@ -36,7 +36,7 @@ from throughtime.learners.lesson import (
     study,
     together,
 )
-from throughtime.network import Network
+from throughtime.network import Network, whole
 
 
 class Stretch(NamedTuple):
@@ -108,8 +108,8 @@ class BPTT:
     horizon: int | None = None
 
     def __post_init__(self) -> None:
-        if self.horizon is not None and (isinstance(self.horizon, bool) or self.horizon < 1):
-            raise ValueError(f"BPTT: horizon must be None or at least 1, not {self.horizon}")
+        if self.horizon is not None:
+            whole(self.horizon, "BPTT: horizon", 1)
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Stretch | Window:
         """The history before the first step, and for a horizon the last steps (none yet)."""

@@ -26,7 +26,7 @@ from throughtime.network import Connection, Layer, Network
 class Window(NamedTuple):
     """The history, and what the last h-1 steps did.
 
-    full    {source: (D + h-1, B, S)}; its last D rows are the history
+    full    {source: (h-1, B, S)} what was before the rows of the history
     nets    {layer: (h-1, B, nets, N)}
     before  {layer: (h-1, B, M, N)}
     age     (B,) how many of the h-1 steps have happened
@@ -51,12 +51,8 @@ def reach(network: Network) -> int:
 
 def first_window(network: Network, history: History, horizon: int, batch: int, dtype: Any) -> Window:
     """Before the first step: nothing has happened."""
-    past, heard = horizon - 1, depths(network)
-    full = {}
-    for source, size in network.sizes.items():
-        rows = history["a"].get(source, jnp.zeros((0, batch, size), dtype))
-        full[source] = jnp.concatenate([jnp.zeros((past, batch, size), rows.dtype), rows])
-        assert full[source].shape[0] == past + heard[source]
+    past = horizon - 1
+    full = {source: jnp.zeros((past, batch, size), dtype) for source, size in network.sizes.items()}
     nets = {m.name: jnp.zeros((past, batch, len(m.nets), m.size), dtype) for m in network.layers}
     before = {m.name: jnp.zeros((past, batch, m.memory, m.size), dtype) for m in network.layers if m.memory}
     return Window(history, full, nets, before, jnp.zeros(batch, int))
@@ -67,7 +63,7 @@ def truncated(
 ) -> tuple[Window, Lesson]:
     """A lesson in which the loss at t reaches deltas at t-h+1, ..., t."""
     seen = study(network, weights, carry.history, xs, targets, loss, lengths)
-    joined = _join(network, carry, seen.tape)
+    joined = _join(carry, seen.tape)
     back = _Back(horizon, network, seen.acting, joined, seen.seed, carry.age)
     deltas, at_start, memory_at_start = back.sweep()
     starts = _starts(network, carry.age, horizon, at_start, memory_at_start)
@@ -76,13 +72,10 @@ def truncated(
     )
 
 
-def _join(network: Network, carry: Window, tape: Tape) -> Tape:
+def _join(carry: Window, tape: Tape) -> Tape:
     """The last h-1 steps and the new ones on one tape."""
 
-    def new(source: str) -> Array:
-        return tape.full[source][depths(network)[source] :]
-
-    full = {source: jnp.concatenate([old, new(source)]) for source, old in carry.full.items()}
+    full = {source: jnp.concatenate([old, tape.full[source]]) for source, old in carry.full.items()}
     nets = {name: jnp.concatenate([old, tape.nets[name]]) for name, old in carry.nets.items()}
     before = {name: jnp.concatenate([old, tape.before[name]]) for name, old in carry.before.items()}
     return Tape(full, {}, nets, before, tape.dropout)
@@ -92,7 +85,7 @@ def _move_on(network: Network, carry: Window, seen: Study, joined: Tape, horizon
     """The window after the stretch, at each sequence's own end."""
     past = horizon - 1
     steps = seen.outputs.shape[0] if seen.lengths is None else seen.lengths
-    full = {s: last_rows(rows, depths(network)[s] + past, seen.lengths) for s, rows in joined.full.items()}
+    full = {s: last_rows(rows, depths(network)[s] + past, seen.lengths)[:past] for s, rows in joined.full.items()}
     nets = {name: last_rows(rows, past, seen.lengths) for name, rows in joined.nets.items()}
     before = {name: last_rows(rows, past, seen.lengths) for name, rows in joined.before.items()}
     return Window(seen.history, full, nets, before, jnp.minimum(carry.age + steps, past))
@@ -173,7 +166,7 @@ class _Back:
                 met[name] = put(met[name], jnp.where(real, 0, error))
             if name in met_memory and kept is not None:
                 met_memory[name] = put(met_memory[name], jnp.where(real[..., None], 0, kept))
-            delta, pulled = self._local(layer, at, jnp.where(real, error, 0), kept, real)
+            delta, pulled = self._local(layer, at, error, kept, real)
             deltas[name] = put(deltas[name], delta)
             if kept is not None:
                 sooner[name] = pulled
@@ -184,16 +177,15 @@ class _Back:
         return (moved, sooner, deltas, met, met_memory), None
 
     def _local(self, layer: Layer, at: Any, error: Array, kept: Array | None, real: Array) -> tuple[Array, Any]:
-        name = layer.name
+        """Delta, and the error at the memory before; silence before the first step, whatever the slope there."""
+        name, real = layer.name, real[..., None]
         if name in self.factor:
-            return at(self.factor[name]) * error[:, :, None, :], None
+            return jnp.where(real, at(self.factor[name]) * error[:, :, None, :], 0), None
         net = at(self.tape.nets[name])
-        if kept is None:
-            delta, pulled = local(layer, net, net[:, :, :0], error[:, None], error[:, None, :, None][:, :, :, :0])
-        else:
-            alive = jnp.where(real[..., None], kept, 0)
-            delta, pulled = local(layer, net, at(self.tape.before[name]), error[:, None], alive[:, None])
-        return delta[:, 0], pulled[:, 0]
+        before = net[:, :, :0] if kept is None else at(self.tape.before[name])
+        memory = error[:, :, None][:, :, :0] if kept is None else kept
+        delta, pulled = local(layer, net, before, error[:, None], memory[:, None])
+        return jnp.where(real, delta[:, 0], 0), jnp.where(real, pulled[:, 0], 0)
 
     def _send(self, layer: Layer, connection: Connection, delta: Array, waiting: Arrays) -> None:
         back = wires.product_back(

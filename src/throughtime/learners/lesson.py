@@ -18,7 +18,7 @@ from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, within
 from throughtime.engine.looking import errors
-from throughtime.engine.running import as_inputs, as_lengths, outputs
+from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.losses import asked
 from throughtime.network import Network
 
@@ -85,12 +85,12 @@ def study(
     network: Network, weights: Weights, history: History, xs: Any, targets: Any, loss: Loss, lengths: Any
 ) -> Study:
     """Run a stretch forward and find the errors at its outputs."""
-    inputs = as_inputs(network, xs)
+    inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     if steps < 1:
         raise ValueError("a stretch to learn from needs at least one time step, T >= 1")
     check(network, weights)
-    lengths = as_lengths(lengths, steps, batch)
+    history, lengths = as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
     tape, after = forward(network, acting, inputs, history, lengths)
     ys = outputs(network, tape, lengths)

@@ -31,7 +31,7 @@ from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
 from throughtime.learners.lesson import Exact, Lesson, Loss, Study, refuse_backward, study
-from throughtime.network import Network
+from throughtime.network import Network, whole
 
 
 class Carried(NamedTuple):
@@ -64,8 +64,7 @@ class RTRL:
     block: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.block, bool) or self.block < 1:
-            raise ValueError(f"RTRL: block must be at least 1, not {self.block}")
+        whole(self.block, "RTRL: block", 1)
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Carried:
         """The history before the first step, and the influence of the weights on it: 0 but for a learned a(0)."""
@@ -79,7 +78,7 @@ class RTRL:
     ) -> tuple[Any, Lesson]:
         """One stretch, cut into blocks and a remainder: what is carried on, and its loss and gradients (sums)."""
         seen = study(network, weights, carry.history, xs, targets, loss, lengths)
-        whole, rest = divmod(seen.outputs.shape[0], self.block)
+        blocks, rest = divmod(seen.outputs.shape[0], self.block)
         direct = jax.tree.map(jnp.zeros_like, seen.acting)
         through = {name: jnp.zeros(p.shape[2:], p.dtype) for name, p in carry.influence.items()}
         state = (carry.influence, direct, through)
@@ -87,10 +86,10 @@ class RTRL:
         def one(state: _Going, first: Array) -> tuple[_Going, None]:
             return _block(network, seen, state, first, self.block), None
 
-        if whole:
-            state, _ = lax.scan(one, state, self.block * jnp.arange(whole))
+        if blocks:
+            state, _ = lax.scan(one, state, self.block * jnp.arange(blocks))
         if rest:
-            state = _block(network, seen, state, jnp.asarray(whole * self.block), rest)
+            state = _block(network, seen, state, jnp.asarray(blocks * self.block), rest)
         moved, direct, through = state
         past = influence.as_weights(network, seen.acting, through)
         for name, own in past.items():
