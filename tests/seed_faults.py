@@ -123,8 +123,8 @@ FAULTS = [
     Fault(
         "no silence before the first step",
         "learners/horizon.py",
-        "return jnp.where(real, delta[:, 0], 0), jnp",
-        "return delta[:, 0], jnp",
+        "return jnp.where(real, at(self.factor[name]) * error[:, :, None, :], 0), None",
+        "return at(self.factor[name]) * error[:, :, None, :], None",
         "test_cutting.py",
         "truncated_bptt and narx and start",
     ),

@@ -1,6 +1,9 @@
 """Law 2: how a sequence is cut changes neither RTRL nor BPTT(h); blocks and long horizons change nothing either."""
 
+from typing import Any
+
 import hypothesis.strategies as st
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -151,3 +154,17 @@ def test_a0_is_paid_once(learner: tt.BPTT) -> None:
 def test_a_horizon_or_a_block_of_no_steps_is_refused(learner: type) -> None:
     with pytest.raises(ValueError, match="0"):
         learner(0)
+
+
+@pytest.mark.parametrize("learner", [tt.BPTT(), tt.BPTT(20), tt.RTRL(2)], ids=repr)
+def test_a_given_a0_is_heard_by_every_learner(learner: Any) -> None:
+    network = zoo.FORWARD["narx gaps"]
+    weights, xs, targets = case(network, steps=STEPS)
+    given = jax.tree.map(lambda rows: rows + 0.7, tt.start(network, weights, zoo.BATCH))
+
+    def cost(w: Any) -> jax.Array:
+        return ERROR(tt.run(network, w, xs, given)[0], targets).sum()
+
+    carry = learner.init(network, weights, zoo.BATCH)._replace(history=given)
+    _, lesson = learner.learn(network, weights, carry, xs, targets, ERROR)
+    assert zoo.distance(lesson.gradients, jax.grad(cost)(weights)) < TOLERANCE

@@ -138,3 +138,14 @@ def test_opening_and_closing_the_loop_are_inverse() -> None:
 def test_short_forms_are_the_long_ones() -> None:
     short = Network(2, [Layer("y", 1, "tanh", "input")], "y")  # type: ignore[arg-type]
     assert short == Network((("input", 2),), (Layer("y", 1, units.tanh, (Connection("input", (0,)),)),), "y")
+
+
+@pytest.mark.parametrize(("nets", "words"), [(("input", "input"), "named twice"), ((), "feeds no net input")])
+def test_nets_are_named_once_and_not_none(nets: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Layer("h", 2, tt.units.lstm, ["x", Connection("h", 1, nets=nets)])
+
+
+def test_an_open_loop_cannot_have_a_learned_start() -> None:
+    with pytest.raises(ValueError, match="open loop is given its past: use start='zero'"):
+        tt.jordan(1, 2, 1, start="learned").open_loop()

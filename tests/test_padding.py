@@ -1,5 +1,6 @@
 """Law 8: padding is invisible. A batch of unequal lengths gives what its sequences give one by one."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -82,3 +83,23 @@ def test_lengths_that_do_not_fit_are_refused(lengths: Any) -> None:
     weights, xs, _ = case(network)
     with pytest.raises(ValueError, match="lengths"):
         tt.run(network, weights, xs, lengths=jnp.array(lengths))
+
+
+def test_an_infinite_slope_beyond_the_end_is_not_seen() -> None:
+    """0 times infinity is not a number: the root has no slope at the zeros of the padding."""
+    root = tt.Unit("root", ("net",), 0, Root())
+    network = tt.Network(1, [tt.Layer("y", 1, root, ["input"], bias=False)], "y")
+    weights = {"y": {"input": jnp.ones((1, 1, 1, 1))}}
+    xs, targets = jnp.full((6, 2, 1), 4.0), jnp.zeros((6, 2, 1))
+    for learner in (tt.BPTT(), tt.BPTT(3), tt.RTRL(2)):
+        carry = learner.init(network, weights, 2)
+        _, lesson = learner.learn(network, weights, carry, xs, targets, ERROR, lengths=jnp.array([6, 2]))
+        assert float(lesson.gradients["y"]["input"].squeeze()) == pytest.approx(8 * 4.0)  # d(4w)/dw at each step
+
+
+@dataclass(frozen=True)
+class Root:
+    """a = sqrt(net)."""
+
+    def __call__(self, net: jax.Array, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jnp.sqrt(net[..., 0, :]), memory

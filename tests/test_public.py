@@ -9,10 +9,62 @@ import pytest
 
 import throughtime as tt
 
+PROMISED = [
+    "BPTT",
+    "CTC",
+    "RTRL",
+    "Backprop",
+    "BinaryCrossEntropy",
+    "Column",
+    "Connection",
+    "CrossEntropy",
+    "Diverged",
+    "Focused",
+    "Layer",
+    "LearnedDelays",
+    "Lesson",
+    "Model",
+    "Network",
+    "Report",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SquaredError",
+    "Unit",
+    "deltas",
+    "draw",
+    "elman",
+    "evaluate",
+    "feedforward",
+    "focused",
+    "from_json",
+    "fully_recurrent",
+    "gru",
+    "init",
+    "jacobians",
+    "jordan",
+    "load",
+    "lstm",
+    "narx",
+    "plot_deltas",
+    "plot_prediction",
+    "plot_training",
+    "run",
+    "save",
+    "show",
+    "start",
+    "step",
+    "tdnn",
+    "trace",
+    "train",
+    "units",
+    "window",
+]
+
 MODULES = [m.name for m in pkgutil.walk_packages(tt.__path__, "throughtime.") if "__main__" not in m.name]
 
 
-def test_all_is_sorted_and_complete():
+def test_the_public_names_are_the_promised_ones():
+    assert tt.__all__ == PROMISED
     assert tt.__all__ == sorted(tt.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
     for name in tt.__all__:
         assert getattr(tt, name) is not None

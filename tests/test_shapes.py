@@ -115,3 +115,16 @@ def test_what_does_not_fit_is_refused_with_its_shape(name: str) -> None:
     call, words = WRONG[name]
     with pytest.raises(ValueError, match=words):
         call(zoo.weights_of(zoo.NETWORKS["recurrent"]))
+
+
+@pytest.mark.parametrize("learner", [tt.BPTT(), tt.BPTT(3), tt.RTRL(2), tt.Focused()], ids=repr)
+@pytest.mark.parametrize(("of_weights", "of_inputs"), [("float32", "float64"), ("float64", "float32")])
+def test_a_network_computes_in_the_type_of_its_weights(learner: Any, of_weights: str, of_inputs: str) -> None:
+    """Also where the first layer of a loop hears no input."""
+    network = zoo.FORWARD["two layers in a loop, start"]
+    weights, xs, targets = jax.tree.map(lambda a: a.astype(of_weights), case(network))
+    xs = jax.tree.map(lambda x: x.astype(of_inputs), xs)
+    carry = learner.init(network, weights, zoo.BATCH)
+    _, lesson = learner.learn(network, weights, carry, xs, targets, ERROR)
+    assert lesson.outputs.dtype == of_weights
+    assert {str(g.dtype) for g in jax.tree.leaves(lesson.gradients)} == {of_weights}

@@ -198,3 +198,23 @@ def test_bad_settings_are_refused_at_the_call(settings: dict[str, Any], words: s
     with pytest.raises(ValueError, match=words) as error:
         train(NETWORK, WEIGHTS, tt.BPTT(), optimizer=SGD, **settings)
     assert "\n" not in str(error.value)
+
+
+def last_step(ys: jax.Array, targets: jax.Array) -> jax.Array:
+    """A loss per sequence, (B,), with a part that every sequence pays."""
+    known = jnp.where(jnp.isnan(targets), 0.0, 1.0)
+    return 1.0 + jnp.sum(known * (ys - jnp.nan_to_num(targets)) ** 2, axis=(0, 2))
+
+
+def test_a_loss_per_sequence_is_counted_alike_in_training_and_validation() -> None:
+    still = optax.sgd(0.0)
+    for batch in (2, 3):  # with batch=2 one sequence is a filling one, which pays nothing
+        args = NETWORK, WEIGHTS, tt.BPTT(), last_step, still, echo(5, 5, 5)
+        (report,) = train(*args, epochs=1, batch=batch, validation=echo(5, 5, 5))
+        assert report.loss == pytest.approx(report.validation)
+
+
+def test_validation_in_which_nothing_is_asked_is_refused() -> None:
+    nothing = [(np.ones((4, 1)), np.full((4, 1), np.nan))]
+    with pytest.raises(ValueError, match="nothing is asked in any validation sequence"):
+        train(NETWORK, WEIGHTS, tt.BPTT(), LOSS, SGD, echo(4), validation=nothing, patience=2)

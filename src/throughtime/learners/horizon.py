@@ -64,7 +64,7 @@ def truncated(
     """A lesson in which the loss at t reaches deltas at t-h+1, ..., t."""
     seen = study(network, weights, carry.history, xs, targets, loss, lengths)
     joined = _join(carry, seen.tape)
-    back = _Back(horizon, network, seen.acting, joined, seen.seed, carry.age)
+    back = _Back(horizon, network, seen, joined, carry.age)
     deltas, at_start, memory_at_start = back.sweep()
     starts = _starts(network, carry.age, horizon, at_start, memory_at_start)
     return _move_on(network, carry, seen, joined, horizon), seen.lesson(
@@ -115,10 +115,12 @@ def _rows_at(values: Array, rows: Array) -> Array:
 class _Back:
     """All losses of a stretch, sent back lag by lag."""
 
-    def __init__(self, horizon: int, network: Network, acting: Weights, joined: Tape, seed: Array, age: Array) -> None:
+    def __init__(self, horizon: int, network: Network, seen: Study, joined: Tape, age: Array) -> None:
         self.horizon, self.network, self.tape = horizon, network, joined
-        self.seed, self.steps = seed, seed.shape[0]
-        self.happened = jnp.arange(horizon - 1 + self.steps)[:, None] >= horizon - 1 - age
+        self.seed, self.steps, acting = seen.seed, seen.seed.shape[0], seen.acting
+        places = jnp.arange(horizon - 1 + self.steps)[:, None]
+        ends = self.steps if seen.lengths is None else seen.lengths
+        self.happened = (places >= horizon - 1 - age) & (places < horizon - 1 + ends)
         self.turned = {
             (m.name, c.key): wires.turned(c, acting[m.name].get(c.key)) for m in network.layers for c in m.connections
         }
