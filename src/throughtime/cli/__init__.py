@@ -1,11 +1,13 @@
 """The command line: `throughtime fit`, `simulate`, `predict`, `evaluate`, `show`, `experiment`, `demo`."""
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
-from throughtime.cli.errors import Group
+from throughtime.cli.errors import INTERRUPTED, Group
 from throughtime.cli.fit import fit
 from throughtime.cli.lab import demo, experiment
 from throughtime.cli.show import show
@@ -49,4 +51,11 @@ def _about(
 
 def main() -> None:
     """The program."""
-    app(prog_name="throughtime")
+    try:
+        app(prog_name="throughtime")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # at once: threads that still compile would crash on the way out
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise

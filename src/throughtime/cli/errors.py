@@ -20,8 +20,19 @@ class Failure(RuntimeError):
     """The work was started and did not succeed."""
 
 
+class Interrupted(RuntimeError):
+    """Ctrl-C where nothing could be saved."""
+
+
 class Group(TyperGroup):
     """A command group that turns every expected error into one line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; typer itself would end silently at Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before there was anything to save; nothing is written") from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program; with `standalone_mode=False` errors are raised instead."""
@@ -35,6 +46,8 @@ class Group(TyperGroup):
             _end(str(failure), FAILED)
         except (ValueError, OSError) as problem:
             _end(_said(problem), BAD_INPUT)
+        except Interrupted as interrupted:
+            _end(str(interrupted), INTERRUPTED)
         except (KeyboardInterrupt, typer.Abort):
             _end("interrupted", INTERRUPTED)
         sys.exit(code if isinstance(code, int) else OK)

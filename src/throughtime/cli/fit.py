@@ -119,7 +119,11 @@ def fit(
         started = time.monotonic()
         history = teach(made, data, plan, quiet)
         if history.weights is None:
-            raise KeyboardInterrupt if history.ended == "interrupted" else Failure(history.trouble)
+            raise (
+                KeyboardInterrupt
+                if history.ended == "interrupted"
+                else Failure(f"{history.trouble}; nothing is written")
+            )
         settings |= {"ended": history.ended, "epochs_done": len(history.losses), "best_epoch": history.best_epoch}
         model = Model(made, history.weights, data.inputs, data.outputs, washout=data.washout, settings=settings)
         save(out / "model.safetensors", model)
@@ -133,6 +137,8 @@ def _report(out: Path, metrics: dict[str, Any], history: History, json_: bool, q
         typer.echo(json.dumps(metrics))
     elif not quiet:
         results.show(metrics)
+        if poor := results.verdict(metrics):
+            typer.echo(f"\n{poor}")
         typer.echo(f"\nwritten to {out}: {', '.join(results.FILES)}")
     if history.ended == "interrupted":
         kept = f"epoch {history.best_epoch} of {len(history.losses)}"

@@ -45,8 +45,10 @@ def metrics(model: Model, x: Values, y: Values, cut: int) -> dict[str, Any]:
     names = [column.name for column in model.outputs]
     parts = {"training": slice(model.washout, cut)} | ({"validation": slice(cut, None)} if cut < len(y) else {})
 
-    def scored(predicted: Values) -> dict[str, Scores]:
-        return {part: scores(y[rows], predicted[rows], names) for part, rows in parts.items()}
+    def scored(predicted: Values, gaps: bool = False) -> dict[str, Scores]:
+        silent = np.isnan(predicted) & gaps  # a baseline that hears a gap in the measured outputs says nothing there
+        known = np.where(silent, np.nan, y)
+        return {part: scores(known[rows], predicted[rows], names) for part, rows in parts.items()}
 
     return {
         "settings": dict(model.settings),
@@ -54,7 +56,7 @@ def metrics(model: Model, x: Values, y: Values, cut: int) -> dict[str, Any]:
         "rows": {"training": cut, "validation": len(y) - cut, "washout": model.washout},
         "network": {mode: scored(of_mode(model, mode, x, y)) for mode in modes(model)},
         "baselines": {
-            name: {mode: scored(predicted) for mode, predicted in made.items()}
+            name: {mode: scored(predicted, mode == ONE_STEP) for mode, predicted in made.items()}
             for name, made in _baselines(model, x, y, cut).items()
         },
     }
@@ -117,6 +119,22 @@ def show(said: dict[str, Any]) -> None:
     output.table(_headline(said), ["", "mode", "part", "output", "RMSE", "fit %", "relative variance"], rows)
 
 
+def verdict(said: dict[str, Any]) -> str | None:
+    """A sentence on networks that a simple baseline beats, on validation data where there are any."""
+    mode, judged = next(iter(said["network"].items()))
+    part = "validation" if "validation" in judged else "training"
+    for who in ("mean", "linear"):
+        for name, simple in said["baselines"][who].get(mode, {}).get(part, {}).items():
+            own = judged[part][name]["rmse"]
+            if simple["rmse"] is not None and (own is None or own > simple["rmse"]):
+                error = "no finite error" if own is None else f"an error of {own:.4g}"
+                return (
+                    f"note: {name}, {mode}, {part}: the network has {error}, the baseline {who!r} {simple['rmse']:.4g}; "
+                    "try more --epochs, a smaller --learning-rate, --loop open-closed, other --seed, or --network gru"
+                )
+    return None
+
+
 def _headline(said: dict[str, Any]) -> str:
     settings = said["settings"]
     return (
@@ -133,4 +151,7 @@ def show_evaluation(said: dict[str, Any], title: str) -> None:
 
 def _figures(score: dict[str, Any]) -> list[str]:
     shown = {"rmse": ".4g", "fit_percent": ".1f", "relative_variance": ".4g"}
-    return ["exploded" if score[key] is None else format(score[key], form) for key, form in shown.items()]
+    missing = (
+        "exploded" if score["rmse"] is None and score["rows"] else "-"
+    )  # a constant output has no relative figures
+    return [missing if score[key] is None else format(score[key], form) for key, form in shown.items()]

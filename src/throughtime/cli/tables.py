@@ -161,6 +161,8 @@ def write(frame: pd.DataFrame, path: Path | None) -> None:
     if path is None:
         frame.to_csv(sys.stdout, index=False)
         return
+    if path.suffix.lower() not in (*PARQUET, ".csv", ".txt"):
+        raise Problem(f"{path} must end in .csv, .txt, .parquet or .pq: other kinds of table are not written")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

@@ -156,7 +156,6 @@ def teach(network: Network, data: Data, plan: Plan, quiet: bool) -> History:
         history.ended = "interrupted"
     except Diverged as trouble:
         history.ended, history.trouble = "diverged", str(trouble)
-        history.weights = trouble.weights if history.weights is None else history.weights
     return history
 
 

@@ -23,7 +23,8 @@ NETWORKS: dict[str, Callable[..., Network]] = {
 }
 MEASURED = "measured output"
 OPTIONS = {
-    "f": "--activation"
+    "f": "--activation",
+    "start": "--learned-start",
 }  # what an argument of a constructor is called on the command line, where not by its name
 
 
@@ -37,7 +38,7 @@ def delays(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         first, _, last = part.partition(":")
         if not first.strip().isdigit() or (":" in part and not last.strip().isdigit()):
-            raise Problem(f"delays {text!r} cannot be read; write 0:2 for 0, 1, 2, or 0,2,5")
+            raise Problem(f"delays {text!r} cannot be read; write whole numbers from 0 up: 0:2 for 0, 1, 2, or 0,2,5")
         made += range(int(first), int(last or first) + 1)
     if not made or len(set(made)) < len(made):
         raise Problem(f"delays {text!r} must be one or more different numbers; write 0:2 for 0, 1, 2, or 0,2,5")

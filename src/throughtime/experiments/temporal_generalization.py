@@ -146,8 +146,8 @@ def _picture(table: pd.DataFrame, seeds: int) -> Figure:
         axes.set_ylim(0.4, 1.04)
     panels[0].set_ylabel("right answers")
     figure.suptitle(
-        f"Which colour stood before n times yellow? Each of {seeds} seeds thin, the mean bold; "
-        "shaded: lengths seen in training",
+        f"Which colour stood before n times yellow?{' ' if len(names) > 3 else chr(10)}"
+        f"Each of {seeds} seeds thin, the mean bold; shaded: lengths seen in training",
         fontsize=10,
     )
     return figure
