@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from throughtime.cli import options, output, results, tables, wiring
-from throughtime.cli.errors import INTERRUPTED, Failure, Problem
+from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
 from throughtime.cli.options import LEAVING, TRAINING
 from throughtime.cli.teaching import LOOPS, History, Plan, data_of, loops_of, teach
 from throughtime.storage import Model, save
@@ -122,13 +122,19 @@ def fit(
             raise (
                 KeyboardInterrupt
                 if history.ended == "interrupted"
-                else Failure(f"{history.trouble}; nothing is written")
+                else Failure(history.trouble + "; nothing is written")
             )
         settings |= {"ended": history.ended, "epochs_done": len(history.losses), "best_epoch": history.best_epoch}
         model = Model(made, history.weights, data.inputs, data.outputs, washout=data.washout, settings=settings)
         save(out / "model.safetensors", model)
-        metrics = results.metrics(model, data.x, data.y, data.cut) | {"seconds": round(time.monotonic() - started, 2)}
-        results.describe(out, model, metrics, history.losses, history.validations, (data.x, data.y), data.cut)
+        try:
+            metrics = results.metrics(model, data.x, data.y, data.cut)
+            metrics["seconds"] = round(time.monotonic() - started, 2)
+            results.describe(out, model, metrics, history.losses, history.validations, (data.x, data.y), data.cut)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted after training: {out / 'model.safetensors'} is saved, its scores and pictures may be missing"
+            ) from None
     _report(out, metrics, history, json_, quiet)
 
 
