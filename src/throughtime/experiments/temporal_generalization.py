@@ -143,7 +143,7 @@ def _picture(table: pd.DataFrame, seeds: int) -> Figure:
         axes.plot(lines.index, lines, color="#33475b", lw=0.7, alpha=0.4)
         axes.plot(lines.index, lines.mean(axis=1), color="#d1495b", marker="o", ms=3.5, lw=2)
         axes.set(xscale="log", title=name, xlabel="n")
-        axes.set_ylim(0.4, 1.04)
+        axes.set_ylim(-0.04, 1.04)
     panels[0].set_ylabel("right answers")
     figure.suptitle(
         f"Which colour stood before n times yellow?{' ' if len(names) > 3 else chr(10)}"
