@@ -83,6 +83,14 @@ def test_fit_writes_everything_and_what_it_wrote_can_be_used() -> None:
     assert "one step" in run("evaluate", "out/model.safetensors", "plant.csv").stdout
     assert "hidden · 2 tanh units" in run("show", "out/model.safetensors").stdout
 
+    told = run("simulate", "out/model.safetensors", "plant.csv", "--start-rows", "10", "--json")
+    led = np.array(json.loads(told.stdout)["outputs"]["y"])
+    later = json.loads(run("evaluate", "out/model.safetensors", "plant.csv", "--start-rows", "10", "--json").stdout)
+    rmse = np.sqrt(np.mean((led[10:] - measured[8:]) ** 2))
+    assert later["free run"]["all"]["y"]["rmse"] == pytest.approx(rmse, rel=1e-4)
+    assert not np.allclose(led[10:12], pd.read_parquet("free.parquet")["y"].to_numpy()[10:12])
+    refused(run("simulate", "out/model.safetensors", "plant.csv", "--out", "free.xlsx"), "must end in .csv")
+
 
 def test_one_step_and_free_run_are_the_open_and_the_closed_loop() -> None:
 

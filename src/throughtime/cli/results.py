@@ -77,11 +77,16 @@ def _taps(model: Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return wiring.taps(model.network, "input"), wiring.taps(model.network, wiring.feedback(model.network))
 
 
-def evaluation(model: Model, x: Values, y: Values) -> dict[str, Any]:
-    """Scores of the model on a whole table, the washout left out."""
-    names = [column.name for column in model.outputs]
-    rows = slice(model.washout, None)
-    return {mode: {"all": scores(y[rows], of_mode(model, mode, x, y)[rows], names)} for mode in modes(model)}
+def evaluation(model: Model, x: Values, y: Values, start_rows: int, advance: running.Advance) -> dict[str, Any]:
+    """Scores of the model on a whole table; the washout, and the first rows in which measured outputs lead, do not count."""
+    names, wanted = [column.name for column in model.outputs], modes(model)
+    rows, leading = slice(max(model.washout, start_rows), None), np.arange(len(y))[:, None] < start_rows
+    made = {}
+    for done, mode in enumerate(wanted):
+        known = y if mode == ONE_STEP else np.where(leading, y, np.nan) if start_rows else None
+        predicted = predict(model, x, known, lambda part, done=done: advance((done + part) / len(wanted)))  # type: ignore[misc]
+        made[mode] = {"all": scores(y[rows], predicted[rows], names)}
+    return made
 
 
 def describe(

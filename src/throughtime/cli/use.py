@@ -20,18 +20,19 @@ Out = Annotated[
 ]
 
 
+StartRows = Annotated[
+    int | None,
+    typer.Option(min=0, help="First rows in which measured outputs lead; default 0, for a series its longest delay."),
+]
+
+
 def simulate(
     model: options.ModelPath,
     table: options.TablePath,
     out: Out = None,
-    start_rows: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="First rows in which measured outputs lead; default 0, for a series its longest delay.",
-        ),
-    ] = None,
+    start_rows: StartRows = None,
     overwrite: options.Overwrite = False,
+    json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the model free: it hears the inputs of the table and its own past outputs.
@@ -41,16 +42,21 @@ def simulate(
     """
     made, read = load(model), tables.read(table)
     x = _inputs(made, read)
-    series = wiring.is_series(made.network)
-    leading = wiring.longest_delay(made.network) * series if start_rows is None else start_rows
-    if leading and wiring.feedback(made.network) is None:
-        raise Problem("--start-rows is for models that hear past outputs; this one hears only its inputs: leave it out")
-    known = None
+    leading, known = _leading(made, start_rows), None
     if leading:
         names = [column.name for column in made.outputs]
         known = read.numbers(names, gaps=True)
         known[leading:] = np.nan
-    _write(made, read, x, known, out, overwrite, quiet)
+    _write(made, read, x, known, out, overwrite, json_, quiet)
+
+
+def _leading(model: Model, start_rows: int | None) -> int:
+    """The number of first rows in which measured outputs lead."""
+    series = wiring.is_series(model.network)
+    leading = wiring.longest_delay(model.network) * series if start_rows is None else start_rows
+    if leading and wiring.feedback(model.network) is None:
+        raise Problem("--start-rows is for models that hear past outputs; this one hears only its inputs: leave it out")
+    return leading
 
 
 def predict(
@@ -58,6 +64,7 @@ def predict(
     table: options.TablePath,
     out: Out = None,
     overwrite: options.Overwrite = False,
+    json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Predict one step ahead: the model hears the inputs and the measured outputs up to the step before.
@@ -69,24 +76,33 @@ def predict(
     x, known = _inputs(made, read), None
     if wiring.feedback(made.network) is not None:
         known = read.numbers([column.name for column in made.outputs], gaps=True)
-    _write(made, read, x, known, out, overwrite, quiet)
+    _write(made, read, x, known, out, overwrite, json_, quiet)
 
 
 def evaluate(
     model: options.ModelPath,
     table: options.TablePath,
+    start_rows: StartRows = None,
     json_: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Measure the model's errors on a table that holds the outputs too, its washout left out."""
+    """Measure the model's errors on a table that holds the outputs too.
+
+    The washout of the model, and the first rows in which measured outputs lead (--start-rows), do not count.
+    """
     made, read = load(model), tables.read(table)
     x = _inputs(made, read)
     y = read.numbers([column.name for column in made.outputs], gaps=True)
-    if len(y) <= made.washout:
-        raise Problem(f"{table} has {len(y)} rows, but the model's first {made.washout} outputs do not count (washout)")
-    said = results.evaluation(made, x, y)
+    leading = _leading(made, start_rows)
+    if len(y) <= max(made.washout, leading):
+        raise Problem(
+            f"{table} has {len(y)} rows, but the first {max(made.washout, leading)} outputs do not count (washout)"
+        )
+    with output.Bar(f"running {len(read)} rows", quiet) as bar:
+        said = results.evaluation(made, x, y, leading, bar)
     if json_:
         typer.echo(json.dumps(said))
-    else:
+    elif not quiet:
         results.show_evaluation(said, f"{model} on {table}")
 
 
@@ -103,12 +119,23 @@ def _inputs(model: Model, table: tables.Table) -> Values:
 
 
 def _write(
-    model: Model, table: tables.Table, x: Values, known: Values | None, out: Path | None, overwrite: bool, quiet: bool
+    model: Model,
+    table: tables.Table,
+    x: Values,
+    known: Values | None,
+    out: Path | None,
+    overwrite: bool,
+    json_: bool,
+    quiet: bool,
 ) -> None:
     if out is not None:
         output.file(out, overwrite)
     with output.Bar(f"running {len(table)} rows", quiet) as bar:
         ys = results.predict(model, x, known, bar)
-    tables.write(pd.DataFrame(ys, columns=pd.Index([column.name for column in model.outputs])), out)
-    if out is not None and not quiet:
+    made = pd.DataFrame(ys, columns=pd.Index([column.name for column in model.outputs]))
+    if out is not None or not json_:
+        tables.write(made, out)
+    if json_:
+        typer.echo(json.dumps({"rows": len(made), "written": out and str(out), "outputs": made.to_dict("list")}))
+    elif out is not None and not quiet:
         typer.echo(f"{len(ys)} rows written to {out}", err=True)
