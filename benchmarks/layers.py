@@ -58,15 +58,19 @@ def contestants(kind: str, steps: int, batch: int, units: int) -> list[Contestan
 
 
 def ours(network: tt.Network, weights: Any, xs: np.ndarray, targets: np.ndarray) -> Contestant:
-    """`BPTT().learn`, through the public interface."""
+    """`BPTT().learn` as a training step uses it: loss and gradients, in one compiled function."""
     learner, loss = tt.BPTT(), tt.SquaredError()
-    carry = learner.init(network, weights, xs.shape[1])
-    data = jax.device_put((xs, targets))
+    data = jax.device_put((weights, learner.init(network, weights, xs.shape[1]), xs, targets))
 
-    def call() -> Any:
-        return jax.block_until_ready(learner.learn(network, weights, carry, *data, loss)[1])
+    @jax.jit
+    def step(weights: Any, carry: Any, xs: Any, targets: Any) -> Any:
+        _, lesson = learner.learn(network, weights, carry, xs, targets, loss)
+        return lesson.loss, lesson.gradients
 
-    return Contestant("BPTT()", call, lambda lesson: {"outputs": lesson.outputs, **_shared(lesson.gradients)})
+    def read(found: Any) -> Arrays:
+        return {"loss": np.asarray(found[0]), **_shared(found[1])}
+
+    return Contestant("BPTT()", lambda: jax.block_until_ready(step(*data)), read)
 
 
 def _shared(weights: Any) -> Arrays:

@@ -1,6 +1,6 @@
 """Plain recurrent layers, as one writes them without a library: a JAX scan under jax.grad, and torch's own layers.
 
-All hear x (T, B, N) and answer with outputs (T, B, N); the loss is the sum of squared errors. Shared layout, gates in
+All hear x (T, B, N) and give what a training step needs, the sum of squared errors and its gradients. Shared layout, gates in
 the order input, forget, output, cell: weights x (N, G N), r (N, G N), b (G N), G = 1 (tanh) or 4 (LSTM).
 """
 
@@ -33,22 +33,22 @@ def _lstm_step(weights: Arrays, state: tuple[Array, Array], x: Array) -> tuple[t
     return (a, cell), a
 
 
-def _loss(step: Callable[..., Any], states: int, weights: Arrays, xs: Array, targets: Array) -> tuple[Array, Array]:
+def _loss(step: Callable[..., Any], states: int, weights: Arrays, xs: Array, targets: Array) -> Array:
     first = jnp.zeros(xs.shape[1:], xs.dtype)
     start = first if states == 1 else (first,) * states
     _, outputs = jax.lax.scan(lambda state, x: step(weights, state, x), start, xs)
-    return ((outputs - targets) ** 2).sum(), outputs
+    return ((outputs - targets) ** 2).sum()
 
 
 def jax_scan(kind: str, weights: Arrays, xs: np.ndarray, targets: np.ndarray) -> Contestant:
     """The whole loss under jax.grad, jitted."""
     step, states = {"tanh": (_tanh_step, 1), "lstm": (_lstm_step, 2)}[kind]
-    learn = jax.jit(jax.grad(lambda w, x, y: _loss(step, states, w, x, y), has_aux=True))
+    learn = jax.jit(jax.value_and_grad(lambda w, x, y: _loss(step, states, w, x, y)))
     data = jax.device_put((dict(weights), xs, targets))
 
     def read(result: Any) -> Arrays:
-        gradients, outputs = result
-        return {"outputs": outputs, **gradients}
+        value, gradients = result
+        return {"loss": value, **gradients}
 
     return Contestant("plain JAX scan", lambda: jax.block_until_ready(learn(*data)), read)
 
@@ -71,13 +71,14 @@ def torch_layer(kind: str, weights: Arrays, xs: np.ndarray, targets: np.ndarray)
     def call() -> Any:
         layer.zero_grad()
         outputs, _ = layer(x)
-        ((outputs - y) ** 2).sum().backward()
-        return outputs
+        value = ((outputs - y) ** 2).sum()
+        value.backward()
+        return value
 
-    def read(outputs: Any) -> Arrays:
+    def read(value: Any) -> Arrays:
         named = {"x": layer.weight_ih_l0, "r": layer.weight_hh_l0, "b": layer.bias_ih_l0}
         gradients = {key: _gates(value.grad.numpy(), gates).T for key, value in named.items()}
-        return {"outputs": outputs.detach().numpy(), **gradients}
+        return {"loss": value.detach().numpy(), **gradients}
 
     return Contestant(f"torch.nn.{type(layer).__name__}", call, read)
 
