@@ -145,6 +145,14 @@ FAULTS = [
         "reference and jordan and RTRL",
     ),
     Fault(
+        "the immediate term of a single step is missing",
+        "learners/influence.py",
+        "moved.at[:, at, unit].add(added[:, 0])",
+        "moved.at[:, at, unit].add(0 * added[:, 0])",
+        "test_exactness.py",
+        "reference and lstm and RTRL",
+    ),
+    Fault(
         "influence forgets in which order a connection names its nets",
         "learners/influence.py",
         "[pieces[net] for net in nets]",
