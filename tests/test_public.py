@@ -39,6 +39,7 @@ PROMISED = [
     "from_json",
     "fully_recurrent",
     "gru",
+    "hand_over",
     "init",
     "jacobians",
     "jordan",

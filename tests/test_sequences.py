@@ -99,20 +99,20 @@ def test_more_padding_means_fewer_lengths() -> None:
     ],
 )
 def test_padding_asks_nothing(loss: Any, targets: list[Any]) -> None:
-    pairs = sequences.pairs_of(NETWORK, [(np.ones((3, 2)), targets[0]), (np.ones((4, 2)), targets[1])], loss)
+    pairs = sequences.examples_of(NETWORK, [(np.ones((3, 2)), targets[0]), (np.ones((4, 2)), targets[1])], loss)
     (bucket,) = sequences.buckets(pairs, loss, jnp.float32, padding=1.0)
     assert bucket.count == 2
     assert bucket.lengths.tolist() == [3, 4, 0]
     assert bucket.xs["input"].shape == (5, 3, 2)
     wanted = {"SquaredError": 3 + 1, "CrossEntropy": 2 + 1, "CTC": 2}[type(loss).__name__]
     assert int(asked(bucket.targets).sum()) == wanted
-    _, chosen, lengths = bucket.pick(jnp.array([2, 1]))
-    assert lengths.tolist() == [0, 4]
-    assert int(asked(chosen).sum()) == 1
+    part = bucket.pick(jnp.array([2, 1]))
+    assert part.lengths.tolist() == [0, 4]
+    assert int(asked(part.targets).sum()) == 1
 
 
 def test_stretches_pad_to_a_multiple() -> None:
-    pairs = sequences.pairs_of(
+    pairs = sequences.examples_of(
         NETWORK, [(np.ones((5, 2)), np.ones(2)), (np.ones((2, 2)), np.ones(2))], tt.SquaredError()
     )
     short, long = sequences.buckets(pairs, tt.SquaredError(), jnp.float32, every=3)
@@ -131,6 +131,6 @@ def test_running_padded_sequences_is_running_each() -> None:
 
 def test_sequences_shorter_than_a_delay_are_refused() -> None:
     network = tt.window(2, 3, 2, width=6)
-    pairs = sequences.pairs_of(network, [(X, np.zeros(2))], tt.SquaredError())
+    pairs = sequences.examples_of(network, [(X, np.zeros(2))], tt.SquaredError())
     with pytest.raises(ValueError, match="longest sequence has 4 steps, but layer 'hidden' hears 'input' 5 steps back"):
         sequences.refuse_short(network, pairs)

@@ -116,11 +116,11 @@ def test_clip_bounds_the_mean_gradient() -> None:
 
 def test_a_second_training_compiles_nothing() -> None:
     reports(echo(5, 6, 7), ADAM, epochs=1, batch=2, padding=1.0, clip=1.0)
-    compiled = training._epoch._cache_size()
+    compiled = training._epochs._cache_size()
     reports(echo(7, 6, 6), ADAM, epochs=2, batch=2, padding=1.0, clip=0.5, seed=3)
-    assert training._epoch._cache_size() == compiled
+    assert training._epochs._cache_size() == compiled
     reports(echo(12, 6, 7), ADAM, epochs=1, batch=2, padding=1.0)
-    assert training._epoch._cache_size() > compiled
+    assert training._epochs._cache_size() > compiled
 
 
 @pytest.mark.parametrize("every", [None, 2])
@@ -135,7 +135,7 @@ def test_divergence_stops_with_the_last_good_weights(every: int | None) -> None:
 
 def test_after_divergence_nothing_is_updated_within_the_epoch() -> None:
     good, bad = echo(4), [(np.full((4, 1), 1e200), np.full((4, 1), 1e200))]
-    pairs = training.pairs_of(NETWORK, [*bad, *good, *good], LOSS)
+    pairs = training.examples_of(NETWORK, [*bad, *good, *good], LOSS)
     (bucket,) = training.buckets(pairs, LOSS, jnp.float64)
     state = training._State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0))
     order = np.array([[1], [0], [2]], np.int32)
@@ -189,7 +189,7 @@ def test_dropout_follows_the_seed_and_is_off_in_validation() -> None:
         ({"clip": -1.0}, "clip must be above 0"),
         ({"sequences": []}, "there are no sequences"),
         ({"sequences": [(np.zeros((2, 1)), np.full((2, 1), np.nan))]}, "nothing is asked"),
-        ({"sequences": [np.zeros((2, 1))]}, r"sequence 0 must be a pair \(x, target\), not ndarray"),
+        ({"sequences": [np.zeros((2, 1))]}, r"sequence 0 must be a pair \(x, target\) or a triple .* not ndarray"),
         ({"loss": tt.CTC(), "every": 2}, "CTC has one loss per sequence"),
     ],
 )

@@ -16,7 +16,7 @@ from throughtime.architectures import (
     tdnn,
     window,
 )
-from throughtime.engine import deltas, init, jacobians, run, start, step, trace
+from throughtime.engine import deltas, hand_over, init, jacobians, run, start, step, trace
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
@@ -70,6 +70,7 @@ __all__ = [
     "from_json",
     "fully_recurrent",
     "gru",
+    "hand_over",
     "init",
     "jacobians",
     "jordan",

@@ -125,19 +125,28 @@ def narx(
     f: Unit = units.tanh,
     g: Unit = units.linear,
     start: Start = "zero",
+    increments: bool = False,
+    skip: bool = False,
 ) -> Network:
     """NARX network, closed loop: y(t) = g(y(t-1), ..., y(t-T_y), x(t), ..., x(t-T_x)); `open_loop()` for teacher forcing.
+
+    inputs      0: a series without exogenous input, y(t) = g(y(t-1), ..., y(t-T_y))
+    increments  the network computes the change: y(t-1) is added to the net input of the output layer
+    skip        the output layer hears x and y directly too, so that the hidden units only bend a linear model
 
     >>> narx(1, 10, 1, range(0, 3), range(1, 3)).open_loop().inputs
     (('input', 1), ('measured output', 1))
     """
-    fed_back = Connection(OUTPUT, _tuple(output_delays))
-    taps: list[Delays] = [_tuple(input_delays), *[0] * len(_sizes(hidden))]
-
-    def layer(index: int, name: str, size: int, below: list[Connection]) -> list[Layer]:
-        return [Layer(name, size, f, (*below, fed_back) if index == 0 else tuple(below))]
-
-    return _stack(inputs, hidden, outputs, layer, g, taps, start)
+    sizes, back = _sizes(hidden), Connection(OUTPUT, _tuple(output_delays))
+    sources = [] if inputs == 0 else list(inputs) if isinstance(inputs, Mapping) else ["input"]
+    heard = (*(Connection(source, _tuple(input_delays)) for source in sources), back)
+    names = ["hidden"] if len(sizes) == 1 else [f"hidden{index + 1}" for index in range(len(sizes))]
+    below = [heard, *((Connection(name),) for name in names)]
+    direct = (*below[-1], *(heard if skip else ()))
+    if increments:
+        direct = (*direct, Connection(OUTPUT, 1, "identity", name="increment"))  # type: ignore[arg-type]
+    layers = [Layer(name, size, f, own) for name, size, own in zip(names, sizes, below, strict=False)]
+    return Network(inputs, (*layers, Layer(OUTPUT, outputs, g, direct, start=start)), OUTPUT)  # type: ignore[arg-type]
 
 
 def elman(

@@ -36,15 +36,35 @@ def asked(targets: Targets) -> Array:
 
 @dataclass(frozen=True)
 class SquaredError:
-    """E = sum over outputs k of (y_k - target_k)^2, not halved; targets (T, B, O)."""
+    """E = sum over outputs k of (y_k - target_k)^2, not halved; targets (T, B, O).
+
+    low, high  a limit for each output, beyond which the sensor cannot show it (None: no limits; infinite: not this one).
+               Where the target stands at its limit, an output beyond the limit costs nothing: the true value may be
+               there. Elsewhere nothing changes, so an output that is wrongly beyond the limit is drawn back.
+
+    >>> SquaredError(high=(1.0,))(jnp.array([[[1.5]], [[1.5]]]), jnp.array([[[1.0]], [[0.5]]])).tolist()
+    [[0.0], [1.0]]
+    """
+
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
 
     def __call__(self, ys: Array, targets: Array) -> Array:
         """The squared errors (T, B); an output whose target is NaN costs nothing."""
+        error = self.residual(ys, targets)
+        return jnp.sum(error * error, axis=-1)
+
+    def residual(self, ys: Array, targets: Array) -> Array:
+        """y - target (T, B, O); 0 where the target is NaN, and beyond a limit at which it stands."""
         targets = jnp.asarray(targets)
         _same("SquaredError", ys, targets)
         known = ~jnp.isnan(targets)
         error = jnp.where(known, ys - jnp.where(known, targets, 0), 0)
-        return jnp.sum(error * error, axis=-1)
+        if self.high is not None:
+            error = jnp.where((targets >= jnp.asarray(self.high, targets.dtype)) & (error > 0), 0, error)
+        if self.low is not None:
+            error = jnp.where((targets <= jnp.asarray(self.low, targets.dtype)) & (error < 0), 0, error)
+        return error
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ Everything here is data: frozen, hashable, checked when it is made, and written 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, reduce
 from graphlib import CycleError
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from throughtime import graph
 from throughtime.units import Unit, named
 
 RESERVED = ("bias", "start")
+CLOCK = "clock"  # the input of a network without inputs: heard by no layer, it only counts the steps
 
 
 @dataclass(frozen=True)
@@ -184,9 +185,11 @@ class Layer:
 class Network:
     """Inputs, layers and the layer whose activities are the output.
 
-    inputs  {name: size}, a number (one input called "input"), or pairs
+    inputs  {name: size}, a number (one input called "input"), or pairs; 0: none, the network runs by itself. It then
+            takes an input "clock" of size 1 that no layer hears, which tells how many steps to run
     layers  in any order; delays close loops, and a loop without a delay is refused
     output  name of the output layer
+    lead    the output at step t stands for the value at step t + lead
 
     >>> from throughtime import Connection, Layer, Network, units
     >>> hidden = Layer("hidden", 3, units.tanh, ["x", Connection("hidden", delays=1)])
@@ -197,6 +200,7 @@ class Network:
     inputs: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
     output: str
+    lead: int = 0
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
@@ -206,17 +210,18 @@ class Network:
         if isinstance(given, Mapping):
             given = given.items()
         elif not isinstance(given, Iterable):
-            given = (("input", given),)  # one input
+            given = (("input", given),) if given != 0 else ((CLOCK, 1),)
         object.__setattr__(self, "inputs", tuple((n, whole(s, f"input {n!r}: size", 1)) for n, s in given))
         object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "lead", whole(self.lead, "lead", 0))
         _check(self)
-        object.__setattr__(self, "_hash", hash((self.inputs, self.layers, self.output)))
+        object.__setattr__(self, "_hash", hash((self.inputs, self.layers, self.output, self.lead)))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Network, (self.inputs, self.layers, self.output)  # hashes of text differ between processes
+        return Network, (self.inputs, self.layers, self.output, self.lead)  # hashes of text differ between processes
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -236,49 +241,116 @@ class Network:
         """The wiring as JSON text; `from_json` reads it back."""
         return json.dumps(_plain(self), separators=(",", ":"))
 
+    @property
+    def measured(self) -> str:
+        """The name of the input that stands for measured outputs in the open loop."""
+        return f"measured {self.output}"
+
+    @property
+    def is_open(self) -> bool:
+        """True if measured outputs are fed in where the network's own were."""
+        return self.measured in dict(self.inputs)
+
+    @property
+    def feedback(self) -> str | None:
+        """The source whose past stands for past outputs: the measured ones, the output layer, or None."""
+        if self.is_open:
+            return self.measured
+        return self.output if any(c.source == self.output for m in self.layers for c in m.connections) else None
+
     def open_loop(self) -> "Network":
         """The same network, fed with measured outputs in place of its own (series-parallel, teacher forcing).
 
-        Every connection that listens to the output layer listens to a new input "measured" of the same size,
-        and keeps its name, so the same weights fit both networks. `close_loop` undoes it.
+        Every connection that listens to the output layer listens to a new input "measured output" of the same size,
+        and keeps its name, so the same weights fit both networks. `close_loop` undoes it, `hand_over` turns the history
+        of one into that of the other.
 
         raises  ValueError if no connection hears the output layer, if the loop is open already, or if the output layer
                 has start="learned": its past is then given, and there is nothing to learn
         """
-        name = _measured(self)
-        if name in self.sizes:
-            raise ValueError(f"the loop is open already: input {name!r} stands for the output")
+        if self.is_open:
+            raise ValueError(f"the loop is open already: input {self.measured!r} stands for the output")
         if self.by_name[self.output].start == "learned":
             raise ValueError(
                 f"layer {self.output!r} has a learned start, but an open loop is given its past: use start='zero'"
             )
-        rewired = tuple(_rewire(layer, self.output, name) for layer in self.layers)
+        for layer in self.layers:
+            for c in layer.connections:
+                if c.source == self.output and min(c.delays) < self.lead:
+                    raise ValueError(
+                        f"layer {layer.name!r} hears {c.source!r} {min(c.delays)} steps back, but the output leads by "
+                        f"{self.lead}: what it would hear is not measured yet; open the loop before remove_delay"
+                    )
+        rewired = tuple(_rewire(layer, self.output, self.measured, -self.lead) for layer in self.layers)
         if rewired == self.layers:
             raise ValueError(f"no connection hears the output layer {self.output!r}: there is no loop to open")
-        return Network((*self.inputs, (name, self.size_of(self.output))), rewired, self.output)
+        given = tuple(pair for pair in self.inputs if pair[0] != CLOCK)
+        return replace(self, inputs=(*given, (self.measured, self.size_of(self.output))), layers=rewired)
 
     def close_loop(self) -> "Network":
         """The same network, fed with its own outputs (parallel): the inverse of `open_loop`."""
-        name = _measured(self)
-        if name not in dict(self.inputs):
-            raise ValueError(f"there is no input {name!r} to close the loop with; only an open loop can be closed")
-        rewired = tuple(_rewire(layer, name, self.output) for layer in self.layers)
-        return Network(tuple((n, s) for n, s in self.inputs if n != name), rewired, self.output)
+        if not self.is_open:
+            raise ValueError(
+                f"there is no input {self.measured!r} to close the loop with; only an open loop can be closed"
+            )
+        rewired = tuple(_rewire(layer, self.measured, self.output, self.lead) for layer in self.layers)
+        left = tuple((n, s) for n, s in self.inputs if n != self.measured)
+        return replace(self, inputs=left or ((CLOCK, 1),), layers=rewired)
+
+    def remove_delay(self, steps: int = 1) -> "Network":
+        """The same network, whose output comes `steps` steps sooner: every connection from an input hears so much less far back.
+
+            y'(t) = y(t + steps)
+
+        For an open loop the measured outputs are inputs too; `close_loop` sets their delays right. The weights stay.
+
+        raises  ValueError if an input is heard with a smaller delay: that output cannot be known so soon
+
+        >>> from throughtime import narx
+        >>> sooner = narx(1, 5, 1, input_delays=(1, 2), output_delays=(1, 2)).open_loop().remove_delay()
+        >>> [c.delays for c in sooner.by_name["hidden"].connections], sooner.lead
+        ([(0, 1), (0, 1)], 1)
+        """
+        return self._later(whole(steps, "steps", 1))
+
+    def add_delay(self, steps: int = 1) -> "Network":
+        """The inverse of `remove_delay`: the output comes `steps` steps later.
+
+        raises  ValueError if the lead is smaller than that
+        """
+        if whole(steps, "steps", 1) > self.lead:
+            raise ValueError(f"add_delay({steps}) undoes remove_delay, but the network leads by {self.lead} steps only")
+        return self._later(-steps)
+
+    def _later(self, steps: int) -> "Network":
+        names = dict(self.inputs)
+        for layer in self.layers:
+            if layer.backward:
+                raise ValueError(f"layer {layer.name!r} runs backward from the end: there is no sooner or later for it")
+        for layer in self.layers:
+            for c in layer.connections:
+                if c.source in names and min(c.delays) < steps:
+                    raise ValueError(
+                        f"layer {layer.name!r} hears {c.source!r} with delay {min(c.delays)}, so the output cannot come "
+                        f"{steps} steps sooner; wire the inputs with delays of at least {steps}"
+                    )
+        moved = tuple(reduce(lambda m, n: _rewire(m, n, n, -steps), names, layer) for layer in self.layers)
+        return replace(self, layers=moved, lead=self.lead + steps)
 
 
-def _measured(network: Network) -> str:
-    return f"measured {network.output}"
+def _rewire(layer: Layer, old: str, new: str, later: int) -> Layer:
+    """The layer, hearing `new` where it heard `old`, with delays greater by `later`."""
 
-
-def _rewire(layer: Layer, old: str, new: str) -> Layer:
     def moved(c: Connection) -> Connection:
         if c.source != old:
             return c
-        name = None if c.key == new else c.key
-        return Connection(new, c.delays, c.weight, c.nets, c.dropout, name)
+        weight: Any = c.weight
+        if isinstance(weight, LearnedDelays):
+            weight = replace(weight, minimum=weight.minimum + later, maximum=weight.maximum + later)
+        delays = tuple(d + later for d in c.delays)
+        return replace(c, source=new, delays=delays, weight=weight, name=None if c.key == new else c.key)
 
-    made = tuple(moved(c) for c in layer.connections)
-    return Layer(layer.name, layer.size, layer.unit, made, layer.bias, layer.backward, layer.start)
+    return replace(layer, connections=tuple(moved(c) for c in layer.connections))
 
 
 def sources_of(network: Network, heard: Any = lambda layer, connection: True) -> dict[str, tuple[str, ...]]:
@@ -346,7 +418,7 @@ def _check_use(network: Network) -> None:
             )
         if layer.start == "learned" and not layer.memory and not _heard_later(network, layer):
             raise ValueError(f"layer {layer.name!r} has no history, so start='learned' has nothing to learn")
-    heard = {c.source for layer in network.layers for c in layer.connections}
+    heard = {c.source for layer in network.layers for c in layer.connections} | {CLOCK}
     for name, _ in network.inputs:
         if name not in heard:
             raise ValueError(f"no layer listens to input {name!r}; remove it or connect it")
@@ -383,4 +455,5 @@ def from_json(text: str, units: Iterable[Unit] = ()) -> Network:
         Layer(**{**d, "unit": named(d["unit"], own), "connections": [connection(c) for c in d["connections"]]})
         for d in data["layers"]
     ]
-    return Network(tuple((name, size) for name, size in data["inputs"]), tuple(layers), data["output"])
+    inputs = tuple((name, size) for name, size in data["inputs"])
+    return Network(inputs, tuple(layers), data["output"], data.get("lead", 0))

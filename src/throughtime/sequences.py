@@ -1,12 +1,15 @@
 """Sequences: from a list of unequal sequences, each with its target, to a few padded arrays.
 
-A sequence is a pair (x, target). x is (steps, features), or {input: (steps, size)} for a network with several inputs.
+A sequence is a pair (x, target), or a triple (x, target, before). x is (steps, features), or {input: (steps, size)} for a
+network with several inputs. `before` is its true history, {source: (rows, size)} in order of time: what went before step 1
+in delay lines of inputs, or of layers such as the output; a source that is not named starts as `engine.start` has it.
 What the target is depends on the loss:
 
     numbers    (steps, outputs): asked at every step;  (outputs,): asked at the last step;  NaN: not asked
     labels     (steps,) whole numbers: at every step;  one whole number: at the last step;  -1: not asked
     CTC        a list of labels, as long as it is
 
+Where several networks are trained side by side, numbers may be (members, steps, outputs): NaN differ from one to another.
 Sequences of similar length share a bucket, padded to one length: few lengths are compiled. Padding asks nothing.
 """
 
@@ -15,7 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,40 +27,58 @@ from jax import Array
 from numpy.typing import NDArray
 
 from throughtime import losses
-from throughtime.engine import run
+from throughtime.engine import History, run
+from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
 Values = NDArray[Any]
 Inputs = dict[str, Values]  # {input: (steps, size)}
-Pair = tuple[Inputs, Values]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths"], meta_fields=["full"])
+class Example(NamedTuple):
+    """A checked sequence: inputs, target, and what went before."""
+
+    x: Inputs
+    target: Values
+    before: Inputs
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths", "history"], meta_fields=["full"])
 @dataclass(frozen=True)
 class Bucket:
     """Padded sequences; the last one is empty (length 0, asks nothing) and fills up batches.
 
     xs       {input: (T, N+1, S)}
     targets  (T, N+1, O) numbers, (T, N+1) labels, or the pair of CTC: labels (N+1, L), frames (N+1,)
+             with members (K, T, N+1, O)
     lengths  (N+1,)
     full     True if all sequences but the empty one are T steps long
+    history  {source: (D, N+1, S)} what went before, where it is given
     """
 
     xs: dict[str, Array]
     targets: Any
     lengths: Array
     full: bool
+    history: dict[str, Array]
 
     @property
     def count(self) -> int:
         """The number of sequences, without the empty one."""
         return int(self.lengths.shape[0]) - 1
 
-    def pick(self, index: Array) -> tuple[dict[str, Array], Any, Array]:
-        """Inputs, targets and lengths of some of the sequences."""
+    def pick(self, index: Array) -> "Bucket":
+        """Some of the sequences, in that order; `full` is about all of them."""
         axis = 0 if isinstance(self.targets, tuple) else 1
         targets = jax.tree.map(lambda t: jnp.take(t, index, axis=axis), self.targets)
-        return {name: jnp.take(x, index, axis=1) for name, x in self.xs.items()}, targets, self.lengths[index]
+        xs, history = (
+            {name: jnp.take(values, index, axis=1) for name, values in part.items()} for part in (self.xs, self.history)
+        )
+        return Bucket(xs, targets, self.lengths[index], self.full, history)
+
+    def begin(self, history: History) -> History:
+        """That history, with the true past in the place of its start."""
+        return history | {"a": history["a"] | self.history} if self.history else history
 
 
 def inputs_of(network: Network, x: Any, number: int = 0) -> Inputs:
@@ -134,6 +155,8 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
 
 def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
     values = _numbers(where, target)
+    if values.ndim == 3:
+        return np.stack([_number_target(f"{where}, member {k}", part, steps, outputs) for k, part in enumerate(values)])
     if values.shape not in ((steps, outputs), (outputs,)) and (values.ndim or outputs > 1):
         raise ValueError(
             f"{where} has shape {values.shape}; wanted {(steps, outputs)}, a row per step, or {(outputs,)}, at the end"
@@ -163,16 +186,53 @@ def _string(where: str, labels: Values, steps: int, blank: int) -> Values:
     return labels
 
 
-def pairs_of(network: Network, sequences: Sequence[tuple[Any, Any]], loss: Any) -> list[Pair]:
+def before_of(network: Network, before: Any, number: int = 0) -> Inputs:
+    """The true history of sequence `number` as {source: (D, size)}, D the largest delay of that source, checked."""
+    deep = {source: depth for source, depth in depths(network).items() if depth}
+    if not isinstance(before, Mapping):
+        raise ValueError(f"history of sequence {number} must be {{source: (rows, size)}}, not {type(before).__name__}")
+    made = {}
+    for source, given in before.items():
+        where = f"history of sequence {number}, source {source!r}"
+        if source not in deep:
+            raise ValueError(f"{where}: nothing hears its past; with a delay are heard {', '.join(deep) or 'none'}")
+        values = _numbers(where, given)
+        if values.ndim != 2 or values.shape[1] != network.size_of(source) or len(values) < deep[source]:
+            wanted = (deep[source], network.size_of(source))
+            raise ValueError(f"{where} has shape {values.shape}; wanted {wanted}, or more rows: the last ones count")
+        refuse_first(where, values, ~np.isfinite(values), "begin the sequence later, or fill the gap")
+        layer = network.by_name.get(source)
+        if layer is not None and layer.start == "learned":
+            raise ValueError(f"{where}: the layer has start='learned', which a given history leaves nothing to learn")
+        made[source] = values[len(values) - deep[source] :]
+    return made
+
+
+def examples_of(
+    network: Network, sequences: Sequence[tuple[Any, ...]], loss: Any, members: int | None = None
+) -> list[Example]:
     """The sequences, checked against the network and the loss; the first thing wrong is named in a ValueError."""
-    made: list[Pair] = []
-    for number, pair in enumerate(sequences):
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ValueError(f"sequence {number} must be a pair (x, target), not {type(pair).__name__}")
-        x = inputs_of(network, pair[0], number)
-        made.append((x, target_of(network, pair[1], steps_of(x), loss, number)))
+    made: list[Example] = []
+    for number, given in enumerate(sequences):
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ValueError(
+                f"sequence {number} must be a pair (x, target) or a triple (x, target, before), not "
+                f"{type(given).__name__}"
+            )
+        x = inputs_of(network, given[0], number)
+        before = before_of(network, given[2], number) if len(given) == 3 else {}
+        made.append(Example(x, target_of(network, given[1], steps_of(x), loss, number), before))
     if not made:
         raise ValueError("there are no sequences; give at least one pair (x, target)")
+    for number, example in enumerate(made):
+        if set(example.before) != set(made[0].before):
+            raise ValueError(f"sequence {number} has a history of other sources than sequence 0; give all the same")
+        axis = example.target.shape[:-2]
+        if axis not in ((), (members,)) or axis != made[0].target.shape[:-2]:
+            raise ValueError(
+                f"target of sequence {number} has shape {example.target.shape}; a leading axis is for the members "
+                f"({members}), and all sequences must have it or none"
+            )
     return made
 
 
@@ -181,12 +241,12 @@ def steps_of(x: Inputs) -> int:
     return len(next(iter(x.values())))
 
 
-def refuse_short(network: Network, pairs: Sequence[Pair]) -> None:
+def refuse_short(network: Network, examples: Sequence[Example]) -> None:
     """Raise an error if no sequence is as long as a delay of the network: that delay's weights could not be learned."""
-    longest = max(steps_of(x) for x, _ in pairs)
+    longest, given = max(steps_of(e.x) for e in examples), examples[0].before
     for layer in network.layers:
         for connection in layer.connections:
-            if max(connection.delays) > longest:
+            if max(connection.delays) > longest and connection.source not in given:
                 raise ValueError(
                     f"the longest sequence has {longest} steps, but layer {layer.name!r} hears {connection.source!r} "
                     f"{max(connection.delays)} steps back; give longer sequences or smaller delays"
@@ -223,19 +283,19 @@ def padded_lengths(lengths: Sequence[int], padding: float = 0.25) -> list[int]:
 
 
 def buckets(
-    pairs: Sequence[Pair], loss: Any, dtype: Any, padding: float = 0.25, every: int | None = None
+    examples: Sequence[Example], loss: Any, dtype: Any, padding: float = 0.25, every: int | None = None
 ) -> list[Bucket]:
     """The sequences in padded buckets, the shortest first.
 
     padding  share of steps that may be added to have fewer buckets, so fewer compilations
     every    pad on to a multiple of that many steps (of what is longer than it)
     """
-    lengths = [steps_of(x) for x, _ in pairs]
+    lengths = [steps_of(e.x) for e in examples]
     ends = padded_lengths(lengths, padding)
-    shared: dict[int, list[Pair]] = {}
-    for pair, length in zip(pairs, lengths, strict=True):
-        shared.setdefault(ends[bisect_left(ends, length)], []).append(pair)
-    widest = max((len(t) for _, t in pairs), default=0)
+    shared: dict[int, list[Example]] = {}
+    for example, length in zip(examples, lengths, strict=True):
+        shared.setdefault(ends[bisect_left(ends, length)], []).append(example)
+    widest = max((len(e.target) for e in examples), default=0)
     made = []
     for end in sorted(shared):
         steps = end if every is None or end <= every else -(-end // every) * every
@@ -243,17 +303,22 @@ def buckets(
     return made
 
 
-def _bucket(pairs: list[Pair], steps: int, loss: Any, dtype: Any, widest: int) -> Bucket:
-    lengths = [steps_of(x) for x, _ in pairs]
-    xs = {name: _pad([x[name] for x, _ in pairs], steps, 0.0, dtype) for name in pairs[0][0]}
-    targets: Any = [t for _, t in pairs]
+def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: int) -> Bucket:
+    lengths = [steps_of(e.x) for e in examples]
+    xs = {name: _pad([e.x[name] for e in examples], steps, 0.0, dtype) for name in examples[0].x}
+    history = {
+        name: _pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
+    }
+    targets: Any = [e.target for e in examples]
     if isinstance(loss, losses.CTC):
         targets = (_pad(targets, widest, -1, np.int32).T, jnp.array([*lengths, 0], jnp.int32))
+    elif targets[0].ndim == 3:
+        targets = jnp.stack([_pad(list(part), steps, np.nan, dtype) for part in zip(*targets, strict=True)])
     elif targets[0].dtype.kind == "f":
         targets = _pad(targets, steps, np.nan, dtype)
     else:
         targets = _pad(targets, steps, -1, np.int32)
-    return Bucket(xs, targets, jnp.array([*lengths, 0], jnp.int32), min(lengths) == steps)
+    return Bucket(xs, targets, jnp.array([*lengths, 0], jnp.int32), min(lengths) == steps, history)
 
 
 def _pad(arrays: Sequence[Values], steps: int, filling: float, dtype: Any) -> Array:

@@ -38,11 +38,17 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """One input or output in the units of the data: value = mean + scale * what the network sees."""
+    """One input or output in the units of the data: value = mean + scale * what the network sees.
+
+    low, high  limits that its sensor can show; None: none. Outputs are shown within them; what a network feeds back of
+               its own outputs is not cut off
+    """
 
     name: str
     mean: float = 0.0
     scale: float = 1.0
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Model:
     classes   what the outputs stand for, if they are net inputs of a softmax
     washout   steps at the start in which the outputs mean nothing yet
     settings  how it was made; anything JSON can hold
+    members   number of networks of this wiring whose mean is the answer: every weight has a leading axis of that length;
+              0: one network, no such axis
     """
 
     network: Network
@@ -63,6 +71,7 @@ class Model:
     classes: tuple[Any, ...] = ()
     washout: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    members: int = 0
 
 
 def columns_of(rows: Values, names: Iterable[Any], scale: bool = True) -> tuple[Column, ...]:
@@ -81,8 +90,18 @@ def standardise(values: Values, columns: Sequence[Column]) -> Values:
 
 
 def restore(values: Values, columns: Sequence[Column]) -> Values:
-    """The inverse of `standardise`."""
-    return np.asarray(values * np.array([c.scale for c in columns]) + np.array([c.mean for c in columns]))
+    """The inverse of `standardise`, within the limits of the columns."""
+    restored = np.asarray(values * np.array([c.scale for c in columns]) + np.array([c.mean for c in columns]))
+    if all(c.low is None and c.high is None for c in columns):
+        return restored
+    low, high = limits(columns)
+    return np.clip(restored, low, high)
+
+
+def limits(columns: Sequence[Column]) -> tuple[Values, Values]:
+    """The limits of the columns in the units of the data; infinite where there is none."""
+    low = np.array([-np.inf if c.low is None else c.low for c in columns])
+    return low, np.array([np.inf if c.high is None else c.high for c in columns])
 
 
 def save(path: str | os.PathLike[str], model: Model) -> None:
@@ -97,7 +116,7 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
     ...     tt.load(f"{folder}/echo.safetensors").network == network
     True
     """
-    about = {f: getattr(model, f) for f in ("classes", "washout", "settings")}
+    about = {f: getattr(model, f) for f in ("classes", "washout", "settings", "members")}
     about |= {f: [asdict(c) for c in getattr(model, f)] for f in ("inputs", "outputs")}
     try:
         text = json.dumps(about, default=_plain)
@@ -125,12 +144,12 @@ def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
         network = from_json(metadata["network"], tuple(units))
         about = json.loads(metadata["model"])
         inputs, outputs = (tuple(Column(**c) for c in about[side]) for side in ("inputs", "outputs"))
-        rest = tuple(about["classes"]), int(about["washout"]), dict(about["settings"])
+        rest = tuple(about["classes"]), int(about["washout"]), dict(about["settings"]), int(about.get("members", 0))
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelFileError(f"{path}: its description cannot be read ({error!r}); the file is damaged") from None
     except ValueError as error:
         raise ModelFileError(f"{path}: {error}") from None
-    return Model(network, _weights(path, network, read_arrays(data)), inputs, outputs, *rest)
+    return Model(network, _weights(path, network, read_arrays(data), rest[-1]), inputs, outputs, *rest)
 
 
 def _plain(value: Any) -> Any:
@@ -197,10 +216,10 @@ def _metadata(path: Path, data: bytes) -> dict[str, str]:
     return dict(metadata)
 
 
-def _weights(path: Path, network: Network, arrays: dict[str, Values]) -> Weights:
-    """The arrays as the weights of that network, checked."""
+def _weights(path: Path, network: Network, arrays: dict[str, Values], members: int) -> Weights:
+    """The arrays as the weights of that network, or of so many of its wiring, checked."""
     wanted = init(network, 0)
-    shapes = {name: leaf.shape for name, leaf in _named(wanted)}
+    shapes = {name: (members, *leaf.shape) if members else leaf.shape for name, leaf in _named(wanted)}
     for name in sorted(shapes.keys() ^ arrays.keys()):
         what = "is missing" if name in shapes else "belongs to no part of the network"
         raise ModelFileError(f"{path}: the array {name!r} {what}; the file does not fit its own network")

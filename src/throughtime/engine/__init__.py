@@ -3,7 +3,20 @@
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import init
 from throughtime.engine.forward import History, start
+from throughtime.engine.handing import hand_over
 from throughtime.engine.looking import deltas, jacobians, trace
 from throughtime.engine.running import run, step
 
-__all__ = ["History", "Weights", "deltas", "effective", "init", "jacobians", "run", "start", "step", "trace"]
+__all__ = [
+    "History",
+    "Weights",
+    "deltas",
+    "effective",
+    "hand_over",
+    "init",
+    "jacobians",
+    "run",
+    "start",
+    "step",
+    "trace",
+]
