@@ -1,0 +1,52 @@
+"""What is held out of training: the last part of every record, or blocks in turn; always whole stretches of time."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.dynamics.records import Record
+
+Mask = NDArray[np.bool_]
+
+
+def held_out(records: Sequence[Record], used: int, folds: int, share: float) -> list[Mask]:
+    """For each record (F, T): which steps are held out of training in each fold.
+
+    used   first steps of each record that are its history: asked nowhere
+    folds  0: one fold, the last `share` of every record; F: all steps in F equal blocks, one after another, each held
+           out once
+    """
+    if folds == 1 or folds < 0:
+        raise ValueError(f"folds must be 0 (the last part is held out) or at least 2, not {folds}")
+    if not 0 <= share < 1:
+        raise ValueError(f"validation must be at least 0 and below 1, not {share}")
+    if not folds:
+        return [_last(len(r), used, share)[None] for r in records]
+    lengths = [max(len(r) - used, 0) for r in records]
+    if sum(lengths) < 2 * folds:
+        raise ValueError(f"{sum(lengths)} steps are too few for {folds} folds; take fewer folds, or folds=0")
+    block = np.arange(sum(lengths)) * folds // sum(lengths)
+    parts = np.split(block, np.cumsum(lengths)[:-1])
+    made = []
+    for record, part in zip(records, parts, strict=True):
+        own = np.concatenate([np.full(len(record) - len(part), -1), part])
+        made.append(own == np.arange(folds)[:, None])
+    return made
+
+
+def _last(total: int, used: int, share: float) -> Mask:
+    return np.arange(total) >= total - round(share * max(total - used, 0))
+
+
+def split(record: Record, shares: Sequence[float]) -> list[slice]:
+    """Consecutive parts of a record in order of time, such as training, validation and test.
+
+    >>> split(Record(np.zeros((10, 1)), np.zeros((10, 1))), (0.6, 0.2, 0.2))
+    [slice(0, 6, None), slice(6, 8, None), slice(8, 10, None)]
+    """
+    if min(shares) < 0 or not np.isclose(sum(shares), 1):
+        raise ValueError(f"the shares must be at least 0 and add up to 1, not {tuple(shares)}")
+    borders = [0, *np.round(np.cumsum(shares) * len(record)).astype(int).tolist()]
+    return [slice(first, last) for first, last in pairwise(borders)]

@@ -1,0 +1,65 @@
+"""The linear model that a network must beat: ARX, by least squares; FIR without output delays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+Pair = tuple[Values, Values]  # u (T, I), y (T, O) of one record
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y(t) = c + sum of coefficients times u(t-d) and y(t-d).
+
+    coefficients  (inputs times input delays + outputs times output delays + 1, outputs)
+    mean          (outputs,) of y where it was fitted: stands before the first step
+    """
+
+    input_delays: tuple[int, ...]
+    output_delays: tuple[int, ...]
+    coefficients: Values
+    mean: Values
+
+    @classmethod
+    def fit(cls, records: Sequence[Pair], input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> "Linear":
+        """Least squares over all steps with a full past and without gaps, of all records."""
+        rows, wanted, past = [], [], max((*input_delays, *output_delays, 0))
+        for u, y in records:
+            made = _rows(u, y, input_delays, output_delays)
+            usable = np.isfinite(made).all(axis=1) & np.isfinite(y).all(axis=1) & (np.arange(len(y)) >= past)
+            rows.append(made[usable])
+            wanted.append(y[usable])
+        mean = np.nanmean(np.concatenate([y for _, y in records]), axis=0)
+        found = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
+        return cls(input_delays, output_delays, np.asarray(found, float), mean)
+
+    def one_step(self, u: Values, y: Values) -> Values:
+        """Predictions (T, O) with measured outputs in the past (NaN where one is missing)."""
+        return np.asarray(_rows(u, y, self.input_delays, self.output_delays) @ self.coefficients)
+
+    def free_run(self, u: Values, y: Values | None = None) -> Values:
+        """Predictions (T, O) with its own outputs in the past, but where `y` (T, O) is a number: that takes their place."""
+        depth, outputs = max((*self.output_delays, 0)), self.coefficients.shape[1]
+        past = np.tile(self.mean, (depth + len(u), 1))
+        given = _rows(u, np.zeros((len(u), 0)), self.input_delays, ())[:, :-1]
+        made = np.zeros((len(u), outputs))
+        with np.errstate(all="ignore"):  # an unstable model may explode
+            for t, row in enumerate(given):
+                own = [past[depth + t - d] for d in self.output_delays]
+                made[t] = np.concatenate([row, *own, [1.0]]) @ self.coefficients
+                past[depth + t] = made[t] if y is None else np.where(np.isnan(y[t]), made[t], y[t])
+        return made
+
+
+def _rows(u: Values, y: Values, input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> Values:
+    columns = [_delayed(u, d) for d in input_delays] + [_delayed(y, d) for d in output_delays]
+    return np.concatenate([*columns, np.ones((len(u), 1))], axis=1)
+
+
+def _delayed(values: Values, delay: int) -> Values:
+    shown = values[: max(len(values) - delay, 0)]
+    before = np.repeat(values[:1], len(values) - len(shown), axis=0)  # before the record stands its first row
+    return np.concatenate([before, shown])

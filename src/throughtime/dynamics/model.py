@@ -1,0 +1,393 @@
+"""Models of dynamic systems, from measured inputs and outputs to free runs and forecasts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from throughtime.dynamics import running
+from throughtime.dynamics.holding import Mask, held_out
+from throughtime.dynamics.intervals import Conformal
+from throughtime.dynamics.preparing import streams, used_by
+from throughtime.dynamics.records import (
+    Record,
+    columns,
+    following,
+    index_of,
+    many,
+    names_of,
+    records_of,
+    table,
+)
+from throughtime.dynamics.scores import Scores, scores
+from throughtime.dynamics.teaching import Progress, Questions, Teaching, open_then_closed, teach
+from throughtime.engine import init
+from throughtime.losses import SquaredError
+from throughtime.network import Network
+from throughtime.sequences import dtype_of
+from throughtime.storage import Column, Model, columns_of, limits, restore, standardise
+
+Values = NDArray[np.float64]
+FREE, ONE_STEP = "free run", "one step"
+
+
+class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A model of a dynamic system: networks of one wiring, trained from many starts, whose mean simulates and forecasts.
+
+    network       a `Network` in closed loop, such as `tt.narx(1, 10, 1, range(3), range(1, 3))` or `tt.gru(1, 6, 1)`, or a
+                  function (inputs, outputs) -> Network
+    teaching      the stages of training, `Teaching` values; None: for a network that hears its outputs teacher forcing,
+                  then closed loop; else closed loop
+    restarts      networks trained at once, each from its own first weights (for each fold)
+    folds         0: the last part of every record is held out, and tells when to stop. F: F blocks of time are held out in
+                  turn, with `restarts` networks for each; the model is the mean of all, and all data are used
+    validation    share of every record that is held out, with folds=0; 0: nothing is, and the last weights are kept
+    keep          how many networks of each fold to keep, the best by their free run on held-out data; None: all
+    washout       steps, after those that fill the delays, in which nothing is asked
+    low, high     limits that the output sensors can show (a number, or one per output): outputs are shown within them, and
+                  in training a target at its limit is no reproach to an output beyond it; what is fed back is not cut off
+    scale         bring inputs and outputs to mean 0 and deviation 1; undone in all that is returned
+    horizon       steps ahead for which forecast intervals are learned from held-out data
+    random_state  of the first weights
+
+    Fitted: `network_`, `weights_` (with a leading axis of members), `inputs_` and `outputs_` (`Column`), `members_` (fold,
+    seed, held-out free-run error and best epoch of each), `intervals_` (`Conformal`, or None where too little is held out),
+    `losses_` and `validations_` (stage by stage, per look and member).
+
+    Cost: training time is `restarts` times that of one network at most, far less for small ones, which run side by side.
+
+    >>> import numpy as np, throughtime as tt
+    >>> u = np.random.default_rng(0).normal(size=200)
+    >>> y = np.convolve(u, 0.5 ** np.arange(9))[:200]
+    >>> model = tt.DynamicModel(tt.narx(1, 3, 1, 0, 1), [tt.Teaching(epochs=50)], restarts=2, random_state=0).fit(u, y)
+    >>> model.simulate(u).shape, model.forecast(3, u_future=u[:3]).shape
+    ((200,), (3,))
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        teaching: Sequence[Teaching] | None = None,
+        restarts: int = 10,
+        folds: int = 0,
+        validation: float = 0.2,
+        keep: int | None = None,
+        washout: int = 0,
+        low: Any = None,
+        high: Any = None,
+        scale: bool = True,
+        horizon: int = 50,
+        random_state: Any = 0,
+    ) -> None:
+        self.network = network
+        self.teaching = teaching
+        self.restarts = restarts
+        self.folds = folds
+        self.validation = validation
+        self.keep = keep
+        self.washout = washout
+        self.low = low
+        self.high = high
+        self.scale = scale
+        self.horizon = horizon
+        self.random_state = random_state
+
+    def fit(self, u: Any, y: Any) -> Self:
+        """Learn from records: u (T, I), (T,) or None, y (T, O) or (T,), or lists of them; NaN in y are gaps.
+
+        raises  ValueError for records that do not fit, `Diverged` if no network stays finite
+        """
+        for _ in self.lessons(u, y):
+            pass
+        return self
+
+    def lessons(self, u: Any, y: Any) -> Iterator[Progress]:
+        """`fit`, look by look: after each the model is fitted with the best weights so far, so one may stop."""
+        records = records_of(u, y)
+        self._settle(u, y, records)
+        seen = [self._seen(r) for r in records]
+        masks = held_out(records, self.used_, self.folds, self.validation)
+        self._draw(len(masks[0]))
+        questions = self._questions(seen, masks)
+        stages = self._stages()
+        for progress in teach(self.network_, self._all, stages, questions, self._loss(), int(self._seeds[0])):
+            self._note(progress)
+            self._choose(progress.report, bool(self.validation or self.folds))
+            yield progress
+        self.intervals_ = self._intervals(seen, records, masks)
+        self._end(records[-1])
+
+    def _settle(self, u: Any, y: Any, records: list[Record]) -> None:
+        """Network, names and scaling."""
+        inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
+        network = self.network if isinstance(self.network, Network) else self.network(inputs=inputs, outputs=outputs)
+        if network.is_open or network.lead:
+            raise ValueError(
+                "give the network in closed loop and without removed delays: training opens the loop where it needs to"
+            )
+        self.network_, self.used_ = network, used_by(network)
+        self.single_ = np.ndim(y[0] if many(y) else y) == 1
+        rows = [np.concatenate([getattr(r, part) for r in records]) for part in ("u", "y")]
+        if np.isnan(rows[1]).all(axis=0).any():
+            raise ValueError("an output was measured nowhere: one column of y is all NaN")
+        self.inputs_ = columns_of(rows[0], names_of(u, "u", inputs), self.scale) if inputs else ()
+        bare = columns_of(rows[1], names_of(y, "y", outputs), self.scale)
+        low, high = (np.broadcast_to(np.nan if v is None else v, outputs) for v in (self.low, self.high))
+        self.outputs_ = tuple(
+            Column(c.name, c.mean, c.scale, *(None if np.isnan(v) else float(v) for v in edges))
+            for c, *edges in zip(bare, low, high, strict=True)
+        )
+
+    def _seen(self, record: Record) -> Record:
+        """The record as the network sees it."""
+        u = standardise(record.u, self.inputs_) if self.inputs_ else record.u
+        return Record(u, standardise(record.y, self.outputs_), record.index)
+
+    def _draw(self, folds: int) -> None:
+        """First weights of every fold and restart."""
+        count = folds * self.restarts
+        first = int(check_random_state(self.random_state).randint(2**31 - 1 - count))
+        self._seeds = first + np.arange(count)
+        self._all = running.stack([init(self.network_, int(seed)) for seed in self._seeds])
+        self._fold = np.repeat(np.arange(folds), self.restarts)
+        self.losses_: list[list[Any]] = []
+        self.validations_: list[list[Any]] = []
+
+    def _questions(self, seen: list[Record], masks: list[Mask]) -> Questions:
+        training, exam = [], []
+        for record, mask in zip(seen, masks, strict=True):
+            own = mask[self._fold][:, :, None]
+            asked = (np.arange(len(record)) >= self.used_ + self.washout)[:, None]
+            training.append(np.where(asked & ~own, record.y, np.nan))
+            exam.append(np.where(asked & own, record.y, np.nan))
+        return Questions(seen, training, exam)
+
+    def _stages(self) -> Sequence[Teaching]:
+        if self.teaching is not None:
+            return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
+        return open_then_closed() if self.network_.feedback is not None else [Teaching()]
+
+    def _loss(self) -> SquaredError:
+        if self.low is None and self.high is None:
+            return SquaredError()
+        low, high = (
+            tuple((edge - [c.mean for c in self.outputs_]) / [c.scale for c in self.outputs_])
+            for edge in limits(self.outputs_)
+        )
+        return SquaredError(low, high)
+
+    def _note(self, progress: Progress) -> None:
+        if progress.stage >= len(self.losses_):
+            self.losses_.append([])
+            self.validations_.append([])
+        self.losses_[progress.stage].append(progress.report.loss)
+        if progress.report.validation is not None:
+            self.validations_[progress.stage].append(progress.report.validation)
+
+    def _choose(self, report: Any, validated: bool) -> None:
+        """Keep the best networks of each fold, of those that stayed finite."""
+        error, kept = np.asarray(report.best_loss), []
+        for fold in range(int(self._fold[-1]) + 1):
+            own = np.flatnonzero((self._fold == fold) & np.isfinite(error))
+            kept += sorted(own[np.argsort(error[own], kind="stable")][: self.keep])
+        chosen = np.array(kept, int)
+        weights = report.best if validated else report.weights
+        self.weights_ = jax.tree.map(lambda leaf: leaf[chosen], weights)
+        self.members_ = [
+            {
+                "fold": int(self._fold[k]),
+                "seed": int(self._seeds[k]),
+                "error": float(np.sqrt(error[k])),
+                "epoch": int(report.best_epoch[k]),
+            }
+            for k in chosen
+        ]
+
+    def _intervals(self, seen: list[Record], records: list[Record], masks: list[Mask]) -> Conformal | None:
+        """Forecast errors of every fold's networks, from origins in what was held out for it."""
+        found = []
+        for standard, record, mask in zip(seen, records, masks, strict=True):
+            longest = int(mask.sum(axis=1).max())
+            horizon, stride = min(self.horizon, longest // 2), max(1, longest // 100)
+            if horizon < 1 or len(record) <= horizon + stride:
+                continue
+            ys = self._forecasts(standard, stride, horizon)
+            starts = stride * (1 + np.arange(ys.shape[1]))
+            truth = record.y[starts[:, None] + np.arange(horizon)]
+            for fold, held in enumerate(mask):
+                own = [k for k, m in enumerate(self.members_) if m["fold"] == fold]
+                inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
+                if own and inside.any():
+                    found.append((truth - restore(ys[own], self.outputs_).mean(axis=0))[inside])
+        shortest = min((e.shape[1] for e in found), default=0)
+        errors = np.concatenate([e[:, :shortest] for e in found]) if found else np.zeros((0, 0, 0))
+        return Conformal.fit(errors) if len(errors) >= 20 else None
+
+    def _forecasts(self, seen: Record, stride: int, horizon: int) -> Values:
+        """(K, n, horizon, O) from every `stride`-th step of a standardised record."""
+        dtype = dtype_of(self.weights_)
+        xs = {name: jnp.asarray(x, dtype) for name, x in streams(self.network_, seen.u, None).items()}
+        made = running.origins(self.network_, self.weights_, xs, jnp.asarray(seen.y, dtype), stride, horizon)
+        return np.asarray(made, float)
+
+    def _end(self, record: Record) -> None:
+        """Stand at the end of that record: where `forecast` goes on."""
+        seen = self._seen(record)
+        self._last = running.follow(self.network_, self.weights_, seen.u, seen.y).history, record.index
+
+    def predict(self, u: Any, y: Any) -> Any:
+        """One step ahead: y^(t) from inputs up to t and measured outputs up to t-1; in the form of y.
+
+        Where an output is missing (NaN), the model's own prediction is heard in its place.
+        """
+        check_is_fitted(self, "weights_")
+        made = [self._shown(self._follow(self._fitting(r), True), r.index) for r in records_of(u, y)]
+        return made if many(y) else made[0]
+
+    def simulate(self, u: Any, history: Any = None, steps: int | None = None) -> Any:
+        """A free run: the model hears the inputs and its own past outputs; (T, O), or (T,) for one.
+
+        u        (T, I), (T,), a table, or a list of records; None with `steps` for a series without inputs
+        history  (u, y) measured before, any number of steps: the run goes on from there; None: from the start
+        """
+        check_is_fitted(self, "weights_")
+        if u is not None and many(u):
+            return [self.simulate(one, history) for one in u]
+        inputs = np.zeros((steps or 0, 0)) if u is None else columns(u, "inputs u", gaps=False)
+        past = None if history is None else self._past(*history)
+        blank = np.full((len(inputs), len(self.outputs_)), np.nan)
+        record = self._fitting(Record(inputs, blank))
+        seen = self._seen(record)
+        ys = running.follow(self.network_, self.weights_, seen.u, None, past).outputs
+        return self._shown(self._mean(ys), index_of(u))
+
+    def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
+        """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
+
+        u_future  (horizon, I): the inputs to come; None for a series without inputs
+        level     0.8 or 0.95: also the ends of intervals that hold the true values so often, as learned from held-out data
+
+        returns  (horizon, O), or (horizon,) for one output, with an index that goes on where the record had one; with
+                 `level` the triple (forecast, low, high)
+        """
+        check_is_fitted(self, "weights_")
+        if history is None and not hasattr(self, "_last"):
+            raise ValueError("a model from a file does not hold its record; give history=(u, y) to forecast from")
+        past, index = self._last if history is None else (self._past(*history), index_of(*history))
+        later = following(index, horizon)
+        given = np.zeros((horizon, 0)) if u_future is None else columns(u_future, "inputs u_future", gaps=False)
+        if len(given) != horizon:
+            raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
+        seen = self._seen(self._fitting(Record(given, np.full((horizon, len(self.outputs_)), np.nan))))
+        ys = self._mean(running.follow(self.network_, self.weights_, seen.u, None, past).outputs)
+        if level is None:
+            return self._shown(ys, later)
+        if self.intervals_ is None:
+            raise ValueError("too little was held out to learn intervals from; fit with validation= or folds=")
+        low, high = limits(self.outputs_)
+        ends = [np.clip(end, low, high) for end in self.intervals_.interval(ys, level)]
+        return tuple(self._shown(values, later) for values in (ys, *ends))
+
+    def start(self, history: Any = None) -> Self:
+        """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
+        check_is_fitted(self, "weights_")
+        self._now = running.begin(self.network_, self.weights_) if history is None else self._past(*history)
+        return self
+
+    def step(self, u: Any = None, measured: Any = None) -> Any:
+        """One step of a stream: the next output, (O,) or a number.
+
+        u         (I,) the inputs of this step
+        measured  (O,) what was measured at the step before; it takes the place of the model's own output. None, NaN: not
+        """
+        if not hasattr(self, "_now"):
+            self.start()
+        dtype = dtype_of(self.weights_)
+        if measured is not None and self.network_.feedback is not None:
+            known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
+            self._now = running.told(self.network_, self._now, jnp.asarray(known[0], dtype))
+        given = np.zeros((1, 0)) if u is None else np.reshape(np.asarray(u, float), (1, -1))
+        seen = standardise(given, self.inputs_) if self.inputs_ else given
+        x = {name: jnp.asarray(values[0], dtype) for name, values in streams(self.network_, seen, None).items()}
+        ys, self._now = running.tick(self.network_, self.weights_, self._now, x)
+        made = self._mean(np.asarray(ys, float)[:, None])[0]
+        return float(made[0]) if self.single_ else made
+
+    def evaluate(self, u: Any, y: Any, start: int | None = None) -> dict[str, Scores]:
+        """Scores of the free run and of the one-step prediction, output by output, over all records.
+
+        start  first steps in which measured outputs lead and nothing is counted; None: those that fill the delays, and the
+               washout
+        """
+        check_is_fitted(self, "weights_")
+        leading = self.used_ + self.washout if start is None else start
+        records = [self._fitting(r) for r in records_of(u, y)]
+        truth = np.concatenate([r.y[leading:] for r in records])
+        names = [c.name for c in self.outputs_]
+        made = {}
+        for mode in (FREE, ONE_STEP):
+            ys = [self._follow(r, mode == ONE_STEP, leading)[leading:] for r in records]
+            made[mode] = scores(truth, np.concatenate(ys), names)
+        return made
+
+    def score(self, u: Any, y: Any) -> float:
+        """1 minus the relative squared error of the free run, mean over outputs (R^2): 1 is perfect."""
+        found = self.evaluate(u, y)[FREE].values()
+        return float(
+            np.mean([-np.inf if s["relative_variance"] is None else 1 - s["relative_variance"] for s in found])
+        )
+
+    def _follow(self, record: Record, led: bool, leading: int = 0) -> Values:
+        """(T, O) the members' mean, in the units of the data: led by measured outputs all the way, or only at first."""
+        seen = self._seen(record)
+        known = seen.y if led else np.where((np.arange(len(record)) < leading)[:, None], seen.y, np.nan)
+        return self._mean(running.follow(self.network_, self.weights_, seen.u, known).outputs)
+
+    def _mean(self, ys: Any) -> Values:
+        return np.asarray(restore(np.asarray(ys, float), self.outputs_).mean(axis=0))
+
+    def _past(self, u: Any, y: Any) -> Any:
+        """The histories after a measured record."""
+        (record,) = records_of(u, y)
+        seen = self._seen(self._fitting(record))
+        return running.follow(self.network_, self.weights_, seen.u, seen.y).history
+
+    def _fitting(self, record: Record) -> Record:
+        found, wanted = (record.u.shape[1], record.y.shape[1]), (len(self.inputs_), len(self.outputs_))
+        if found != wanted:
+            raise ValueError(
+                f"the record has {found[0]} inputs and {found[1]} outputs; the model {wanted[0]} and {wanted[1]}"
+            )
+        return record
+
+    def _shown(self, values: Values, index: Any) -> Any:
+        return table(values, [c.name for c in self.outputs_], index, self.single_)
+
+    def to_model(self, **settings: Any) -> Model:
+        """The fitted model, to be saved in a file that cannot run code (`tt.save`) or exported."""
+        check_is_fitted(self, "weights_")
+        intervals = getattr(self, "intervals_", None)  # None too where the training was stopped early
+        about = {"single_output": self.single_, "members": self.members_, "intervals": intervals and intervals.to_json()} | settings
+        weights = jax.tree.map(np.asarray, self.weights_)
+        return Model(
+            self.network_, weights, self.inputs_, self.outputs_, (), self.washout, about, members=len(self.members_)
+        )
+
+    @classmethod
+    def from_model(cls, model: Model) -> Self:
+        """A fitted model that simulates and forecasts as the one in the file."""
+        made = cls(model.network, washout=model.washout)
+        made.network_, made.used_ = model.network, used_by(model.network)
+        made.weights_ = model.weights if model.members else running.stack([model.weights])
+        made.inputs_, made.outputs_ = model.inputs, model.outputs
+        made.single_ = bool(model.settings.get("single_output", len(model.outputs) == 1))
+        made.members_ = list(model.settings.get("members", [{}]))
+        intervals = model.settings.get("intervals")
+        made.intervals_ = None if intervals is None else Conformal.from_json(intervals)
+        return made

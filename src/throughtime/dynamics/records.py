@@ -1,0 +1,121 @@
+"""Records: measured inputs and outputs of a system, row by row in time.
+
+    u   (T, inputs), or (T,) for one; None for a series without inputs
+    y   (T, outputs), or (T,) for one; NaN where nothing was measured
+
+Both may be pandas tables, whose names and index are kept, and lists of several records of unequal length.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from throughtime.sequences import refuse_first
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: u (T, I), y (T, O), and the index its rows came with."""
+
+    u: Values
+    y: Values
+    index: pd.Index | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def many(values: Any) -> bool:
+    """True for a list of records, False for one."""
+    return isinstance(values, (list, tuple)) and len(values) > 0 and np.ndim(values[0]) > 0
+
+
+def names_of(values: Any, letter: str, count: int) -> list[str]:
+    """The names of the columns: those of a table, else u1, u2, ..."""
+    first = values[0] if many(values) else values
+    if isinstance(first, pd.DataFrame):
+        return [str(name) for name in first.columns]
+    if isinstance(first, pd.Series) and first.name is not None:
+        return [str(first.name)]
+    return [letter] if count == 1 else [f"{letter}{n + 1}" for n in range(count)]
+
+
+def index_of(*given: Any) -> pd.Index | None:
+    """The index of the first table among them."""
+    for values in given:
+        if isinstance(values, (pd.Series, pd.DataFrame)):
+            return values.index
+    return None
+
+
+def columns(values: Any, where: str, gaps: bool) -> Values:
+    """(T, columns) as numbers, checked."""
+    try:
+        made = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} cannot be read as numbers: {error}") from None
+    if made.ndim not in (1, 2) or not len(made):
+        raise ValueError(f"{where} has shape {made.shape}; wanted (steps,) or (steps, columns), at least one step")
+    made = made.reshape(len(made), -1)
+    refuse_first(where, made, np.isinf(made), "give a number" + (", or NaN where nothing was measured" if gaps else ""))
+    if not gaps:
+        refuse_first(where, made, np.isnan(made), "fill the gap, or cut the record there")
+    return made
+
+
+def records_of(u: Any, y: Any) -> list[Record]:
+    """The records, checked; the first thing wrong is named in a ValueError."""
+    if y is None:
+        raise ValueError("y is None; give the measured outputs")
+    ys: Sequence[Any] = y if many(y) else [y]
+    us: Sequence[Any] = [None] * len(ys) if u is None else u if many(u) else [u]
+    if len(us) != len(ys):
+        raise ValueError(f"there are {len(us)} records of inputs, but {len(ys)} of outputs")
+    made = [_record(us[n], ys[n], f"record {n}" if len(ys) > 1 else "") for n in range(len(ys))]
+    for number, record in enumerate(made):
+        widths, wanted = (record.u.shape[1], record.y.shape[1]), (made[0].u.shape[1], made[0].y.shape[1])
+        if widths != wanted:
+            raise ValueError(f"record {number} has {widths} inputs and outputs, but record 0 has {wanted}")
+    return made
+
+
+def _record(u: Any, y: Any, where: str) -> Record:
+    prefix = f"{where}, " if where else ""
+    outputs = columns(y, f"{prefix}outputs y", gaps=True)
+    inputs = np.zeros((len(outputs), 0)) if u is None else columns(u, f"{prefix}inputs u", gaps=False)
+    if len(inputs) != len(outputs):
+        raise ValueError(f"{prefix}inputs have {len(inputs)} steps, but outputs {len(outputs)}")
+    index = index_of(y, u)
+    if isinstance(u, (pd.Series, pd.DataFrame)) and index is not None and not u.index.equals(index):
+        raise ValueError(f"{prefix}u and y have different indices; align them first, as with y = y.reindex(u.index)")
+    return Record(inputs, outputs, index)
+
+
+def table(values: Values, names: Sequence[str], index: pd.Index | None, single: bool) -> Any:
+    """Values (T, columns) in the form in which y was given: (T,) for a single column, a table where it had an index."""
+    if index is None:
+        return values[:, 0] if single else values
+    made = pd.DataFrame(values, index=index, columns=pd.Index(names))
+    return made[names[0]] if single else made
+
+
+def following(index: pd.Index | None, steps: int) -> pd.Index | None:
+    """The `steps` index values after the last one, at the index's own spacing.
+
+    >>> following(pd.date_range("2026-01-30", periods=2, freq="D"), 2).strftime("%m-%d").tolist()
+    ['01-31', '02-01']
+    """
+    if index is None or len(index) < 2:
+        return None if index is None else pd.RangeIndex(steps)
+    if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        if isinstance(index, pd.PeriodIndex):
+            return pd.period_range(index[-1] + 1, periods=steps, freq=index.freq)
+        rate = index.freq or pd.infer_freq(index[-min(len(index), 50) :]) if len(index) > 2 else None
+        return pd.date_range(index[-1], periods=steps + 1, freq=rate or index[-1] - index[-2])[1:]
+    return pd.Index(index[-1] + (index[-1] - index[-2]) * np.arange(1, steps + 1), name=index.name)

@@ -1,0 +1,148 @@
+"""How a model of a system is taught: with measured outputs (open loop), on its own (closed), or first so and then so."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from throughtime.dynamics.preparing import prepare
+from throughtime.dynamics.records import Record
+from throughtime.engine import Weights
+from throughtime.learners import BPTT
+from throughtime.losses import SquaredError
+from throughtime.network import Network
+from throughtime.training import Report, train
+
+Values = NDArray[np.float64]
+LOOPS = ("open", "closed")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """One stage of training.
+
+    loop           "closed": the network hears its own outputs, as it will when it runs free; "open": the measured ones.
+                   A network that hears no outputs has no loop to open
+    epochs         at most so many
+    rate           first step size; it falls to zero as a half cosine. Not for Levenberg-Marquardt
+    optimizer      a function step size -> optax optimizer, such as `optax.adam`, or a value such as `LevenbergMarquardt()`
+    learner        how gradients are found
+    horizon        closed loop: runs of so many steps from measured history; None: from the beginning of each record
+    every          steps between two updates; None: one update per epoch
+    decay          weight decay: decay |w|^2 is added to the mean squared error, biases left out
+    clip           largest norm of the gradient; None: any
+    patience       end after so many epochs without a better free run on held-out data; None: all epochs
+    look           epochs from one look at the held-out data to the next
+    """
+
+    loop: str = "closed"
+    epochs: int = 1000
+    rate: float = 0.01
+    optimizer: Any = optax.adam
+    learner: Any = field(default_factory=BPTT)
+    horizon: int | None = None
+    every: int | None = None
+    decay: float = 0.0
+    clip: float | None = 1.0
+    patience: int | None = None
+    look: int = 25
+
+    def __post_init__(self) -> None:
+        if self.loop not in LOOPS:
+            raise ValueError(f"loop must be 'open' or 'closed', not {self.loop!r}")
+        for name, least in (("rate", 0.0), ("decay", -1e-300)):
+            if not least < getattr(self, name) < np.inf:
+                raise ValueError(
+                    f"{name} must be {'above 0' if name == 'rate' else '0 or above'}, not {getattr(self, name)}"
+                )
+
+
+def open_then_closed(**settings: Any) -> tuple[Teaching, Teaching]:
+    """Teacher forcing first, then the closed loop, with the same settings otherwise."""
+    return Teaching(loop="open", **settings | {"horizon": None}), Teaching(loop="closed", **settings)
+
+
+class Progress(NamedTuple):
+    """Where the teaching stands: stage (from 0), and the report of `train`."""
+
+    stage: int
+    report: Report
+
+
+class Questions(NamedTuple):
+    """Standardised records, and what is asked: per record (members, T, O), NaN where not."""
+
+    records: list[Record]
+    training: list[Values]
+    held_out: list[Values]
+
+
+def teach(
+    network: Network, weights: Weights, stages: Sequence[Teaching], questions: Questions, loss: SquaredError, seed: int
+) -> Iterator[Progress]:
+    """Train all members through all stages; each begins with the best weights of the one before.
+
+    The held-out outputs are always compared with a free run, also while the loop is open.
+    """
+    members = len(jax.tree.leaves(weights)[0])
+    us, ys = [r.u for r in questions.records], [r.y for r in questions.records]
+    u = None if us[0].shape[1] == 0 else us
+    validation = None
+    if any((~np.isnan(q)).any() for q in questions.held_out):
+        validation = prepare(network, u, ys, targets=questions.held_out).sequences
+    for number, stage in enumerate(stages):
+        opened = stage.loop == "open" and network.feedback is not None
+        form = network.open_loop() if opened else network
+        sequences = _asked(prepare(form, u, ys, None if opened else stage.horizon, questions.training).sequences)
+        reports = train(
+            form,
+            weights,
+            stage.learner,
+            loss,
+            _optimizer(replace(stage, learner=None), _updates(stage, sequences)),
+            sequences,
+            every=stage.every,
+            epochs=stage.epochs,
+            seed=seed + number,
+            batch=len(sequences),
+            members=members,
+            look=stage.look,
+            validation=validation,
+            validation_network=network,
+            patience=stage.patience if validation else None,
+            clip=stage.clip,
+        )
+        for report in reports:
+            yield Progress(number, report)
+            weights = report.best
+
+
+def _asked(sequences: list[Any]) -> list[Any]:
+    """Without runs in which nothing is asked of any member."""
+    return [s for s in sequences if not np.isnan(s[1]).all()] or sequences
+
+
+def _updates(stage: Teaching, sequences: Sequence[Any]) -> int:
+    longest = max(s[1].shape[-2] for s in sequences)
+    return stage.epochs * (1 if stage.every is None else -(-longest // stage.every))
+
+
+@lru_cache(maxsize=128)
+def _optimizer(stage: Teaching, updates: int) -> Any:
+    """One object for equal settings, so that compiled training is shared."""
+    if not callable(stage.optimizer):
+        return stage.optimizer
+    falling = stage.optimizer(optax.cosine_decay_schedule(stage.rate, updates))
+    if not stage.decay:
+        return falling
+    return optax.chain(optax.add_decayed_weights(2 * stage.decay, _decaying), falling)
+
+
+def _decaying(weights: Any) -> Any:
+    """Which weights decay: all but biases and starts."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: not {"bias", "start"} & {str(p.key) for p in path}, weights)

@@ -1,0 +1,218 @@
+"""Models of dynamic systems: what they promise holds, whatever goes in; small systems whose answers are known."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import throughtime as tt
+from throughtime.dynamics.linear import Linear
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.teaching import Teaching, open_then_closed
+
+DRAWN = np.random.default_rng(0)
+LINEAR = tt.narx(1, 2, 1, (0, 1), (1, 2), skip=True)
+QUICK = [Teaching(epochs=50, look=10)]
+
+
+def system(u: Any, limit: float = np.inf) -> Any:
+    """A damped second-order system, stable, whose sensor may have a limit."""
+    y = np.zeros_like(u)
+    for t in range(len(u)):
+        past = (y[t - 1] if t else 0.0), (y[t - 2] if t > 1 else 0.0)
+        y[t] = 1.2 * past[0] - 0.5 * past[1] + 0.3 * u[t] + 0.1 * (u[t - 1] if t else 0.0)
+    return np.minimum(y, limit)
+
+
+U = np.repeat(DRAWN.normal(size=60), 5)
+Y = system(U)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> DynamicModel:
+    stages = open_then_closed(epochs=300, rate=0.02)
+    return DynamicModel(LINEAR, stages, restarts=3, horizon=10, random_state=0).fit(U, Y)
+
+
+def test_it_simulates_a_system_it_has_learned(fitted: DynamicModel) -> None:
+    u = np.repeat(DRAWN.normal(size=20), 5)
+    found = fitted.evaluate(u, system(u))
+    assert found["free run"]["y"]["relative_variance"] < 0.01
+    assert found["one step"]["y"]["relative_variance"] < 0.01
+    assert fitted.score(u, system(u)) > 0.99
+
+
+def test_the_free_run_goes_on_from_a_measured_history(fitted: DynamicModel) -> None:
+    whole = fitted.simulate(U[100:140], history=(U[:100], Y[:100]))
+    told = np.where(np.arange(140) < 100, Y[:140], np.nan)
+    np.testing.assert_allclose(whole, fitted.predict(U[:140], told)[100:], atol=1e-10)
+    np.testing.assert_allclose(whole[0], fitted.predict(U[:101], Y[:101])[-1], atol=1e-10)
+    assert np.abs(whole - fitted.simulate(U[100:140])).max() > 1e-2
+
+
+def test_a_forecast_goes_on_after_the_record(fitted: DynamicModel) -> None:
+    ahead = fitted.forecast(7, u_future=U[:7])
+    np.testing.assert_allclose(ahead, fitted.forecast(7, U[:7], history=(U, Y)), atol=1e-10)
+    np.testing.assert_allclose(ahead, fitted.simulate(U[:7], history=(U, Y)), atol=1e-10)
+    forecast, low, high = fitted.forecast(7, U[:7], level=0.8)
+    np.testing.assert_allclose(forecast, ahead, atol=1e-10)
+    assert (low < forecast).all()
+    assert (forecast < high).all()
+
+
+def test_a_stream_is_the_simulation_and_the_prediction(fitted: DynamicModel) -> None:
+    fitted.start()
+    np.testing.assert_allclose([fitted.step(x) for x in U[:9]], fitted.simulate(U[:9]), atol=1e-10)
+    fitted.start()
+    led = [fitted.step(x, None if t == 0 else Y[t - 1]) for t, x in enumerate(U[:9])]
+    np.testing.assert_allclose(led, fitted.predict(U[:9], Y[:9]), atol=1e-10)
+    fitted.start(history=(U[:50], Y[:50]))
+    ahead = [fitted.step(x) for x in U[50:55]]
+    np.testing.assert_allclose(ahead, fitted.simulate(U[50:55], history=(U[:50], Y[:50])), atol=1e-10)
+
+
+def test_a_model_file_gives_the_same_numbers(fitted: DynamicModel, tmp_path: Path) -> None:
+    tt.save(tmp_path / "model.safetensors", fitted.to_model())
+    again = DynamicModel.from_model(tt.load(tmp_path / "model.safetensors"))
+    for model in (again, pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(model.simulate(U), fitted.simulate(U))
+        for one, other in zip(
+            model.forecast(5, U[:5], (U, Y), 0.95), fitted.forecast(5, U[:5], (U, Y), 0.95), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="does not hold its record; give history="):
+        again.forecast(5, U[:5])
+
+
+def test_its_members_are_the_best_of_their_folds() -> None:
+    model = DynamicModel(LINEAR, QUICK, restarts=3, folds=2, random_state=1).fit(U, Y)
+    kept = DynamicModel(LINEAR, QUICK, restarts=3, folds=2, keep=1, random_state=1).fit(U, Y)
+    assert [m["fold"] for m in model.members_] == [0, 0, 0, 1, 1, 1]
+    best = [min((m for m in model.members_ if m["fold"] == f), key=lambda m: m["error"]) for f in (0, 1)]
+    assert kept.members_ == best
+    ys = [DynamicModel.from_model(_one(model, k)).simulate(U) for k in range(6)]
+    np.testing.assert_allclose(model.simulate(U), np.mean(ys, axis=0), atol=1e-10)
+
+
+def _one(model: DynamicModel, k: int) -> tt.Model:
+    weights = {layer: {key: w[k] for key, w in own.items()} for layer, own in model.weights_.items()}
+    return tt.Model(model.network_, weights, model.inputs_, model.outputs_)
+
+
+def test_the_held_out_error_is_that_of_a_free_run_on_what_was_held_out() -> None:
+    model = DynamicModel(LINEAR, [Teaching(loop="open", epochs=20, look=20)], restarts=2, random_state=0).fit(U, Y)
+    held = np.arange(300) >= 300 - round(0.2 * (300 - model.used_))
+    for k, member in enumerate(model.members_):
+        free = DynamicModel.from_model(_one(model, k)).predict(U, np.where(np.arange(300) < model.used_, Y, np.nan))
+        error = np.sqrt(np.mean((free - Y)[held] ** 2)) / model.outputs_[0].scale
+        assert member["error"] == pytest.approx(error, rel=1e-9)
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    one, two, other = (DynamicModel(LINEAR, QUICK, restarts=2, random_state=s).fit(U, Y) for s in (3, 3, 4))
+    np.testing.assert_array_equal(one.simulate(U), two.simulate(U))
+    assert np.abs(one.simulate(U) - other.simulate(U)).max() > 1e-6
+    assert clone(one).get_params()["random_state"] == 3
+
+
+def test_records_of_unequal_length_with_gaps_and_several_outputs() -> None:
+    us = [DRAWN.normal(size=(n, 2)) for n in (80, 50)]
+    ys = [np.stack([system(u[:, 0]), system(u[:, 1])], axis=1) for u in us]
+    ys[0][20:24, 0] = np.nan
+    network = tt.narx(2, 4, 2, (0, 1), (1, 2), skip=True)
+    model = DynamicModel(network, open_then_closed(epochs=100), restarts=2, random_state=0).fit(us, ys)
+    assert [y.shape for y in model.simulate(us)] == [(80, 2), (50, 2)]
+    assert [y.shape for y in model.predict(us, ys)] == [(80, 2), (50, 2)]
+    found = model.evaluate(us, ys)
+    assert [found["free run"][name]["rows"] for name in ("y1", "y2")] == [130 - 4 - 4, 130 - 4]
+
+
+def test_tables_come_back_as_tables_with_their_time() -> None:
+    days = pd.date_range("2026-01-01", periods=300, freq="h")
+    u, y = pd.Series(U, index=days, name="valve"), pd.Series(Y, index=days, name="level")
+    model = DynamicModel(LINEAR, QUICK, restarts=2, random_state=0).fit(u, y)
+    ahead = model.forecast(3, u_future=U[:3])
+    assert isinstance(ahead, pd.Series)
+    assert ahead.name == "level"
+    assert ahead.index.equals(pd.date_range("2026-01-13 12:00", periods=3, freq="h"))
+    assert model.simulate(u).index.equals(days)
+    assert [c.name for c in (*model.inputs_, *model.outputs_)] == ["valve", "level"]
+
+
+def test_a_series_without_inputs_is_forecast_from_its_past() -> None:
+    wave = np.sin(0.3 * np.arange(200))
+    network = tt.narx(0, 4, 1, output_delays=(1, 2), skip=True)
+    model = DynamicModel(network, open_then_closed(epochs=400, horizon=20), restarts=2, random_state=0).fit(None, wave)
+    np.testing.assert_allclose(model.forecast(20), np.sin(0.3 * np.arange(200, 220)), atol=0.1)
+    np.testing.assert_allclose(model.forecast(5), model.simulate(None, (None, wave), steps=5), atol=1e-10)
+
+
+def test_a_limit_of_the_sensor_is_shown_but_not_fed_back() -> None:
+    y = system(U, limit=0.5)
+    stages = open_then_closed(epochs=300, rate=0.02)
+    network = tt.fully_recurrent(1, 4, 1)
+    aware = DynamicModel(network, stages[1:], restarts=3, high=0.5, random_state=0).fit(U, y)
+    assert aware.simulate(U).max() <= 0.5
+    blind = DynamicModel(network, stages[1:], restarts=3, random_state=0).fit(U, y)
+    below = Y < 0.5
+    assert np.mean((aware.simulate(U) - y)[below] ** 2) < np.mean((blind.simulate(U) - y)[below] ** 2)
+
+
+def test_networks_that_do_not_hear_outputs_run_the_same_in_both_modes() -> None:
+    model = DynamicModel(tt.window(1, 4, 1, width=5), QUICK, restarts=2, random_state=0).fit(U, Y)
+    np.testing.assert_array_equal(model.simulate(U), model.predict(U, Y))
+    assert model.used_ == 4
+
+
+@pytest.mark.parametrize("learner", [tt.RTRL(block=8), tt.BPTT(horizon=20)], ids=str)
+def test_other_learners_teach_it_too(learner: Any) -> None:
+    stages = [Teaching(loop="open", epochs=50), Teaching(epochs=50, learner=learner)]
+    model = DynamicModel(LINEAR, stages, restarts=2, random_state=0).fit(U, Y)
+    assert model.score(U, Y) > 0.5
+
+
+def test_stopping_early_leaves_a_fitted_model() -> None:
+    model = DynamicModel(LINEAR, QUICK, restarts=2, random_state=0)
+    next(model.lessons(U, Y))
+    assert np.isfinite(model.simulate(U)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "u", "y", "words"),
+    [
+        ({"folds": 1}, U, Y, "folds must be 0"),
+        ({"network": LINEAR.open_loop()}, U, Y, "give the network in closed loop"),
+        ({}, U, np.full(300, np.nan), "measured nowhere"),
+        ({}, np.stack([U, U], 1), Y, "the records have 2 inputs and 1 outputs, but the network takes 1"),
+        ({}, U[:2], Y[:2], "record 0 has 2 steps, but the network hears 2 steps back"),
+        ({"teaching": [Teaching(horizon=5)], "network": tt.gru(1, 2, 1)}, U, Y, "what layer 'hidden' remembers"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(settings: Any, u: Any, y: Any, words: str) -> None:
+    model = DynamicModel(**({"network": LINEAR, "teaching": QUICK, "restarts": 2} | settings))
+    with pytest.raises(ValueError, match=words) as error:
+        model.fit(u, y)
+    assert "\n" not in str(error.value)
+
+
+def test_questions_to_a_model_that_do_not_fit_are_refused(fitted: DynamicModel) -> None:
+    with pytest.raises(ValueError, match="u_future has 3 steps; a forecast of 5 needs 5"):
+        fitted.forecast(5, U[:3])
+    with pytest.raises(ValueError, match="the record has 2 inputs and 1 outputs; the model 1 and 1"):
+        fitted.predict(np.stack([U, U], 1), Y)
+    with pytest.raises(ValueError, match="loop must be 'open' or 'closed'"):
+        Teaching(loop="half")
+    with pytest.raises(ValueError, match="rate must be above 0"):
+        Teaching(rate=0.0)
+
+
+def test_the_linear_model_finds_a_linear_system() -> None:
+    model = Linear.fit([(U[:, None], Y[:, None])], (0, 1), (1, 2))
+    np.testing.assert_allclose(model.coefficients[:, 0], [0.3, 0.1, 1.2, -0.5, 0.0], atol=1e-9)
+    told = np.where(np.arange(300) < 2, Y, np.nan)[:, None]
+    np.testing.assert_allclose(model.free_run(U[:, None], told)[2:, 0], Y[2:], atol=1e-9)
+    np.testing.assert_allclose(model.one_step(U[:, None], Y[:, None])[2:, 0], Y[2:], atol=1e-9)
