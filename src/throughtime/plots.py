@@ -26,7 +26,7 @@ def plot_training(
     best                 the epoch whose weights were kept, counted from 1
     unit                 what is written at the axis
     """
-    figure, (axes,) = _figure(1, 4.0)
+    figure, (axes,) = new_figure(1, 4.0)
     epochs = np.arange(1, len(losses) + 1)
     axes.plot(epochs, losses, color=MEASURED, label="training", lw=1.5)
     shown = losses if validations is None else validations
@@ -60,7 +60,7 @@ def plot_prediction(
     """
     truth, guess = (np.asarray(v, dtype=float).reshape(len(np.asarray(v)), -1) for v in (measured, predicted))
     steps = np.arange(len(truth)) if time is None else np.asarray(time)
-    figure, panels = _figure(2 * len(names), 1.2 + 2.6 * len(names), heights=[3, 1] * len(names), width=9.0)
+    figure, panels = new_figure(2 * len(names), 1.2 + 2.6 * len(names), heights=[3, 1] * len(names), width=9.0)
     for index, name in enumerate(names):
         upper, lower = panels[2 * index : 2 * index + 2]
         upper.plot(steps, truth[:, index], color=MEASURED, lw=1.4, label="measured")
@@ -70,7 +70,7 @@ def plot_prediction(
         upper.set_ylabel(name)
         lower.set_ylabel("residual")
         for axes in (upper, lower):
-            _shade(axes, steps, held_out, axes is upper)
+            shade(axes, steps, held_out, axes is upper)
             axes.set_xlim(steps[0], steps[-1])
             axes.tick_params(labelbottom=axes is panels[-1])
         upper.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
@@ -86,7 +86,7 @@ def plot_deltas(deltas: Mapping[str, ArrayLike], title: str = "Error signals") -
     A straight line that falls towards the past is a vanishing error, one that rises an exploding one; a gap is a delta
     of exactly zero. Give it what `deltas(network, weights, xs, targets, loss)` returns: {layer: (T, B, nets, N)}.
     """
-    figure, (axes,) = _figure(1, 4.0, width=8.0)
+    figure, (axes,) = new_figure(1, 4.0, width=8.0)
     for colour, (name, values) in zip(np.resize(np.array(COLOURS), len(deltas)), deltas.items(), strict=True):
         norms = _norms(values)
         axes.plot(np.arange(1, len(norms) + 1), norms, color=str(colour), lw=1.5, marker=".", ms=4, label=name)
@@ -103,19 +103,25 @@ def _norms(values: ArrayLike) -> NDArray[np.float64]:
     return norms
 
 
-def _figure(
-    rows: int, height: float, heights: Sequence[float] | None = None, width: float = 7.0
+def new_figure(
+    rows: int,
+    height: float,
+    heights: Sequence[float] | None = None,
+    width: float = 7.0,
+    columns: int = 1,
+    share: bool = True,
 ) -> tuple[Figure, list[Axes]]:
+    """A figure of `width` by `height` inches and its panels, row by row; `share`: one horizontal axis for all."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    grid = figure.subplots(rows, 1, squeeze=False, sharex=True, height_ratios=heights)
-    panels: list[Axes] = list(grid[:, 0])
+    panels: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, sharex=share, height_ratios=heights).flat)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#dddddd", lw=0.6)
     return figure, panels
 
 
-def _shade(axes: Axes, steps: NDArray[Any], held_out: int | None, named: bool) -> None:
+def shade(axes: Axes, steps: NDArray[Any], held_out: int | None, named: bool) -> None:
+    """Shade what lies from row `held_out` on; `named`: say so in the legend."""
     if held_out is not None and held_out < len(steps):
         axes.axvspan(steps[held_out], steps[-1], color=SHADE, zorder=0, label="held out" if named else None)
 

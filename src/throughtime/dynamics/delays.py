@@ -1,0 +1,115 @@
+"""Which delays to begin a search with, read from correlations."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from throughtime.dynamics.correlation import (
+    Correlations,
+    Records,
+    Values,
+    centred,
+    cross_correlation,
+    named_signals,
+    partial_autocorrelation,
+    regression,
+    same_lengths,
+    unexplained,
+)
+
+SMALL = 0.1  # of the largest correlation: what is less does not count, however sure it is
+PREDICTED = 1e-8  # of a signal's power left by an autoregression: beyond it, whitening would amplify rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Delays:
+    """Delays to begin a search with, and the correlations they were read from.
+
+    inputs, outputs  delays of the inputs and of the outputs; empty where nothing was found
+    partial          {output: partial autocorrelation}
+    crossed          {(input, output): cross-correlation of the prewhitened signals}
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    partial: Mapping[str, Correlations]
+    crossed: Mapping[tuple[str, str], Correlations]
+
+
+def suggest_delays(
+    u: Records | None,
+    y: Records,
+    lags: int = 30,
+    level: float = 0.95,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
+) -> Delays:
+    """Delays to begin with: outputs from the partial autocorrelation, inputs from the prewhitened cross-correlation.
+
+    A slow input is like itself at neighbouring lags, which blurs its cross-correlation with the output. So an
+    autoregression is fitted to each input (its order up to `lags`, by Akaike's criterion), and input and output both
+    pass through the filter that makes the input white; then r(k) is proportional to the impulse response at k.
+
+    A lag counts if it is outside the joint bound of all lags and at least a tenth of the largest correlation.
+    Output delays are 1 to the last that counts in any output, input delays the first to the last that count in any
+    pair. With output delays, fewer input delays may do; and a linear view does not see what is not linear. So this
+    is where a search may begin; free runs on validation data decide.
+
+    u, y          (T, I) and (T, O), or lists of records of the same lengths; u may be None; NaN: not measured
+    lags          the largest delay looked at
+    level         of the bounds
+    input_names   the inputs' names; without them those of a table, or u, or u1, u2, ...
+    output_names  the outputs'; without them those of a table, or y, or y1, y2, ...
+
+    returns  `Delays`
+    raises   ValueError if a signal never changes, or if records do not fit or are too short
+    cost     time O(T lags^2) per signal
+
+    >>> import numpy as np
+    >>> from throughtime.dynamics.delays import suggest_delays
+    >>> random = np.random.default_rng(0)
+    >>> u, noise = random.normal(size=(2, 500))
+    >>> suggest_delays(u, np.roll(u, 4) + 0.1 * noise, lags=10).inputs
+    (4,)
+
+    Source: G. E. P. Box, G. M. Jenkins, Time Series Analysis, 1970.
+    """
+    effects = {
+        name: centred(signal, f"suggest_delays: {name}") for name, signal in named_signals(y, output_names, "y").items()
+    }
+    causes = {
+        name: centred(signal, f"suggest_delays: {name}") for name, signal in named_signals(u, input_names, "u").items()
+    }
+    for signal in causes.values():
+        same_lengths("y and u", next(iter(effects.values())), signal)
+    partial = {name: partial_autocorrelation(signal, lags, level) for name, signal in effects.items()}
+    crossed = {}
+    for heard, cause in causes.items():
+        whiten = _whitening(cause, lags)
+        white = whiten(cause)
+        for told, effect in effects.items():
+            crossed[heard, told] = cross_correlation(white, whiten(effect), range(lags + 1), level)
+    outputs = [lag for found in partial.values() for lag in _material(found)]
+    inputs = [lag for found in crossed.values() for lag in _material(found)]
+    between = range(min(inputs), max(inputs) + 1) if inputs else range(0)
+    return Delays(tuple(between), tuple(range(1, max(outputs, default=0) + 1)), partial, crossed)
+
+
+def _material(found: Correlations) -> tuple[int, ...]:
+    """The lags that count: jointly outside, and not small beside the largest."""
+    sizes = np.nan_to_num(np.abs(found.values))
+    large = found.lags[sizes >= SMALL * sizes.max()]
+    return tuple(lag for lag in found.jointly.outside if lag in large)
+
+
+def _whitening(signal: Sequence[Values], most: int) -> Callable[[Sequence[Values]], list[Values]]:
+    """The filter 1 - sum_i a_i q^-i that makes this signal white."""
+    triangle, rows = regression(signal, most)
+    left = unexplained(triangle)
+    orders = np.flatnonzero(left > PREDICTED * left[0])
+    order = int(orders[np.argmin(rows * np.log(left[orders]) + 2 * orders)])
+    past = solve_triangular(triangle[:order, :order], triangle[:order, -1])
+    taps = np.concatenate([[1.0], -past])
+    return lambda records: [np.convolve(record, taps, "valid") for record in records if len(record) > order]
