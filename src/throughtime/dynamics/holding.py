@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,13 @@ from numpy.typing import NDArray
 from throughtime.dynamics.records import Record
 
 Mask = NDArray[np.bool_]
+
+
+class Fold(NamedTuple):
+    """Of one record, for F folds: the steps that are asked in training, and those held out for choices, (F, T)."""
+
+    asked: Mask
+    held_out: Mask
 
 
 def held_out(records: Sequence[Record], used: int, folds: int, share: float) -> list[Mask]:
@@ -38,6 +46,21 @@ def held_out(records: Sequence[Record], used: int, folds: int, share: float) -> 
 
 def _last(total: int, used: int, share: float) -> Mask:
     return np.arange(total) >= total - round(share * max(total - used, 0))
+
+
+def forward_chain(total: int, used: int, folds: int, share: float) -> tuple[Fold, list[slice]]:
+    """Time-ordered cross-validation: fold k learns from what lies before block k, whose last `share` tells when to stop.
+
+    returns  the masks (folds, T), and the block of each fold, which its networks have not heard of: the folds + 1 blocks are
+             equally long, and the first is only learned from
+    raises   ValueError if the blocks would be shorter than ten steps
+    """
+    borders = used + np.arange(1, folds + 2) * (total - used) // (folds + 1)
+    if folds < 1 or (total - used) // (folds + 1) < 10:
+        raise ValueError(f"{total} steps are too few for {folds} folds in order of time; give more, or fewer folds")
+    t, ends = np.arange(total), borders[:-1, None]
+    stop = ends - np.maximum(1, np.round(share * (ends - used)).astype(int))
+    return Fold(t < stop, (t >= stop) & (t < ends)), [slice(int(a), int(b)) for a, b in pairwise(borders)]
 
 
 def split(record: Record, shares: Sequence[float]) -> list[slice]:

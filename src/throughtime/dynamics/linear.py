@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.network import Network
+
 Values = NDArray[np.float64]
+ORDER = 4
 Pair = tuple[Values, Values]  # u (T, I), y (T, O) of one record
 
 
@@ -52,6 +55,23 @@ class Linear:
                 made[t] = np.concatenate([row, *own, [1.0]]) @ self.coefficients
                 past[depth + t] = made[t] if y is None else np.where(np.isnan(y[t]), made[t], y[t])
         return made
+
+
+def taps_of(network: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The delays with which a linear rival of a network hears inputs and outputs: those of the network.
+
+    A network that does not hear its outputs remembers otherwise; its rival hears the last `ORDER` outputs and inputs too.
+    """
+    inputs, outputs = set[int](), set[int]()
+    for layer in network.layers:
+        for c in layer.connections:
+            if c.source == network.feedback:
+                outputs |= set(c.delays)
+            elif c.source in dict(network.inputs):
+                inputs |= set(c.delays)
+    if not outputs:
+        inputs, outputs = inputs | set(range(ORDER + 1)), set(range(1, ORDER + 1))
+    return tuple(sorted(inputs)), tuple(sorted(outputs))
 
 
 def _rows(u: Values, y: Values, input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> Values:

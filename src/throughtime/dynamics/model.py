@@ -1,6 +1,7 @@
 """Models of dynamic systems, from measured inputs and outputs to free runs and forecasts."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, Self
 
 import jax
@@ -12,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from throughtime.dynamics import running
-from throughtime.dynamics.holding import Mask, held_out
+from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal
 from throughtime.dynamics.preparing import streams, used_by
 from throughtime.dynamics.records import (
@@ -107,18 +108,22 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             pass
         return self
 
-    def lessons(self, u: Any, y: Any) -> Iterator[Progress]:
-        """`fit`, look by look: after each the model is fitted with the best weights so far, so one may stop."""
+    def lessons(self, u: Any, y: Any, folds: Sequence[Fold] | None = None) -> Iterator[Progress]:
+        """`fit`, look by look: after each the model is fitted with the best weights so far, so one may stop.
+
+        folds  of every record what is asked and what is held out, in place of what `folds` and `validation` say
+        """
         records = records_of(u, y)
         self._settle(u, y, records)
         seen = [self._seen(r) for r in records]
-        masks = held_out(records, self.used_, self.folds, self.validation)
+        parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
+        masks = [part.held_out for part in parts]
         self._draw(len(masks[0]))
-        questions = self._questions(seen, masks)
+        questions = self._questions(seen, parts)
         stages = self._stages()
         for progress in teach(self.network_, self._all, stages, questions, self._loss(), int(self._seeds[0])):
             self._note(progress)
-            self._choose(progress.report, bool(self.validation or self.folds))
+            self._choose(progress.report, any(mask.any() for mask in masks))
             yield progress
         self.intervals_ = self._intervals(seen, records, masks)
         self._end(records[-1])
@@ -159,14 +164,13 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
 
-    def _questions(self, seen: list[Record], masks: list[Mask]) -> Questions:
-        training, exam = [], []
-        for record, mask in zip(seen, masks, strict=True):
-            own = mask[self._fold][:, :, None]
-            asked = (np.arange(len(record)) >= self.used_ + self.washout)[:, None]
-            training.append(np.where(asked & ~own, record.y, np.nan))
-            exam.append(np.where(asked & own, record.y, np.nan))
-        return Questions(seen, training, exam)
+    def _questions(self, seen: list[Record], parts: Sequence[Fold]) -> Questions:
+        asked: list[list[Values]] = [[], []]
+        for record, fold in zip(seen, parts, strict=True):
+            after = np.arange(len(record)) >= self.used_ + self.washout
+            for kind, mask in enumerate(fold):
+                asked[kind].append(np.where((mask & after)[self._fold][:, :, None], record.y, np.nan))
+        return Questions(seen, *asked)
 
     def _stages(self) -> Sequence[Teaching]:
         if self.teaching is not None:
@@ -344,10 +348,25 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         )
 
     def _follow(self, record: Record, led: bool, leading: int = 0) -> Values:
-        """(T, O) the members' mean, in the units of the data: led by measured outputs all the way, or only at first."""
-        seen = self._seen(record)
-        known = seen.y if led else np.where((np.arange(len(record)) < leading)[:, None], seen.y, np.nan)
-        return self._mean(running.follow(self.network_, self.weights_, seen.u, known).outputs)
+        """(T, O) led by measured outputs all the way, or only at first."""
+        known = record.y if led else np.where((np.arange(len(record)) < leading)[:, None], record.y, np.nan)
+        return self.follow(record.u, known)
+
+    def follow(self, u: Values, y: Values) -> Values:
+        """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
+
+        What lies behind `predict` and `simulate`.
+        """
+        seen = self._seen(Record(u, y))
+        return self._mean(running.follow(self.network_, self.weights_, seen.u, seen.y).outputs)
+
+    def of_fold(self, fold: int) -> "DynamicModel":
+        """The model of those networks alone for which that fold was held out."""
+        chosen = np.array([k for k, member in enumerate(self.members_) if member["fold"] == fold], int)
+        made = copy(self)
+        made.weights_ = jax.tree.map(lambda leaf: leaf[chosen], self.weights_)
+        made.members_ = [self.members_[k] for k in chosen]
+        return made
 
     def _mean(self, ys: Any) -> Values:
         return np.asarray(restore(np.asarray(ys, float), self.outputs_).mean(axis=0))
@@ -373,7 +392,11 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """The fitted model, to be saved in a file that cannot run code (`tt.save`) or exported."""
         check_is_fitted(self, "weights_")
         intervals = getattr(self, "intervals_", None)  # None too where the training was stopped early
-        about = {"single_output": self.single_, "members": self.members_, "intervals": intervals and intervals.to_json()} | settings
+        about = {
+            "single_output": self.single_,
+            "members": self.members_,
+            "intervals": intervals and intervals.to_dict(),
+        } | settings
         weights = jax.tree.map(np.asarray, self.weights_)
         return Model(
             self.network_, weights, self.inputs_, self.outputs_, (), self.washout, about, members=len(self.members_)
@@ -389,5 +412,5 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         made.single_ = bool(model.settings.get("single_output", len(model.outputs) == 1))
         made.members_ = list(model.settings.get("members", [{}]))
         intervals = model.settings.get("intervals")
-        made.intervals_ = None if intervals is None else Conformal.from_json(intervals)
+        made.intervals_ = None if intervals is None else Conformal.from_dict(intervals)
         return made

@@ -1,0 +1,213 @@
+"""Choosing a model: candidates compared by time-ordered cross-validation, next to the linear model of the same delays.
+
+Every candidate is trained on what lies before each of several blocks of the record, with its last part held out to tell
+when to stop, and then runs free over the block. All folds and restarts are trained side by side. Candidates run in
+processes of their own, one per core; what is done is in a file, line by line, so that a search can be stopped and goes on.
+"""
+
+import json
+import multiprocessing
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.dynamics.holding import forward_chain
+from throughtime.dynamics.linear import Linear, taps_of
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.preparing import used_by
+from throughtime.dynamics.records import Record, records_of
+from throughtime.dynamics.scores import scores
+from throughtime.dynamics.teaching import Teaching
+from throughtime.network import Network
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A wiring and a way to teach it, under a name that tells them apart."""
+
+    name: str
+    network: Network
+    teaching: tuple[Teaching, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What cross-validation says of a candidate; each list has a value per fold, relative variances (mean over outputs).
+
+    free, one_step                of the mean of the restarts
+    linear_free, linear_one_step  of the linear model with the same delays, by least squares on the same rows
+    """
+
+    name: str
+    free: list[float]
+    one_step: list[float]
+    linear_free: list[float]
+    linear_one_step: list[float]
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def error(self) -> float:
+        """The free-run error by which candidates are compared: the mean over the folds."""
+        return float(np.mean(self.free))
+
+    @property
+    def verdict(self) -> str:
+        """Whether the network is better than the linear model, in the free run."""
+        linear = float(np.mean(self.linear_free))
+        if self.error < linear:
+            return f"better than the linear model ({self.error:.4g} against {linear:.4g})"
+        return f"NOT better than the linear model ({self.error:.4g} against {linear:.4g}): take that one"
+
+
+def grid(make: Any, teaching: Sequence[Teaching], **options: Sequence[Any]) -> list[Candidate]:
+    """All combinations: a wiring `make(**chosen)` for each, taught by `teaching`.
+
+    >>> import throughtime as tt
+    >>> from functools import partial
+    >>> made = grid(partial(tt.narx, 1, outputs=1), [Teaching()], hidden=[2, 4], output_delays=[(1,), (1, 2)])
+    >>> [candidate.name for candidate in made][:2]
+    ['hidden=2 output_delays=1', 'hidden=2 output_delays=1,2']
+    """
+    made = []
+    for values in product(*options.values()):
+        chosen = dict(zip(options, values, strict=True))
+        name = " ".join(f"{key}={_told(value)}" for key, value in chosen.items())
+        made.append(Candidate(name, make(**chosen), tuple(teaching)))
+    return made
+
+
+def _told(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list, range)) else str(value)
+
+
+def judge(candidate: Candidate, u: Any, y: Any, folds: int = 4, restarts: int = 3, seed: int = 0) -> Judged:
+    """Cross-validate one candidate on one record; u and y as for `DynamicModel.fit`.
+
+    raises  ValueError if the record is too short, or more than one
+    """
+    began, (record, *more) = time.monotonic(), records_of(u, y)
+    if more:
+        raise ValueError("candidates are compared on one record; give one")
+    model = DynamicModel(candidate.network, candidate.teaching, restarts, validation=0.0, random_state=seed)
+    parts, blocks = forward_chain(len(record), used_by(candidate.network), folds, share=0.2)
+    for _ in model.lessons(u, y, [parts]):
+        pass
+    found = [_of_fold(model, record, fold, block) for fold, block in enumerate(blocks)]
+    free, one_step, linear_free, linear_one_step = (list(column) for column in zip(*found, strict=True))
+    return Judged(candidate.name, free, one_step, linear_free, linear_one_step, time.monotonic() - began)
+
+
+def _of_fold(model: DynamicModel, record: Record, fold: int, block: slice) -> tuple[float, float, float, float]:
+    """Relative variances on a block: the networks of its fold, free and one step ahead, and the linear model's."""
+    known = np.where((np.arange(len(record)) < block.start)[:, None], record.y, np.nan)[: block.stop]
+    u, y = record.u[: block.stop], record.y[: block.stop]
+    own = model.of_fold(fold)
+    linear = Linear.fit([(u[: block.start], y[: block.start])], *taps_of(model.network_))
+    made = (own.follow(u, known), own.follow(u, y), linear.free_run(u, known), linear.one_step(u, y))
+    free, one, linear_free, linear_one = (_relative(y[block], ys[block]) for ys in made)
+    return free, one, linear_free, linear_one
+
+
+def _relative(truth: Values, predicted: Values) -> float:
+    names = [str(n) for n in range(truth.shape[1])]
+    usable = np.where(np.isnan(predicted), np.nan, truth) if np.isnan(predicted).any() else truth
+    found = [s["relative_variance"] for s in scores(usable, predicted, names).values()]
+    return float(np.mean([np.inf if value is None else value for value in found]))
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    u: Any,
+    y: Any,
+    folds: int = 4,
+    restarts: int = 3,
+    seed: int = 0,
+    file: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+) -> Iterator[Judged]:
+    """Cross-validate all candidates, and yield each result as soon as it is there, in any order.
+
+    file     JSON lines of what is done; an existing one is gone on with: what it holds for the same data, candidates and
+             settings is yielded at once, not computed again
+    workers  processes; None: one per core. 0: in this process
+
+    raises  ValueError for candidates of the same name, or those that do not fit the record
+
+    Take the lowest `error`; if its `verdict` says that it is not better than the linear model, take that one.
+    """
+    names = [c.name for c in candidates]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two candidates are called {name!r}; give them different names")
+    keys = {c.name: _key(c, u, y, folds, restarts, seed) for c in candidates}
+    done = _done(file)
+    for candidate in candidates:
+        if keys[candidate.name] in done:
+            yield done[keys[candidate.name]]
+    left = [c for c in candidates if keys[c.name] not in done]
+    work = partial(judge, u=u, y=y, folds=folds, restarts=restarts, seed=seed)
+    for made in map(work, left) if workers == 0 else _side_by_side(work, left, workers):
+        if file is not None:
+            _note(file, keys[made.name], made)
+        yield made
+
+
+def _key(candidate: Candidate, u: Any, y: Any, *settings: int) -> str:
+    """A fingerprint of all that the result depends on."""
+    parts = [candidate.network.to_json(), repr(candidate.teaching), repr(settings)]
+    text = re.sub(" at 0x[0-9a-f]+", "", "\n".join(parts)).encode()  # functions print where they lie in memory
+    arrays = [np.ascontiguousarray(np.asarray(v, float)).tobytes() for v in (u, y) if v is not None]
+    return sha256(b"\n".join([text, *arrays])).hexdigest()
+
+
+def _done(file: Any) -> dict[str, Judged]:
+    """What an earlier search has left; a line cut short by a crash is left out."""
+    made = {}
+    if file is not None and Path(file).exists():
+        for line in Path(file).read_text(encoding="utf-8").splitlines():
+            try:
+                said = json.loads(line)
+                key = said.pop("key")
+                made[key] = Judged(**said)
+            except (ValueError, KeyError, TypeError):
+                continue
+    return made
+
+
+def _note(file: Any, key: str, made: Judged) -> None:
+    with Path(file).open("a", encoding="utf-8") as lines:
+        lines.write("\n" + json.dumps({"key": key} | asdict(made)))  # a new line first: the last one may be cut short
+
+
+def _side_by_side(work: Any, left: Sequence[Candidate], workers: int | None) -> Iterator[Judged]:
+    """In processes of their own, which start afresh (a fork of a process that runs JAX may hang)."""
+    count = min(len(left), workers or os.cpu_count() or 1)
+    if not count:
+        return
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _one_core)
+    try:
+        waiting: set[Future[Judged]] = {pool.submit(work, candidate) for candidate in left}
+        while waiting:
+            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ready:
+                yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_core() -> None:
+    """Each process computes on one core, as there are as many processes as cores."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
