@@ -70,7 +70,7 @@ def plot_prediction(
         upper.set_ylabel(name)
         lower.set_ylabel("residual")
         for axes in (upper, lower):
-            shade(axes, steps, held_out, axes is upper)
+            _shade(axes, steps, held_out, axes is upper)
             axes.set_xlim(steps[0], steps[-1])
             axes.tick_params(labelbottom=axes is panels[-1])
         upper.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
@@ -120,8 +120,7 @@ def new_figure(
     return figure, panels
 
 
-def shade(axes: Axes, steps: NDArray[Any], held_out: int | None, named: bool) -> None:
-    """Shade what lies from row `held_out` on; `named`: say so in the legend."""
+def _shade(axes: Axes, steps: NDArray[Any], held_out: int | None, named: bool) -> None:
     if held_out is not None and held_out < len(steps):
         axes.axvspan(steps[held_out], steps[-1], color=SHADE, zorder=0, label="held out" if named else None)
 

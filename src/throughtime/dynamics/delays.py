@@ -54,8 +54,9 @@ def suggest_delays(
 
     A lag counts if it is outside the joint bound of all lags and at least a tenth of the largest correlation.
     Output delays are 1 to the last that counts in any output, input delays the first to the last that count in any
-    pair. With output delays, fewer input delays may do; and a linear view does not see what is not linear. So this
-    is where a search may begin; free runs on validation data decide.
+    pair. With output delays, fewer input delays may do; an output that follows a slow input looks as if it had a long
+    memory of its own; and a linear view does not see what is not linear. So this is where a search may begin: free
+    runs on validation data decide.
 
     u, y          (T, I) and (T, O), or lists of records of the same lengths; u may be None; NaN: not measured
     lags          the largest delay looked at

@@ -95,12 +95,14 @@ def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[b
     tested, outside, chance = max(int(np.isfinite(found.values).sum()), 1), found.outside, 1 - found.level
     alarms = chance / 2 if cause is None else chance  # what the joint bound may give of the false alarms
     loud = found.at((1 - alarms) ** (1 / tested)).outside
-    many = cause is None and binom.sf(len(outside) - 1, tested, chance) < chance / 2
-    count = f"({len(outside)} of {tested} lags outside, {chance * tested:.1f} expected by chance)"
+    many = binom.sf(len(outside) - 1, tested, chance) < chance / 2
+    count = f"{len(outside)} of {tested} lags outside, {chance * tested:.1f} expected by chance"
+    if cause is not None and many and not loud:
+        return True, f"{who}: uncorrelated within bounds ({count}, but none far: neighbours go together)"
     if not loud and not many:
-        return True, f"{who}: {'white' if cause is None else 'uncorrelated'} within bounds {count}"
+        return True, f"{who}: {'white' if cause is None else 'uncorrelated'} within bounds ({count})"
     misses = "dynamics" if cause is None else f"what {cause} does"
-    return False, f"{who}: {_listed(loud or outside)} outside: the model misses {misses} {count}"
+    return False, f"{who}: {_listed(loud or outside)} outside: the model misses {misses} ({count})"
 
 
 def _listed(lags: Sequence[int]) -> str:
