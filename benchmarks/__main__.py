@@ -19,6 +19,7 @@ TABLES = {
     "rtrl": ("online", "rtrl"),
     "first-call": ("first_call", "first_call"),
     "stream": ("stream", "stream"),
+    "records": ("records", "records"),
 }
 SHORT, RED = 1, 3
 

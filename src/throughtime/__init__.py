@@ -26,17 +26,23 @@ from throughtime.units import Unit
 
 if TYPE_CHECKING:
     from throughtime.drawing import draw, show
+    from throughtime.dynamics.model import DynamicModel
+    from throughtime.dynamics.preparing import prepare
+    from throughtime.dynamics.teaching import Teaching
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
 
 # What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
 _LATER = {
+    "DynamicModel": "dynamics.model",
     "SequenceClassifier": "estimators",
     "SequenceRegressor": "estimators",
+    "Teaching": "dynamics.teaching",
     "draw": "drawing",
     "plot_deltas": "plots",
     "plot_prediction": "plots",
     "plot_training": "plots",
+    "prepare": "dynamics.preparing",
     "show": "drawing",
 }
 
@@ -50,6 +56,7 @@ __all__ = [
     "Connection",
     "CrossEntropy",
     "Diverged",
+    "DynamicModel",
     "Focused",
     "Layer",
     "LearnedDelays",
@@ -60,6 +67,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SquaredError",
+    "Teaching",
     "Unit",
     "deltas",
     "draw",
@@ -80,6 +88,7 @@ __all__ = [
     "plot_deltas",
     "plot_prediction",
     "plot_training",
+    "prepare",
     "run",
     "save",
     "show",

@@ -268,8 +268,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         blank = np.full((len(inputs), len(self.outputs_)), np.nan)
         record = self._fitting(Record(inputs, blank))
         seen = self._seen(record)
-        ys = running.follow(self.network_, self.weights_, seen.u, None, past).outputs
-        return self._shown(self._mean(ys), index_of(u))
+        return self._shown(self._run(seen, past), index_of(u))
 
     def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
         """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
@@ -289,7 +288,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
         seen = self._seen(self._fitting(Record(given, np.full((horizon, len(self.outputs_)), np.nan))))
-        ys = self._mean(running.follow(self.network_, self.weights_, seen.u, None, past).outputs)
+        ys = self._run(seen, past)
         if level is None:
             return self._shown(ys, later)
         if self.intervals_ is None:
@@ -357,8 +356,12 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         What lies behind `predict` and `simulate`.
         """
-        seen = self._seen(Record(u, y))
-        return self._mean(running.follow(self.network_, self.weights_, seen.u, seen.y).outputs)
+        return self._run(self._seen(Record(u, y)))
+
+    def _run(self, seen: Record, history: Any = None) -> Values:
+        """(T, O), the members' mean, in the units of the data; their own outputs are never all in memory."""
+        run = running.follow(self.network_, self.weights_, seen.u, seen.y, history, reduce=self._mean)
+        return run.outputs
 
     def of_fold(self, fold: int) -> "DynamicModel":
         """The model of those networks alone for which that fold was held out."""

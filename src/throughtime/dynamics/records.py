@@ -109,7 +109,7 @@ def following(index: pd.Index | None, steps: int) -> pd.Index | None:
     """The `steps` index values after the last one, at the index's own spacing.
 
     >>> following(pd.date_range("2026-01-30", periods=2, freq="D"), 2).strftime("%m-%d").tolist()
-    ['01-31', '02-01']
+    ['02-01', '02-02']
     """
     if index is None or len(index) < 2:
         return None if index is None else pd.RangeIndex(steps)

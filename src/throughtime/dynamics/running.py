@@ -25,7 +25,7 @@ CHUNK = 4096
 
 
 class Followed(NamedTuple):
-    """Outputs (K, T, O) of every member, and their histories, as closed loops, after the last step."""
+    """Outputs (K, T, O) of every member, or what was made of them, and the histories, as closed loops, after the last step."""
 
     outputs: Values
     history: History
@@ -50,6 +50,7 @@ def follow(
     y: Values | None = None,
     history: History | None = None,
     advance: Advance | None = None,
+    reduce: Callable[[Values], Values] = np.asarray,
 ) -> Followed:
     """Run the closed loop over a record; where an output was measured, it takes the place of the network's own.
 
@@ -60,22 +61,23 @@ def follow(
     u, y     (T, I) and (T, O)
     history  from an earlier call; None: the start
     advance  is told how far the work has come, 0 to 1
+    reduce   what to make of the outputs (K, t, O) of each piece, such as the members' mean (t, O)
 
-    Time O(T weights), memory O(T outputs) and that of 4096 steps, however long the record.
+    Time O(T weights), memory O(T) of what is kept and that of 4096 steps, however long the record.
     """
     if any(layer.backward for layer in network.layers):
-        return Followed(np.asarray(_whole(network, weights, _inputs(network, u, dtype_of(weights)))), {})
+        return Followed(reduce(np.asarray(_whole(network, weights, _inputs(network, u, dtype_of(weights))))), {})
     history, made = begin(network, weights) if history is None else history, []
     told = np.full((len(u), network.size_of(network.output)), np.nan) if y is None else y
     for rows, form in _pieces(network, told):
         seen = _inputs(network, u[rows], dtype_of(weights)), jnp.asarray(told[rows], dtype_of(weights))
         ys, history = form(network, weights, history, *seen)
-        made.append(np.asarray(ys))
+        made.append(reduce(np.asarray(ys)))
         if advance:
             advance(rows.stop / len(u))
-    members = len(jax.tree.leaves(weights)[0])
-    empty = np.zeros((members, 0, network.size_of(network.output)))
-    return Followed(np.concatenate(made, axis=1) if made else empty, history)
+    if not made:
+        made.append(reduce(np.zeros((len(jax.tree.leaves(weights)[0]), 0, network.size_of(network.output)))))
+    return Followed(np.concatenate(made, axis=-2), history)
 
 
 def _inputs(network: Network, u: Values, dtype: Any) -> dict[str, Array]:
