@@ -112,6 +112,15 @@ def test_the_held_out_error_is_that_of_a_free_run_on_what_was_held_out() -> None
         assert member["error"] == pytest.approx(error, rel=1e-9)
 
 
+def test_held_out_outputs_are_not_heard_of() -> None:
+    """In closed loop nothing depends on them but the choice of the epoch."""
+    one, other = Y.copy(), Y.copy()
+    other[-30:] = 99.0
+    settings: Any = {"teaching": [Teaching(epochs=10, look=10)], "restarts": 2, "scale": False, "random_state": 0}
+    made = [DynamicModel(LINEAR, **settings).fit(U, y) for y in (one, other)]
+    np.testing.assert_allclose(made[0].simulate(U), made[1].simulate(U), atol=1e-10)
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     one, two, other = (DynamicModel(LINEAR, QUICK, restarts=2, random_state=s).fit(U, Y) for s in (3, 3, 4))
     np.testing.assert_array_equal(one.simulate(U), two.simulate(U))

@@ -44,6 +44,18 @@ def test_members_learn_what_each_learns_alone(learner: Any, every: int | None) -
             assert getattr(together, field)[k] == pytest.approx(getattr(alone, field), abs=1e-10)
 
 
+def test_each_member_keeps_its_best_weights() -> None:
+    settings: dict[str, Any] = {"epochs": 12, "validation": PAIRS[1:], "members": 3}
+    made = list(tt.train(NETWORK, stacked(NETWORK), tt.BPTT(), LOSS, optax.adam(0.3), PAIRS[:1], **settings))
+    found = np.stack([report.validation for report in made])
+    best = found.argmin(axis=0)
+    assert len(set(best.tolist())) > 1  # else this would tell nothing
+    assert made[-1].best_epoch.tolist() == (best + 1).tolist()
+    for k, epoch in enumerate(best):
+        assert made[-1].best_loss[k] == found[epoch, k]
+        same(member(made[-1].best, k), member(made[epoch].weights, k), atol=0)
+
+
 def test_each_member_may_be_asked_something_else() -> None:
     x, y = PAIRS[0]
     masks = np.array([[0, 1], [2, 5], [5, 8]])
