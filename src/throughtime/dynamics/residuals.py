@@ -16,7 +16,7 @@ from throughtime.dynamics.correlation import (
     unchanging,
 )
 
-SHOWN = 6  # lags named in a sentence
+SHOWN = 6  # runs of lags named in a sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def residual_tests(
     >>> for sentence in residual_tests(noise + 0.5 * np.roll(u, 2), u, lags=20).verdicts:
     ...     print(sentence)
     residual of y: white within bounds (0 of 20 lags outside, 1.0 expected by chance)
-    u and residual of y: lag 2 outside: the model misses what u does (1 of 21 lags outside, 1.1 expected by chance)
+    u and residual of y: lag 2 clearly outside: the model misses what u does (1 of 21 lags outside, 1.1 expected by chance)
     """
     left, heard = named_signals(residuals, output_names, "y"), named_signals(inputs, input_names, "u")
     for signal in heard.values():
@@ -102,10 +102,15 @@ def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[b
     if not loud and not many:
         return True, f"{who}: {'white' if cause is None else 'uncorrelated'} within bounds ({count})"
     misses = "dynamics" if cause is None else f"what {cause} does"
-    return False, f"{who}: {_listed(loud or outside)} outside: the model misses {misses} ({count})"
+    return (
+        False,
+        f"{who}: {_listed(loud or outside)} {'clearly ' if loud else ''}outside: the model misses {misses} ({count})",
+    )
 
 
 def _listed(lags: Sequence[int]) -> str:
-    text = ", ".join(str(lag) for lag in lags[:SHOWN])
-    more = f" and {len(lags) - SHOWN} more" if len(lags) > SHOWN else ""
-    return f"{'lag' if len(lags) == 1 else 'lags'} {text}{more}"
+    """Lags in words; neighbours as one: lags 1 to 4, 9."""
+    breaks = [n for n in range(len(lags)) if n == 0 or lags[n] != lags[n - 1] + 1]
+    runs = [lags[begin:end] for begin, end in zip(breaks, [*breaks[1:], None], strict=True)]
+    text = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs[:SHOWN])
+    return f"{'lag' if len(lags) == 1 else 'lags'} {text}{' and more' if len(runs) > SHOWN else ''}"

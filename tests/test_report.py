@@ -1,0 +1,161 @@
+"""The report is whole, self-contained HTML that says what was found, whatever names and numbers it is given."""
+
+import base64
+import hashlib
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from throughtime.dynamics.intervals import Coverage
+from throughtime.dynamics.pictures import plot_errors
+from throughtime.dynamics.report import ColumnFacts, Data, Findings, Origin, Picture, Score, fingerprint, write_report
+
+NASTY = "<b>\"tank\" & 'co'</b>"
+VOID = {"meta", "img"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags close in order, and keeps texts and attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def findings(**changes: Any) -> Findings:
+    column = ColumnFacts(NASTY, "output", "m/<s>", 0.123456, -1.0, 2.0)
+    scores = (
+        Score("NARX", "training", 0.1, 0.2),
+        Score("NARX", "test", 0.125, 0.31),
+        Score("ARX", "training", 0.2, 0.4),
+        Score("ARX", "test", 0.12, math.inf),
+        Score("mean", "test", None, 1.0),
+    )
+    made = Findings(
+        title=f"Report on {NASTY}",
+        data=Data(f"{NASTY}.csv", 1024, (column,), "ab" * 32, "4 s"),
+        origin=Origin(
+            f"throughtime fit {NASTY}.csv", {NASTY: {"delays": [1, 2]}, "seed": np.int64(3)}, "0.1", "2026-01-02"
+        ),
+        measure="RMSE [V]",
+        scores=scores,
+        verdicts=(f"One step ahead the linear model is better on {NASTY}.",),
+        beliefs=(f"residual of {NASTY}: white within bounds",),
+        coverage={"test": (Coverage(0.8, 0.78125, (0.75, math.nan, 0.9), (0.78125,), 64),)},
+        pictures=(
+            Picture(f"Errors of {NASTY}", plot_errors({"free run": [1.0, 2.0, 4.0]}, [NASTY]), "good"),
+            Picture("Second", plot_errors({"free run": [1.0, 2.0]}), "believe"),
+        ),
+    )
+    return replace(made, **changes)
+
+
+def written(folder: Path, found: Findings) -> str:
+    write_report(folder / "report.html", found)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of all tables."""
+    rows = re.findall(r"<tr>(.*?)</tr>", text)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
+def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
+    text = written(tmp_path, findings())
+    made = Reader(text)
+    names = {tag for tag, _ in made.tags}
+    assert not names & {"script", "link", "iframe", "object", "base"}
+    assert "://" not in text
+    assert "url(" not in text
+    for tag, attributes in made.tags:
+        assert not {"href", "onload", "onclick"} & attributes.keys()
+        if "src" in attributes:
+            assert tag == "img"
+            kind, data = str(attributes["src"]).split(",")
+            assert kind == "data:image/png;base64"
+            assert base64.b64decode(data).startswith(b"\x89PNG")
+    assert sum(tag == "img" for tag, _ in made.tags) == 2
+
+
+def test_text_of_users_is_shown_as_it_is(tmp_path: Path) -> None:
+    text = written(tmp_path, findings())
+    assert NASTY not in text
+    made = Reader(text)
+    shown = "".join(made.texts)
+    for where in ("Report on {}", "{}.csv", "fit {}.csv", "better on {}", "residual of {}", "Errors of {}"):
+        assert where.format(NASTY) in shown
+    assert ("img", f"Errors of {NASTY}") in [(tag, attributes.get("alt")) for tag, attributes in made.tags]
+    assert shown.count(NASTY) == 9  # also in <title>, as a column and as a setting
+    assert "m/<s>" in shown
+    assert '{"delays": [1, 2]}' in shown
+
+
+def test_quality_comes_first_with_the_best_marked(tmp_path: Path) -> None:
+    text = written(tmp_path, findings())
+    headings = re.findall(r"<h2>(.*?)</h2>", text)
+    assert headings == ["Is it any good?", "Can I believe it?", "How was it made?"]
+    assert cells(text)[:9] == [
+        ["", "free run", "one step"],
+        ["training"],
+        ["NARX", "0.2 *", "0.1 *"],
+        ["ARX", "0.4", "0.2"],
+        ["test"],
+        ["NARX", "0.31 *", "0.125"],
+        ["ARX", "inf", "0.12 *"],
+        ["mean", "1", "-"],
+        ["", "promised", "measured", "worst step", "best step", "forecasts"],
+    ]
+    assert cells(text)[9] == ["test", "80.0 %", "78.1 %", "75.0 %", "90.0 %", "64"]
+    first, second = (text.index(f"<figcaption>{caption}") for caption in ("Errors of", "Second"))
+    assert first < text.index("Can I believe it?") < second < text.index("How was it made?")
+
+
+def test_the_data_and_the_way_back_are_told(tmp_path: Path) -> None:
+    text = written(tmp_path, findings())
+    shown = "".join(Reader(text).texts)
+    for fact in ("1024", "4 s", "ab" * 32, "2026-01-02", "0.1235"):
+        assert fact in shown
+    assert cells(text)[-1][1:] == ["output", "m/&lt;s&gt;", "0.1235", "-1", "2"]
+
+
+def test_little_can_be_told_too(tmp_path: Path) -> None:
+    nothing = {"scores": (), "verdicts": (), "beliefs": (), "coverage": {}, "pictures": ()}
+    made = Reader(written(tmp_path, findings(**nothing)))
+    assert not {tag for tag, _ in made.tags} & {"img", "ul"}
+    unknown = {"test": (Coverage(0.8, math.nan, (math.nan,), (math.nan,), 1),)}
+    assert cells(written(tmp_path, findings(coverage=unknown)))[9] == ["test", "80.0 %", "-", "-", "-", "1"]
+
+
+def test_the_same_findings_give_the_same_file(tmp_path: Path) -> None:
+    assert written(tmp_path, findings()) == written(tmp_path, findings())
+
+
+def test_a_fingerprint_is_the_sha256_of_the_file(tmp_path: Path) -> None:
+    content = np.random.default_rng(0).bytes(300_000)
+    (tmp_path / "data.csv").write_bytes(content)
+    assert fingerprint(tmp_path / "data.csv") == hashlib.sha256(content).hexdigest()
+    with pytest.raises(OSError, match=r"nothing\.csv"):
+        fingerprint(tmp_path / "nothing.csv")
