@@ -126,19 +126,19 @@ def _refuse_size(needed: int) -> None:
 def _block(network: Network, seen: Study, going: _Going, first: Array, size: int) -> _Going:
     """Equations (1) and (2) over `size` steps from `first`."""
     old, direct, through = going
-    tape, seed = _cut(network, seen.tape, first, size), lax.dynamic_slice_in_dim(seen.seed, first, size)
+    tape, seed = cut(network, seen.tape, first, size), lax.dynamic_slice_in_dim(seen.seed, first, size)
     lengths = None if seen.lengths is None else jnp.clip(seen.lengths - first, 0, size)
     _, batch, outputs = seed.shape
     later, rows = identity_rows(network, batch, seed.dtype, size)
     seeds = jnp.zeros((size, rows + 1, batch, outputs), seed.dtype).at[:, rows].set(seed)
     back = sweep(network, seen.acting, tape, {network.output: seeds}, later, lengths)
-    transport = _transport(network, back.history, rows + 1, batch)
+    past = transport(network, back.history, rows + 1, batch)
     found = gradients(network, tape, {name: delta[:, rows] for name, delta in back.deltas.items()})
     direct = {name: own | {k: own[k] + g for k, g in found[name].items()} for name, own in direct.items()}
     moved, total = {}, {}
     for name, p in old.items():
         layer, deltas = network.by_name[name], back.deltas[name][:, :rows]
-        product = influence.transported(transport, p)  # one product: P is the largest thing here, so it is read once
+        product = influence.transported(past, p)  # one product: P is the largest thing here, so it is read once
         fresh = product[:, :rows]
         if influence.own_units_only(network, layer, size):
             fresh = influence.onto_diagonal(network, tape, layer, deltas, fresh)
@@ -149,7 +149,7 @@ def _block(network: Network, seen: Study, going: _Going, first: Array, size: int
     return moved, direct, total
 
 
-def _cut(network: Network, tape: Tape, first: Array, size: int) -> Tape:
+def cut(network: Network, tape: Tape, first: Array, size: int) -> Tape:
     """The tape of one block: its steps, and the rows of past before them."""
 
     def part(values: Array, rows: int) -> Array:
@@ -161,7 +161,7 @@ def _cut(network: Network, tape: Tape, first: Array, size: int) -> Tape:
     return Tape(full, {}, nets, before, tape.dropout)
 
 
-def _transport(network: Network, history: dict[str, Arrays], rows: int, batch: int) -> Array:
+def transport(network: Network, history: dict[str, Arrays], rows: int, batch: int) -> Array:
     """(B, K, S): d row/d state before the block."""
     parts = []
     for row in state(network):

@@ -1,0 +1,297 @@
+"""Levenberg-Marquardt and Bayesian regularisation: training by the normal equations of all residuals.
+
+    E = r^T r / n + decay w^T w,  H = J^T J / n,  g = J^T r / n + decay w                                           (1)
+    (H + (decay + damping) I) step = -g                                                                             (2)
+
+n is the number of residuals, so that damping, gradient and goal do not depend on the length of the record. An epoch finds
+H and g once and tries steps: while E does not fall, damping is multiplied by `increase`; when it falls, by `decrease`.
+
+Bayesian regularisation (MacKay's evidence) estimates, before each step, how many weights the data determine, and from that
+the weight decay, alpha / (beta n) for the prior alpha and the noise beta:
+
+    gamma = W - decay tr (H + decay I)^-1,  alpha = gamma / (2 w^T w),  beta = (n - gamma) / (2 r^T r)               (3)
+
+Sources: M. Hagan, M. Menhaj, IEEE Trans. Neural Networks 5, 1994; F. D. Foresee, M. Hagan, ICNN 1997; D. MacKay, Neural
+Computation 4, 1992. The solvers of optimistix and lineax take residuals as one function and hold its whole Jacobian, T W
+numbers; here H is added up over time, so its steps are our own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.flatten_util import ravel_pytree
+from jax.scipy.linalg import cho_solve, solve_triangular
+
+from throughtime import losses
+from throughtime.engine import Weights
+from throughtime.engine.schedule import state as remembered
+from throughtime.learners.jacobian import ROOM, Normal, Stretch, normal_equations, squares
+from throughtime.network import Network
+from throughtime.sequences import Bucket
+
+GOING, FLAT, STUCK, GOAL, BROKEN = range(5)
+REASONS = (
+    "not ended",
+    "the gradient is smaller than least_gradient",
+    "no step lowers the error: damping is above its largest",
+    "the goal is reached",
+    "the error is not a finite number: the free run diverges",
+)
+
+
+@runtime_checkable
+class SumOfSquares(Protocol):
+    """A loss that is the sum of squared residuals, such as `SquaredError`."""
+
+    def residual(self, ys: Array, targets: Array) -> Array:
+        """(T, B, O), each from its own output alone; 0 where nothing is asked."""
+
+
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Levenberg-Marquardt; with `bayesian` it picks its own weight decay. The names of trainlm and trainbr in brackets.
+
+    damping         the first one (mu)
+    decrease        its factor after a step that lowers the error (mu_dec)
+    increase        its factor after one that does not (mu_inc)
+    largest         the end, when damping is above it (mu_max)
+    least_gradient  the end, when the gradient of the mean squared error is shorter (min_grad)
+    goal            the end, when the mean squared error is as small (goal)
+    decay           weight decay, added to the mean squared error: decay w^T w; the first one if `bayesian`
+    bayesian        estimate the decay from the evidence, every epoch
+
+    Cost of an epoch: O(T W^2 + W^3), memory O(W^2), for a few thousand weights W; always in float64. Every epoch takes all
+    sequences at once, and no dropout is drawn.
+
+    >>> import throughtime as tt
+    >>> LevenbergMarquardt(bayesian=True).damping
+    0.001
+    """
+
+    damping: float = 1e-3
+    decrease: float = 0.1
+    increase: float = 10.0
+    largest: float = 1e10
+    least_gradient: float = 1e-7
+    goal: float = 0.0
+    decay: float = 0.0
+    bayesian: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.damping <= self.largest:
+            raise ValueError(f"LevenbergMarquardt needs 0 < damping <= largest, not {self.damping} and {self.largest}")
+        if not 0 < self.decrease < 1 < self.increase:
+            raise ValueError(
+                f"LevenbergMarquardt needs decrease between 0 and 1 and increase above 1, not {self.decrease} and "
+                f"{self.increase}"
+            )
+        for name in ("least_gradient", "goal", "decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"LevenbergMarquardt: {name} must be at least 0, not {getattr(self, name)}")
+
+
+class Progress(NamedTuple):
+    """What goes from epoch to epoch; with members, every array has a leading axis (K,).
+
+    weights   in float64
+    damping   for the next step
+    decay     the weight decay that was acting
+    gamma     the effective number of weights: all, unless `bayesian`
+    squares   the sum of squared residuals of `weights`, without decay
+    asked     how many targets were asked for (steps, as everywhere)
+    gradient  the length of the gradient of the mean squared error and decay, before the step
+    trials    steps tried in this epoch
+    ended     0: going on; else an index of `REASONS`
+    """
+
+    weights: Weights
+    damping: Array
+    decay: Array
+    gamma: Array
+    squares: Array
+    asked: Array
+    gradient: Array
+    trials: Array
+    ended: Array
+
+
+def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None = None) -> Progress:
+    """Before the first epoch; `members` networks side by side, if the weights have that leading axis."""
+    with jax.enable_x64(True):
+        own = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
+        count = sum(w.size for w in jax.tree.leaves(own)) // (members or 1)
+        numbers = (optimizer.damping, optimizer.decay, float(count), jnp.inf, 0, jnp.inf, 0, GOING)
+        shape = () if members is None else (members,)
+        types = (jnp.float64,) * 4 + (jnp.int32, jnp.float64, jnp.int32, jnp.int32)
+        return Progress(own, *(jnp.full(shape, n, t) for n, t in zip(numbers, types, strict=True)))
+
+
+def epoch(
+    network: Network,
+    loss: Any,
+    optimizer: LevenbergMarquardt,
+    progress: Progress,
+    buckets: Sequence[Bucket],
+    epochs: int = 1,
+) -> Progress:
+    """One step, or several, on all sequences of all buckets; nothing changes where it has ended.
+
+    With members, targets may have a leading axis (K,) too.
+
+    raises  ValueError for a loss that is not a sum of squares, and for a network with dropout
+    """
+    if not isinstance(loss, SumOfSquares):
+        raise ValueError(
+            f"Levenberg-Marquardt needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
+            "use SquaredError(), or another optimizer"
+        )
+    if any(c.dropout for layer in network.layers for c in layer.connections):
+        raise ValueError("Levenberg-Marquardt draws no dropout: wire the network without, or use another optimizer")
+    with jax.enable_x64(True):
+        return _epochs(network, loss, optimizer, progress, tuple(buckets), jnp.asarray(epochs))
+
+
+def weights_in(progress: Progress, like: Weights) -> Weights:
+    """The weights in the types of others, such as those the training began with."""
+    with jax.enable_x64(True):
+        return jax.tree.map(lambda w, old: w.astype(jnp.asarray(old).dtype), progress.weights, like)
+
+
+@partial(jax.jit, static_argnames=("network", "loss", "optimizer"))
+def _epochs(
+    network: Network,
+    loss: SumOfSquares,
+    optimizer: LevenbergMarquardt,
+    progress: Progress,
+    buckets: tuple[Bucket, ...],
+    epochs: Array,
+) -> Progress:
+    members = progress.damping.shape
+    room = ROOM // (members[0] if members else 1)
+
+    def one(progress: Progress, targets: list[Array]) -> Progress:
+        groups = [
+            _groups(network, progress.weights, replace(b, targets=t), room)
+            for b, t in zip(buckets, targets, strict=True)
+        ]
+        step = partial(_step, _Problem(network, loss, groups, room), optimizer)
+        return lax.fori_loop(0, epochs, lambda _, now: step(now), progress)
+
+    targets = [b.targets for b in buckets]
+    if not members:
+        return one(progress, targets)
+    return jax.vmap(one, in_axes=(0, [0 if t.ndim == 4 else None for t in targets]))(progress, targets)
+
+
+def _groups(network: Network, weights: Weights, bucket: Bucket, room: int) -> Stretch:
+    """The sequences, in groups along a first axis so small that the influence matrix of one has room."""
+    width = sum(w.size for w in jax.tree.leaves(weights))
+    rows = sum(row.width for row in remembered(network)) + 16 * network.size_of(network.output)
+    size = min(bucket.count, max(1, room // (rows * width)))
+    padding = -bucket.count % size
+    index = jnp.append(jnp.arange(bucket.count), jnp.full(padding, bucket.count)).reshape(-1, size)
+    made = jax.vmap(bucket.pick)(index)
+    xs, targets, before = jax.tree.map(lambda v: v.astype(jnp.float64), (made.xs, made.targets, made.history))
+    return Stretch(xs, targets, None if bucket.full and not padding else made.lengths, before)
+
+
+class _Problem(NamedTuple):
+    """The sum of squares, as a function of the weights."""
+
+    network: Network
+    loss: SumOfSquares
+    groups: list[Stretch]
+    room: int
+
+    def normal(self, weights: Weights) -> Normal:
+        """The normal equations."""
+        found = partial(normal_equations, self.network, weights, self.loss.residual, room=self.room)
+        return _total(found, self.groups)
+
+    def squares(self, weights: Weights) -> Array:
+        """The sum of squared residuals."""
+        return _total(partial(squares, self.network, weights, self.loss.residual, room=self.room), self.groups)
+
+    def asked(self) -> Array:
+        """How many targets are asked for."""
+        return sum((losses.asked(g.targets).sum() for g in self.groups), jnp.array(0))
+
+    def numbers(self) -> Array:
+        """How many residuals there are."""
+        return sum((jnp.sum(~jnp.isnan(g.targets)) for g in self.groups), jnp.array(0))
+
+
+def _total(find: Any, groups: list[Stretch]) -> Any:
+    """The sum over all groups of sequences."""
+    sums = []
+    for group in groups:
+        first = jax.tree.map(lambda v: v[0], group)
+        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(find, first))
+        sums.append(lax.scan(lambda s, part: (jax.tree.map(jnp.add, s, find(part)), None), nothing, group)[0])
+    return jax.tree.map(lambda *parts: sum(parts), *sums)
+
+
+def _step(problem: _Problem, optimizer: LevenbergMarquardt, before: Progress) -> Progress:
+    """Linearise, then try steps until the error falls: equations (1) and (2)."""
+    flat, tree = ravel_pytree(before.weights)
+    numbers = jnp.maximum(problem.numbers(), 1)
+    normal = problem.normal(before.weights)
+    hessian, error = normal.hessian / numbers, normal.squares / numbers
+    decay, gamma = before.decay, before.gamma
+    if optimizer.bayesian:
+        decay, gamma = _evidence(hessian, error, numbers, flat, decay, gamma)
+    slope, cost = normal.gradient / numbers + decay * flat, error + decay * (flat @ flat)
+    steepness = 2 * jnp.linalg.norm(slope)
+    ended = _verdict(optimizer, before.ended, cost, error, steepness)
+
+    def going_on(now: _Trial) -> Array:
+        return (ended == GOING) & ~now.better & (now.damping <= optimizer.largest)
+
+    def trial(now: _Trial) -> _Trial:
+        damped = hessian + (decay + now.damping) * jnp.eye(flat.size)
+        moved = flat - cho_solve((jnp.linalg.cholesky(damped), True), slope)  # NaN if damping is too small
+        squares = problem.squares(tree(moved))
+        better = squares / numbers + decay * (moved @ moved) < cost
+        damping = now.damping * jnp.where(better, optimizer.decrease, optimizer.increase)
+        return _Trial(moved, squares, better, jnp.maximum(damping, 1e-20), now.tried + 1)
+
+    start = _Trial(flat, normal.squares, jnp.array(False), before.damping, jnp.array(0, jnp.int32))
+    last = lax.while_loop(going_on, trial, start)
+    weights, squares = jax.tree.map(partial(jnp.where, last.better), (last.weights, last.squares), start[:2])
+    ended = jnp.where((ended == GOING) & ~last.better, STUCK, ended).astype(jnp.int32)
+    asked = problem.asked().astype(jnp.int32)
+    return Progress(tree(weights), last.damping, decay, gamma, squares, asked, steepness, last.tried, ended)
+
+
+class _Trial(NamedTuple):
+    """Flat weights, their sum of squares, whether they are better, and the damping to go on with."""
+
+    weights: Array
+    squares: Array
+    better: Array
+    damping: Array
+    tried: Array
+
+
+def _verdict(optimizer: LevenbergMarquardt, ended: Array, cost: Array, error: Array, steepness: Array) -> Array:
+    now = jnp.where(steepness < optimizer.least_gradient, FLAT, GOING)
+    now = jnp.where(error <= optimizer.goal, GOAL, now)
+    now = jnp.where(jnp.isfinite(cost) & jnp.isfinite(steepness), now, BROKEN)
+    return jnp.where(ended == GOING, now, ended)
+
+
+def _evidence(
+    hessian: Array, error: Array, numbers: Array, flat: Array, decay: Array, gamma: Array
+) -> tuple[Array, Array]:
+    """Weight decay and effective number of weights: equation (3)."""
+    every = jnp.eye(flat.size)
+    factor = solve_triangular(jnp.linalg.cholesky(hessian + decay * every), every, lower=True)
+    estimate = flat.size - decay * jnp.sum(factor * factor)
+    gamma = jnp.where(jnp.isfinite(estimate), jnp.clip(estimate, 0, flat.size), gamma)
+    free = jnp.maximum(numbers - gamma, 1)
+    return gamma * error / (jnp.maximum(flat @ flat, 1e-300) * free), gamma
