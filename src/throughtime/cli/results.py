@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from throughtime import plots
 from throughtime.cli import output, running, wiring
-from throughtime.cli.metrics import Linear, Scores, scores
 from throughtime.drawing import count, draw
+from throughtime.dynamics.linear import Linear
+from throughtime.dynamics.scores import Scores, scores
 from throughtime.storage import Model, restore, standardise
 
 Values = NDArray[np.float64]
@@ -65,8 +66,8 @@ def metrics(model: Model, x: Values, y: Values, cut: int) -> dict[str, Any]:
 def _baselines(model: Model, x: Values, y: Values, cut: int) -> dict[str, dict[str, Values]]:
     """The training mean, the last value, and the linear model that hears what the network hears, by least squares."""
     mean, wanted = np.nanmean(y[:cut], axis=0), modes(model)
-    linear = Linear.fit(x[:cut], y[:cut], *_taps(model))
-    predicted = {FREE: lambda: linear.free_run(x, mean), ONE_STEP: lambda: linear.one_step(x, y)}
+    linear = Linear.fit([(x[:cut], y[:cut])], *_taps(model))
+    predicted = {FREE: lambda: linear.free_run(x), ONE_STEP: lambda: linear.one_step(x, y)}
     made = {"mean": {FREE: np.broadcast_to(mean, y.shape)}, "linear": {mode: predicted[mode]() for mode in wanted}}
     if ONE_STEP in wanted:
         made["last value"] = {ONE_STEP: np.concatenate([mean[None], y[:-1]])}
