@@ -9,8 +9,8 @@ import optax
 import pytest
 
 import throughtime as tt
-from throughtime import training
-from throughtime.training import Diverged, evaluate, train
+from throughtime import sequences
+from throughtime.training import Diverged, epochs, evaluate, train
 
 NETWORK = tt.fully_recurrent(1, 2, 1)
 WEIGHTS = tt.init(NETWORK, 0)
@@ -109,18 +109,18 @@ def test_patience_ends_training() -> None:
 def test_clip_bounds_the_mean_gradient() -> None:
     data = echo(5)
     free, bound = (reports(data, epochs=1, clip=clip)[0].weights for clip in (None, 1e-3))
-    moved = [training._norm(jax.tree.map(jnp.subtract, w, WEIGHTS)) for w in (free, bound)]
+    moved = [epochs.norm(jax.tree.map(jnp.subtract, w, WEIGHTS)) for w in (free, bound)]
     assert moved[0] > 1e-3
     assert moved[1] == pytest.approx(0.1 * 1e-3)
 
 
 def test_a_second_training_compiles_nothing() -> None:
     reports(echo(5, 6, 7), ADAM, epochs=1, batch=2, padding=1.0, clip=1.0)
-    compiled = training._epochs._cache_size()
+    compiled = epochs.epochs_over._cache_size()
     reports(echo(7, 6, 6), ADAM, epochs=2, batch=2, padding=1.0, clip=0.5, seed=3)
-    assert training._epochs._cache_size() == compiled
+    assert epochs.epochs_over._cache_size() == compiled
     reports(echo(12, 6, 7), ADAM, epochs=1, batch=2, padding=1.0)
-    assert training._epochs._cache_size() > compiled
+    assert epochs.epochs_over._cache_size() > compiled
 
 
 @pytest.mark.parametrize("every", [None, 2])
@@ -135,12 +135,12 @@ def test_divergence_stops_with_the_last_good_weights(every: int | None) -> None:
 
 def test_after_divergence_nothing_is_updated_within_the_epoch() -> None:
     good, bad = echo(4), [(np.full((4, 1), 1e200), np.full((4, 1), 1e200))]
-    pairs = training.examples_of(NETWORK, [*bad, *good, *good], LOSS)
-    (bucket,) = training.buckets(pairs, LOSS, jnp.float64)
-    state = training._State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0))
+    pairs = sequences.examples_of(NETWORK, [*bad, *good, *good], LOSS)
+    (bucket,) = sequences.buckets(pairs, LOSS, jnp.float64)
+    state = epochs.State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0))
     order = np.array([[1], [0], [2]], np.int32)
-    after, _ = training._epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order, None)
-    only, _ = training._epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order[:1], None)
+    after, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order, None)
+    only, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order[:1], None)
     assert not after.healthy
     assert int(after.updates) == 1
     same(after.weights, only.weights)

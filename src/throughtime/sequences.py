@@ -76,6 +76,11 @@ class Bucket:
         )
         return Bucket(xs, targets, self.lengths[index], self.full, history)
 
+    def member_axes(self) -> "Bucket":
+        """For vmap over members: 0 where the parts differ from one to another (targets, if they have an axis for it), else None."""
+        own = 0 if isinstance(self.targets, Array) and self.targets.ndim == 4 else None
+        return Bucket(None, own, None, self.full, None)  # type: ignore[arg-type]
+
     def begin(self, history: History) -> History:
         """That history, with the true past in the place of its start."""
         return history | {"a": history["a"] | self.history} if self.history else history

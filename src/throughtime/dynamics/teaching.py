@@ -14,6 +14,7 @@ from throughtime.dynamics.preparing import prepare
 from throughtime.dynamics.records import Record
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
+from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
@@ -115,7 +116,7 @@ def teach(
             validation=validation,
             validation_network=network,
             patience=stage.patience if validation else None,
-            clip=stage.clip,
+            clip=None if isinstance(stage.optimizer, LevenbergMarquardt) else stage.clip,
         )
         for report in reports:
             yield Progress(number, report)
@@ -135,6 +136,8 @@ def _updates(stage: Teaching, sequences: Sequence[Any]) -> int:
 @lru_cache(maxsize=128)
 def _optimizer(stage: Teaching, updates: int) -> Any:
     """One object for equal settings, so that compiled training is shared."""
+    if isinstance(stage.optimizer, LevenbergMarquardt):
+        return replace(stage.optimizer, decay=stage.decay) if stage.decay else stage.optimizer
     if not callable(stage.optimizer):
         return stage.optimizer
     falling = stage.optimizer(optax.cosine_decay_schedule(stage.rate, updates))

@@ -18,14 +18,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import Array, lax
-from numpy.typing import NDArray
+from jax import Array
 
 from throughtime import losses
-from throughtime.engine import Weights, run, start
+from throughtime.engine import Weights
 from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
-from throughtime.sequences import Bucket, Example, buckets, dtype_of, examples_of, refuse_short
+from throughtime.sequences import Example, buckets, dtype_of, examples_of, refuse_short
+from throughtime.training import damped
+from throughtime.training.epochs import State, epochs_over, gradient_steps
+from throughtime.training.examining import examine
 
 Sequences = Sequence[tuple[Any, ...]]
 
@@ -66,21 +69,12 @@ class Report:
     optimizer_state: Any
 
 
-class _State(NamedTuple):
-    """What goes from update to update."""
-
-    weights: Weights
-    optimizer: Any
-    healthy: Array  # False from the first number that is not finite; nothing is updated after that
-    updates: Array
-
-
 def train(
     network: Network,
     weights: Weights,
     learner: Learner,
     loss: Loss,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | LevenbergMarquardt,
     sequences: Sequences,
     *,
     every: int | None = None,
@@ -100,6 +94,8 @@ def train(
 
     sequences           x (steps, features), or a dict of inputs; targets, and what went before, as told in
                         `throughtime.sequences`
+    optimizer           an optax optimizer, fed with the learner's gradients; or `LevenbergMarquardt`, which finds the exact
+                        Jacobian itself, whatever the learner, takes all sequences at once, and may end before `epochs`
     every               steps between two updates; None: one update per batch, after its last step
     epochs, batch       how often every sequence is visited, and how many at a time
     seed                of the order of sequences and of dropout; the same seed gives the same numbers
@@ -147,15 +143,20 @@ def train(
     if validation is not None:
         examined = network if validation_network is None else validation_network
         held_out = _asking(examples_of(examined, validation, loss, members), "validation ")
-        exam = partial(_examine, examined, loss, buckets(held_out, loss, dtype, padding), batch, members)
+        exam = partial(examine, examined, loss, buckets(held_out, loss, dtype, padding), batch, members)
+    if isinstance(optimizer, LevenbergMarquardt):
+        _refuse(every=every, clip=clip)
+        state = damped.begin(optimizer, weights, members, optimizer_state)
+        advance: Advance = partial(damped.damped_steps, network, loss, optimizer, lessons)
+        return _reports(_Course(advance, exam, patience, members, look, exact=True), state, epochs)
     fresh = optimizer_state
     if fresh is None:
         fresh = optimizer.init(weights) if members is None else jax.vmap(optimizer.init)(weights)
     shape = () if members is None else (members,)
-    state = _State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
+    state = State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
     key = jax.random.key(seed) if any(c.dropout > 0 for layer in network.layers for c in layer.connections) else None
-    teach = partial(_epochs, network, learner, loss, optimizer, every, clip, members)
-    advance = partial(_several, teach, lessons, batch, seed, key)
+    teach = partial(epochs_over, network, learner, loss, optimizer, every, clip, members)
+    advance = partial(gradient_steps, teach, lessons, batch, seed, key)
     return _reports(_Course(advance, exam, patience, members, look), state, epochs)
 
 
@@ -165,7 +166,7 @@ def evaluate(
     """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
     examples = _asking(examples_of(network, sequences, loss, members))
     _check_members(weights, members)
-    return _examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)
+    return examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)
 
 
 def _check_members(weights: Weights, members: int | None) -> None:
@@ -189,22 +190,30 @@ def _asking(examples: list[Example], kind: str = "") -> list[Example]:
     return examples
 
 
+def _refuse(**settings: Any) -> None:
+    for name, value in settings.items():
+        if value is not None:
+            raise ValueError(f"Levenberg-Marquardt takes whole steps on all data at once: leave {name}=None")
+
+
 def _check(**numbers: int | None) -> None:
     for name, value in numbers.items():
         if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or value < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-class _Course(NamedTuple):
-    """What stays the same from report to report."""
+Advance = Callable[[State, range], tuple[State, Any, Any]]  # over some epochs: summed loss, number asked of the last
 
-    advance: Callable[
-        [_State, range], tuple[_State, Any, Any]
-    ]  # over some epochs: summed loss, number asked of the last
+
+class _Course(NamedTuple):
+    """What stays the same from report to report; exact: the loss is that of the weights after the epoch."""
+
+    advance: Advance
     exam: Callable[[Weights], Any] | None
     patience: int | None
     members: int | None
     look: int
+    exact: bool = False
 
 
 class _Best(NamedTuple):
@@ -223,7 +232,7 @@ class _Best(NamedTuple):
         return _Best(chosen, np.where(better, loss, self.loss), np.where(better, epoch, self.epoch))
 
 
-def _reports(course: _Course, state: _State, epochs: int) -> Iterator[Report]:
+def _reports(course: _Course, state: State, epochs: int) -> Iterator[Report]:
     shape, done = () if course.members is None else (course.members,), 0
     best = _Best(state.weights, np.full(shape, np.inf), np.zeros(shape, int))
     for first in range(1, epochs + 1, course.look):
@@ -236,7 +245,8 @@ def _reports(course: _Course, state: _State, epochs: int) -> Iterator[Report]:
         mean = np.where(healthy, total / np.maximum(asked, 1), np.inf)
         validation = None if course.exam is None else course.exam(state.weights)
         # The loss of a single update is that of the weights before it; after many, the later ones are the better guess.
-        owner = before if validation is None and np.max(updates) - done <= 1 else state.weights
+        late = not course.exact and np.max(updates) - done <= 1
+        owner = before if validation is None and late else state.weights
         score = mean if validation is None else np.where(np.isfinite(validation), validation, np.inf)
         best, done = best.or_else(owner, score, epoch), int(np.max(updates))
         lesson = Lesson(_plain(total), _plain(asked), None, None)
@@ -252,7 +262,8 @@ def _reports(course: _Course, state: _State, epochs: int) -> Iterator[Report]:
             _plain(updates),
             state.optimizer,
         )
-        if course.patience is not None and epoch - np.max(best.epoch) >= course.patience:
+        tired = course.patience is not None and epoch - np.max(best.epoch) >= course.patience
+        if tired or (course.exact and damped.ended(state)):
             return
 
 
@@ -273,176 +284,3 @@ def _plain(value: Any) -> Any:
 def _where(chosen: Array, these: Any, others: Any) -> Any:
     """Member by member the ones or the others."""
     return jax.tree.map(lambda a, b: jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b), these, others)
-
-
-def _several(
-    teach: Callable[..., tuple[_State, tuple[Array, Array]]],
-    lessons: list[Bucket],
-    batch: int,
-    seed: int,
-    key: Array | None,
-    state: _State,
-    epochs: range,
-) -> tuple[_State, Any, Any]:
-    """All buckets in a random order, epoch after epoch; the summed loss and the number asked of the last one."""
-    if len(lessons) == 1:  # then all epochs are one call
-        state, last = teach(state, lessons[0], *_drawn(lessons[0], batch, seed, key, epochs))
-        return state, *jax.tree.map(lambda s: s[..., -1], jax.device_get(last))
-    for epoch in epochs:
-        sums: list[tuple[Array, Array]] = []
-        for place in np.random.default_rng((seed, epoch)).permutation(len(lessons)):
-            own = None if key is None else jax.random.fold_in(key, int(place))
-            drawn = _drawn(lessons[place], batch, (seed, int(place)), own, [epoch])
-            state, summed = teach(state, lessons[place], *drawn)
-            sums.append(summed)
-    total, asked = np.sum([[s[..., -1] for s in pair] for pair in jax.device_get(sums)], axis=0)
-    return state, total, asked
-
-
-def _drawn(bucket: Bucket, batch: int, seed: Any, key: Array | None, epochs: Sequence[int]) -> tuple[Any, Array | None]:
-    """For each epoch its batches, in random order, and a key for dropout."""
-    orders = [np.random.default_rng((*np.atleast_1d(seed), epoch)).permutation(bucket.count) for epoch in epochs]
-    keys = None if key is None else jnp.stack([jax.random.fold_in(key, epoch) for epoch in epochs])
-    return np.stack([_batches(order, batch) for order in orders]), keys
-
-
-def _batches(order: NDArray[np.int64], batch: int) -> NDArray[np.int32]:
-    """The order cut into batches (number, size); the number after the last, the empty sequence, fills up."""
-    size = min(batch, len(order))
-    filling = np.full(-len(order) % size, len(order))
-    return np.append(order, filling).reshape(-1, size).astype(np.int32)
-
-
-@partial(jax.jit, static_argnames=("network", "learner", "loss", "optimizer", "every", "members"))
-def _epochs(
-    network: Network,
-    learner: Learner,
-    loss: Loss,
-    optimizer: optax.GradientTransformation,
-    every: int | None,
-    clip: float | None,
-    members: int | None,
-    state: _State,
-    bucket: Bucket,
-    index: Array,
-    keys: Array | None,
-) -> tuple[_State, tuple[Array, Array]]:
-    """Passes over a bucket in batches `index` (epochs, number, size): the new state, summed losses and numbers asked (epochs,)."""
-    one = partial(_epoch, network, learner, loss, optimizer, every, clip)
-
-    def course(state: _State, bucket: Bucket, index: Array, keys: Array | None) -> tuple[_State, tuple[Array, Array]]:
-        return lax.scan(lambda state, item: one(state, bucket, *item), state, (index, keys))
-
-    if members is None:
-        return course(state, bucket, index, keys)
-    if keys is not None:
-        keys = jax.vmap(lambda key: jax.random.split(key, members), out_axes=1)(keys)
-    return jax.vmap(course, in_axes=(0, _member_axes(bucket), None, 0))(state, bucket, index, keys)
-
-
-def _member_axes(bucket: Bucket) -> Any:
-    """Which parts of a bucket differ from member to member: targets, if they have an axis for it."""
-    own = 0 if isinstance(bucket.targets, Array) and bucket.targets.ndim == 4 else None
-    return Bucket(None, own, None, bucket.full, None)  # type: ignore[arg-type]
-
-
-def _epoch(
-    network: Network,
-    learner: Learner,
-    loss: Loss,
-    optimizer: optax.GradientTransformation,
-    every: int | None,
-    clip: float | None,
-    state: _State,
-    bucket: Bucket,
-    index: Array,
-    key: Array | None,
-) -> tuple[_State, tuple[Array, Array]]:
-    """One pass over a bucket in batches `index` (number, size): the new state, summed loss and number asked."""
-    cut_short = not bucket.full or index.size > bucket.count  # else every sequence ends where the arrays end
-
-    def one_batch(state: _State, item: tuple[Array, Array | None]) -> tuple[_State, Any]:
-        chosen, key = item
-        carry, part = learner.init(network, state.weights, chosen.shape[0], key), bucket.pick(chosen)
-        carry = carry._replace(history=part.begin(carry.history))
-        lengths = part.lengths if cut_short else None
-        (state, _), sums = lax.scan(one_stretch, (state, carry), _cut(part.xs, part.targets, lengths, every))
-        return state, sums
-
-    def one_stretch(going: tuple[_State, Any], stretch: Any) -> tuple[tuple[_State, Any], Any]:
-        state, carry = going
-        xs, targets, lengths = stretch
-        carry, lesson = learner.learn(network, state.weights, carry, xs, targets, loss, lengths=lengths)
-        return (_update(optimizer, clip, state, lesson), carry), (lesson.loss, lesson.asked)
-
-    keys = None if key is None else jax.random.split(key, len(index))
-    state, sums = lax.scan(one_batch, state, (index, keys))
-    total, asked = jax.tree.map(jnp.sum, sums)
-    return state, (total, asked)
-
-
-def _cut(xs: dict[str, Array], targets: Any, lengths: Array | None, every: int | None) -> Any:
-    """The stretches, along a new first axis."""
-    steps = len(next(iter(xs.values())))
-    long = steps if every is None else min(every, steps)
-    number = steps // long  # buckets are padded to a multiple
-
-    def cut(values: Array) -> Array:
-        return values.reshape(number, long, *values.shape[1:])
-
-    whole = isinstance(targets, tuple)  # CTC, whose sequences are one stretch
-    pieces = jax.tree.map((lambda t: t[None]) if whole else cut, targets)
-    ends = None if lengths is None else jnp.clip(lengths - long * jnp.arange(number)[:, None], 0, long)
-    return {name: cut(x) for name, x in xs.items()}, pieces, ends
-
-
-def _update(optimizer: optax.GradientTransformation, clip: float | None, state: _State, lesson: Lesson) -> _State:
-    """One step of the optimizer along the mean gradient, unless nothing was asked or a number is not finite."""
-    gradients = jax.tree.map(lambda g: g / jnp.maximum(lesson.asked, 1).astype(g.dtype), lesson.gradients)
-    size = _norm(gradients)
-    if clip is not None:
-        gradients = jax.tree.map(lambda g: g * (clip / jnp.maximum(size, clip)).astype(g.dtype), gradients)
-    steps, after = optimizer.update(gradients, state.optimizer, state.weights)
-    weights = optax.apply_updates(state.weights, steps)
-    finite = jnp.isfinite(lesson.loss) & jnp.isfinite(size) & jnp.isfinite(_norm(weights))
-    healthy = state.healthy & finite
-    taken = healthy & (lesson.asked > 0)
-    old = state.weights, state.optimizer
-    weights, after = jax.tree.map(partial(jnp.where, taken), (weights, after), old)
-    return _State(weights, after, healthy, state.updates + taken)
-
-
-def _norm(tree: Any) -> Array:
-    return jnp.sqrt(jnp.asarray(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree))))
-
-
-def _examine(
-    network: Network, loss: Loss, questions: list[Bucket], batch: int, members: int | None, weights: Weights
-) -> Any:
-    """The mean loss per target asked; with members an array (members,)."""
-    sums = [_measure(network, loss, members, weights, b, _batches(np.arange(b.count), batch)) for b in questions]
-    total, asked = np.sum(jax.device_get(sums), axis=0)
-    mean = total / np.maximum(asked, 1)
-    return float(mean) if members is None else mean
-
-
-@partial(jax.jit, static_argnames=("network", "loss", "members"))
-def _measure(
-    network: Network, loss: Loss, members: int | None, weights: Weights, bucket: Bucket, index: Array
-) -> tuple[Array, Array]:
-    """The summed loss in a bucket, and how much was asked."""
-
-    def measure(weights: Weights, bucket: Bucket) -> tuple[Array, Array]:
-        total, asked = lax.map(lambda chosen: one_batch(weights, bucket.pick(chosen)), index)
-        return total.sum(), asked.sum()
-
-    def one_batch(weights: Weights, part: Bucket) -> tuple[Array, Array]:
-        before = part.begin(start(network, weights, part.lengths.shape[0]))
-        ys, _ = run(network, weights, part.xs, before, part.lengths)
-        wanted = losses.asked(part.targets)  # never beyond the lengths: buckets are padded with nothing asked
-        each = loss(ys, part.targets)
-        return jnp.where(wanted.any(0) if wanted.ndim > each.ndim else wanted, each, 0).sum(), wanted.sum()
-
-    if members is None:
-        return measure(weights, bucket)
-    return jax.vmap(measure, in_axes=(0, _member_axes(bucket)))(weights, bucket)

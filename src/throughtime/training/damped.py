@@ -1,0 +1,37 @@
+"""Levenberg-Marquardt as epochs of the training loop."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from throughtime import levenberg_marquardt as lm
+from throughtime.engine import Weights
+from throughtime.levenberg_marquardt import LevenbergMarquardt
+from throughtime.network import Network
+from throughtime.sequences import Bucket
+from throughtime.training.epochs import State
+
+
+def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None, progress: Any) -> State:
+    """Before the first epoch; `progress`: the optimizer state of an earlier report, or None."""
+    shape = () if members is None else (members,)
+    fresh = lm.begin(optimizer, weights, members) if progress is None else progress
+    return State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
+
+
+def damped_steps(
+    network: Network, loss: Any, optimizer: LevenbergMarquardt, lessons: list[Bucket], state: State, epochs: range
+) -> tuple[State, Any, Any]:
+    """A step for each epoch: the state, with weights in their own type; the squared error after them, and the number asked."""
+    progress = lm.epoch(network, loss, optimizer, state.optimizer, lessons, len(epochs))
+    squares, asked, reason, trials = jax.device_get((progress.squares, progress.asked, progress.ended, progress.trials))
+    healthy = jnp.asarray(reason != lm.BROKEN)
+    updates = state.updates + jnp.asarray(np.where(trials > 0, len(epochs), 0))
+    return State(lm.weights_in(progress, state.weights), progress, healthy, updates), squares, asked
+
+
+def ended(state: State) -> bool:
+    """True if no network goes on."""
+    return bool(np.all(jax.device_get(state.optimizer.ended) != lm.GOING))

@@ -1,0 +1,48 @@
+"""Measuring a network on sequences, without dropout and without learning."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from throughtime import losses
+from throughtime.engine import Weights, run, start
+from throughtime.learners.lesson import Loss
+from throughtime.network import Network
+from throughtime.sequences import Bucket
+from throughtime.training.epochs import batches
+
+
+def examine(
+    network: Network, loss: Loss, questions: list[Bucket], batch: int, members: int | None, weights: Weights
+) -> Any:
+    """The mean loss per target asked; with members an array (members,)."""
+    sums = [_measure(network, loss, members, weights, b, batches(np.arange(b.count), batch)) for b in questions]
+    total, asked = np.sum(jax.device_get(sums), axis=0)
+    mean = total / np.maximum(asked, 1)
+    return float(mean) if members is None else mean
+
+
+@partial(jax.jit, static_argnames=("network", "loss", "members"))
+def _measure(
+    network: Network, loss: Loss, members: int | None, weights: Weights, bucket: Bucket, index: Array
+) -> tuple[Array, Array]:
+    """The summed loss in a bucket, and how much was asked."""
+
+    def measure(weights: Weights, bucket: Bucket) -> tuple[Array, Array]:
+        total, asked = lax.map(lambda chosen: one_batch(weights, bucket.pick(chosen)), index)
+        return total.sum(), asked.sum()
+
+    def one_batch(weights: Weights, part: Bucket) -> tuple[Array, Array]:
+        before = part.begin(start(network, weights, part.lengths.shape[0]))
+        ys, _ = run(network, weights, part.xs, before, part.lengths)
+        wanted = losses.asked(part.targets)  # never beyond the lengths: buckets are padded with nothing asked
+        each = loss(ys, part.targets)
+        return jnp.where(wanted.any(0) if wanted.ndim > each.ndim else wanted, each, 0).sum(), wanted.sum()
+
+    if members is None:
+        return measure(weights, bucket)
+    return jax.vmap(measure, in_axes=(0, bucket.member_axes()))(weights, bucket)
