@@ -122,10 +122,10 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
         text = json.dumps(about, default=_plain)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: classes and settings must be what JSON can hold: {error}") from None
-    metadata = {"format": FORMAT, "format_version": str(VERSION), "library_version": _library_version()}
+    metadata = {"format": FORMAT, "format_version": str(VERSION), "library_version": library_version()}
     metadata |= {"network": model.network.to_json(), "model": text}
     arrays = {name: np.ascontiguousarray(a) for name, a in _named(model.weights)}
-    _write(Path(path), write_arrays(arrays, metadata))
+    write_file(Path(path), write_arrays(arrays, metadata))
 
 
 def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
@@ -158,7 +158,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{value!r} is of type {type(value).__name__}")
 
 
-def _library_version() -> str:
+def library_version() -> str:
+    """The version of this library, as it is installed."""
     try:
         return version(FORMAT)
     except PackageNotFoundError:  # run from a source folder
@@ -170,7 +171,7 @@ def _named(tree: Any) -> Iterator[tuple[str, Any]]:
         yield "/".join(quote(str(step.key), safe=" ") for step in path), leaf
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write under another name in the same folder, then rename: there is never half a file."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

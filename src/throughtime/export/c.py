@@ -1,0 +1,265 @@
+"""One time step as a plain C99 file: weights, a struct that holds the state, and functions that start, step and feed it."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from throughtime.export.c_layers import fields_of, layer_functions, member_of
+from throughtime.export.c_text import comment, constant, defined, function, helpers, indented, index, loops
+from throughtime.export.history import row_told
+from throughtime.export.plan import Plan, plan_of
+from throughtime.storage import Column, Model, library_version, limits, write_file
+
+
+def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:
+    """Write one time step of a trained network as a C99 file that needs nothing but math.h; the scaling is inside.
+
+        void NAME_start(NAME_state *state);                                     before the first step: a(0)
+        void NAME_step(NAME_state *state, const NAME_real *u, NAME_real *y);    one time step
+        void NAME_feed(NAME_state *state, const NAME_real *u, NAME_real *y, const NAME_real *measured);
+
+    `NAME_real` is double, or float if compiled with -DNAME_FLOAT (there NAME is in capitals). u and y are in the units of
+    the data, y within the limits of the columns (what is fed back is not cut off). `NAME_feed` is a step in which the
+    measured output takes the place of the network's own in what is fed back (NAN: not measured): feed a known record,
+    then step on for a forecast. It is there if the network hears its own output. The file's first comment names the
+    columns in their order. Nothing is allocated; several states can be used at once.
+
+    Include the file where it is used; or compile it on its own, and include it with NAME_DECLARATIONS defined elsewhere.
+
+    model  a `Model`, also an ensemble (`members`: y is the mean of their outputs); its columns give the scaling
+    path   of the file; it appears only when it is complete
+    name   what all names in it begin with; None: the name of the file
+
+    raises  ValueError for a network with backward layers, units of one's own, weights that are not finite, or a name that
+            C cannot have; OSError if the file cannot be written
+    cost    of a step: one multiplication per weight; past activities are shifted, which costs less than hearing them
+
+    >>> import pathlib, tempfile, throughtime as tt
+    >>> from throughtime.export import export_c
+    >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
+    >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_c(model, f"{folder}/tank.c")
+    ...     text = pathlib.Path(f"{folder}/tank.c").read_text()
+    >>> [line for line in text.splitlines() if line.startswith("void")][-1]
+    'void tank_feed(tank_state *state, const tank_real *u, tank_real *y, const tank_real *measured)'
+    """
+    plan, prefix = plan_of(model), _prefix(path, name)
+    lines = [*_about(plan, prefix), *_declarations(plan, prefix), *_definitions(plan, prefix)]
+    write_file(Path(path), ("\n".join(lines) + "\n").encode())
+
+
+def _prefix(path: Any, name: str | None) -> str:
+    if name is None:
+        stem = re.sub(r"\W", "_", Path(path).stem, flags=re.ASCII)
+        return stem if re.match(r"[A-Za-z]", stem) else f"net_{stem}"
+    if not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII):
+        raise ValueError(f"names in C cannot begin with name={name!r}; use letters, digits and _, a letter first")
+    return name
+
+
+def _about(plan: Plan, prefix: str) -> list[str]:
+    """The comment at the top."""
+    lead = [f"y stands for the time {plan.network.lead} step(s) after that of u."] if plan.network.lead else []
+    mean = [f"y is the mean of {plan.members} networks."] if plan.members else []
+    lines = [
+        f"{prefix}: one time step of a trained network. C99; made by throughtime {library_version()}.",
+        "",
+        f"    {prefix}_state state;",
+        f"    {prefix}_start(&state);",
+        f"    {prefix}_step(&state, u, y);    at every time step",
+        "",
+        "In and out, in the units of the data (the network sees (value - mean) / scale):",
+        "",
+        *(_columns("u", plan.u) or ["    u     none: pass 0"]),
+        *_columns("y", plan.y),
+        "",
+        *lead,
+        *mean,
+        *_about_feed(plan, prefix),
+        f"Numbers are double, or float if compiled with -D{prefix.upper()}_FLOAT.",
+        f"Include this file where it is used; or compile it alone, and define {prefix.upper()}_DECLARATIONS before you",
+        "include it elsewhere.",
+    ]
+    return ["/*", *(f" * {comment(line)}".rstrip() for line in lines), " */", ""]
+
+
+def _columns(letter: str, columns: Sequence[Column]) -> list[str]:
+    def limited(c: Column) -> str:
+        edges = [f", {word} {float(e)!r}" for word, e in (("at least", c.low), ("at most", c.high)) if e is not None]
+        return "".join(edges) if letter == "y" else ""
+
+    width = max((len(c.name) for c in columns), default=0)
+    return [
+        f"    {letter}[{i}]  {c.name:<{width}}  mean {float(c.mean)!r}, scale {float(c.scale)!r}{limited(c)}"
+        for i, c in enumerate(columns)
+    ]
+
+
+def _about_feed(plan: Plan, prefix: str) -> list[str]:
+    if row_told(plan.network) is None:
+        return ["The network does not hear its outputs: there is nothing to feed measured ones into."]
+    return [
+        f"{prefix}_feed(&state, u, y, measured) is a step in which the outputs measured at the time of u take the place",
+        "of the network's own in what is fed back (NAN: not measured). Feed a known record, then step on for a forecast.",
+    ]
+
+
+def _declarations(plan: Plan, prefix: str) -> list[str]:
+    upper = prefix.upper()
+    return [
+        f"#ifndef {upper}_INCLUDED",
+        f"#define {upper}_INCLUDED",
+        "",
+        f"#ifdef {upper}_FLOAT",
+        f"typedef float {prefix}_real;",
+        "#else",
+        f"typedef double {prefix}_real;",
+        "#endif",
+        "",
+        "/* Activities as the network sees them, row 0 those of now, row d those d steps before; and memories. */",
+        "typedef struct {",
+        *_fields(plan, prefix),
+        f"}} {prefix}_state;",
+        "",
+        *(f"{line};" for line in _heads(plan, prefix)),
+        "",
+        f"#endif /* {upper}_INCLUDED */",
+        "",
+    ]
+
+
+def _fields(plan: Plan, prefix: str) -> list[str]:
+    count = f"[{plan.members}]" if plan.members else ""
+    made = []
+    for source, field in fields_of(plan).items():
+        members = count if member_of(plan, source) else ""
+        shape = f"{members}[{plan.depth(source) + 1}][{plan.network.size_of(source)}]"
+        made.append(f"    {prefix}_real {field}{shape};")
+    memories = [part for part in plan.parts if part.kind == "memory"]
+    return made + [f"    {prefix}_real {part.name}{count}[{part.start.shape[-1]}];" for part in memories]
+
+
+def _heads(plan: Plan, prefix: str) -> list[str]:
+    ends = f"{prefix}_state *state, const {prefix}_real *u, {prefix}_real *y"
+    made = [f"void {prefix}_start({prefix}_state *state)", f"void {prefix}_step({ends})"]
+    fed = [f"void {prefix}_feed({ends}, const {prefix}_real *measured)"]
+    return made if row_told(plan.network) is None else made + fed
+
+
+def _definitions(plan: Plan, prefix: str) -> list[str]:
+    start, step, *feed = _heads(plan, prefix)
+    layers, calls = layer_functions(plan, prefix)
+    return [
+        f"#ifndef {prefix.upper()}_DECLARATIONS",
+        "",
+        "#include <math.h>",
+        "",
+        *helpers(prefix, {layer.unit.name for layer in plan.layers}),
+        *_scaling(plan, prefix),
+        *layers,
+        *_start(plan, prefix, start),
+        *_shown(plan, prefix),
+        *function(step, [*_shift(plan), *_hear(plan, prefix), *_each_member(plan, calls), *_answer(plan, prefix)]),
+        *(_feed(plan, prefix, feed[0]) if feed else []),
+        f"#endif /* {prefix.upper()}_DECLARATIONS */",
+    ]
+
+
+def _scaling(plan: Plan, prefix: str) -> list[str]:
+    numbers = {}
+    for letter, columns in (("u", plan.u), ("y", plan.y)):
+        numbers[f"mean_{letter}"] = np.array([c.mean for c in columns], float)
+        numbers[f"scale_{letter}"] = np.array([c.scale for c in columns], float)
+    low, high = limits(plan.y)
+    if np.isfinite([low, high]).any():
+        numbers |= {"low_y": low, "high_y": high}
+    kind, filled = f"{prefix}_real", {name: values for name, values in numbers.items() if values.size}
+    return [line for name, values in filled.items() for line in constant(kind, f"{prefix}_{name}", values)] + [""]
+
+
+def _start(plan: Plan, prefix: str, head: str) -> list[str]:
+    """The first state; what is not named is 0."""
+    fields, named = fields_of(plan), list[str]()
+    for part in plan.parts:
+        if part.start.any():
+            past = part.kind == "a"
+            first = np.flip(part.start, -2) if past else part.start  # in the state the newest row comes first
+            named += indented(defined(f".{fields[part.source] if past else part.name}", first, ","))
+    return [
+        f"static const {prefix}_state {prefix}_first = {{",
+        *(named or ["    0"]),
+        "};",
+        "",
+        *function(head, [f"*state = {prefix}_first;"]),
+    ]
+
+
+def _shown(plan: Plan, prefix: str) -> list[str]:
+    """A function for one output, as it is shown."""
+    real, k = f"{prefix}_real", ", int k" if plan.members else ""
+    output = plan.network.output
+    own = f"state->{fields_of(plan)[output]}{member_of(plan, output)}[0][n]"
+    low, high = limits(plan.y)
+    value = f"{own} * {prefix}_scale_y[n] + {prefix}_mean_y[n]"
+    body = [f"return {value};"]
+    if np.isfinite([low, high]).any():
+        edges = f"{prefix}_low_y[n]", f"{prefix}_high_y[n]"
+        body = [f"const {real} value = {value};"]
+        body += [f"return value < {edges[0]} ? {edges[0]} : value > {edges[1]} ? {edges[1]} : value;"]
+    return function(f"static {real} {prefix}_shown(const {prefix}_state *state{k}, int n)", body)
+
+
+def _each_member(plan: Plan, body: Sequence[str]) -> list[str]:
+    count = plan.members
+    return [f"for (int k = 0; k < {count}; k++) {{", *indented(body), "}"] if count else list(body)
+
+
+def _shift(plan: Plan) -> list[str]:
+    """All rows move on by one step."""
+    made = []
+    for source, field in fields_of(plan).items():
+        depth, unit = plan.depth(source), ("n", plan.network.size_of(source))
+        if depth:
+            member, n = member_of(plan, source), index(unit)
+            row = f"state->{field}{member}"
+            lines = [f"for (int d = {depth}; d > 0; d--)"]
+            lines += [f"    {line}" for line in loops([unit], [f"{row}[d][{n}] = {row}[d - 1][{n}];"])]
+            made += _each_member(plan, lines) if member else lines
+    return made
+
+
+def _hear(plan: Plan, prefix: str) -> list[str]:
+    """The inputs, as the network sees them."""
+    made, first, fields = [] if plan.inputs else ["(void)u;"], 0, fields_of(plan)
+    for name, size in plan.inputs:
+        unit = ("n", size)
+        n = index(unit)
+        at = str(first + int(n)) if n == "0" else f"{first} + {n}" if first else n
+        value = f"(u[{at}] - {prefix}_mean_u[{at}]) / {prefix}_scale_u[{at}]"
+        made += loops([unit], [f"state->{fields[name]}[0][{n}] = {value};"])
+        first += size
+    return made
+
+
+def _answer(plan: Plan, prefix: str) -> list[str]:
+    unit = ("n", len(plan.y))
+    n = index(unit)
+    if not plan.members:
+        return loops([unit], [f"y[{n}] = {prefix}_shown(state, {n});"])
+    total = _each_member(plan, [f"y[{n}] += {prefix}_shown(state, k, {n});"])
+    return loops([unit], [f"y[{n}] = 0;", *total, f"y[{n}] /= {plan.members};"])
+
+
+def _feed(plan: Plan, prefix: str, head: str) -> list[str]:
+    """A step, and the measured outputs in the row that stands for now: with a lead, before the step that hears them."""
+    output, row, unit = plan.network.output, row_told(plan.network), ("n", len(plan.y))
+    n, place = index(unit), f"state->{fields_of(plan)[output]}{member_of(plan, output)}[{row}]"
+    value = f"(measured[{n}] - {prefix}_mean_y[{n}]) / {prefix}_scale_y[{n}]"
+    tell = loops([unit], [f"if (!isnan(measured[{n}])) {place}[{n}] = {value};"])
+    step, told = [f"{prefix}_step(state, u, y);"], _each_member(plan, tell)
+    return function(head, told + step if plan.network.lead else step + told)

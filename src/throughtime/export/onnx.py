@@ -1,0 +1,182 @@
+"""One time step as an ONNX graph: u and the history go in, y and the next history come out."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from throughtime.export.onnx_layers import Graph, activity, heard, net_inputs
+from throughtime.export.plan import Part, Plan, Values, plan_of
+from throughtime.storage import Column, Model, library_version, limits, write_file
+
+OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
+
+
+def export_onnx(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write one time step of a trained network as an ONNX file; the scaling is inside.
+
+        y(t), next history = step(u(t), history)
+
+    Inputs of the graph, B sequences side by side, in the floating-point type of the weights:
+
+        u                 (B, I) in the units of the data; left out if the network has no inputs
+        history_SOURCE    (B, D, S) the last activities of a source heard with a delay, the oldest first, D its largest
+                          delay; in the network's standardised units
+        memory_LAYER      (B, N) what the units of an LSTM remember
+
+    Outputs: y (B, O) in the units of the data, within the limits of the columns (what is fed back is not cut off), and
+    next_history_SOURCE, next_memory_LAYER, to be given back in at the next step. y stands for the time of u, or `lead`
+    steps later. With members, histories are (K, B, ...), and y is the mean of the members' outputs.
+
+    The file's metadata are JSON: "history" {name: {"shape", "start"}}, the history before the first step for one
+    sequence (B = 1), "inputs" and "outputs" (the columns: name, mean, scale, low, high), "lead", "members", "washout",
+    "classes", "network" (the wiring) and "format". To start from measured outputs, take the history from
+    `throughtime.export.initial_history(model, u, y)`, or fill it yourself: (value - mean) / scale of the column.
+
+    model  a `Model`, also an ensemble (`members`); its columns give the scaling, none is none
+    path   of the file; it appears only when it is complete
+
+    raises  ValueError for a network with backward layers, units of one's own, or weights that are not finite;
+            ModuleNotFoundError without the package onnx; OSError if the file cannot be written
+
+    >>> import tempfile, numpy as np, onnxruntime, throughtime as tt
+    >>> from throughtime.export import export_onnx, initial_history
+    >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
+    >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_onnx(model, f"{folder}/tank.onnx")
+    ...     session = onnxruntime.InferenceSession(f"{folder}/tank.onnx")
+    >>> history = initial_history(model)
+    >>> for voltage in (2.0, 2.5, 3.0):
+    ...     u = np.array([[voltage]], history["history_input"].dtype)
+    ...     y, *later = session.run(None, {"u": u, **history})
+    ...     history = dict(zip(history, later))
+    >>> y.shape, [i.name for i in session.get_inputs()]
+    ((1, 1), ['u', 'history_input', 'history_output'])
+    """
+    library, plan = _library(), plan_of(model)
+    graph = Graph(library, plan)
+    _step(graph, plan)
+    made = library.helper.make_model(
+        library.helper.make_graph(graph.nodes, "step", *_ends(library, plan), graph.constants),
+        producer_name="throughtime",
+        producer_version=library_version(),
+        opset_imports=[library.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    library.helper.set_model_props(made, _metadata(model, plan))
+    library.checker.check_model(made, full_check=True)
+    write_file(Path(path), made.SerializeToString())
+
+
+def _library() -> Any:
+    try:
+        import onnx
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "export_onnx needs the package onnx; install it with: pip install 'throughtime[onnx]'"
+        ) from None
+    return onnx
+
+
+def _step(graph: Graph, plan: Plan) -> None:
+    now, past = _inputs(graph, plan), {part.source: part for part in plan.parts if part.kind == "a"}
+    memory = {part.source: part.name for part in plan.parts if part.kind == "memory"}
+    full = {source: _line(graph, past[source].name, now[source]) for source in now if source in past}
+    for layer in plan.layers:
+        carried = [heard(graph, plan, c, now, past, full) for c in layer.connections]
+        nets = graph.parts(net_inputs(graph, plan, layer, carried), len(layer.nets))
+        now[layer.name], kept = activity(graph, layer.unit.name, nets, memory.get(layer.name))
+        if kept:
+            graph.op("Identity", kept, to=f"next_{memory[layer.name]}")
+        if layer.name in past:
+            full[layer.name] = _line(graph, past[layer.name].name, now[layer.name])
+    for source, part in past.items():
+        later = graph.whole(1), graph.whole(plan.depth(source) + 1), graph.whole(-2)
+        graph.op("Slice", full[source], *later, to=f"next_{part.name}")
+    _outputs(graph, plan, now[plan.network.output])
+
+
+def _inputs(graph: Graph, plan: Plan) -> dict[str, str]:
+    """The inputs as the network sees them; with members (K, B, S), so that all that follows has that axis."""
+    if not plan.inputs:
+        return {}
+    lead = (plan.members, 1) if plan.members else (1,)
+    mean, scale = (np.broadcast_to(row, (*lead, len(plan.u))) for row in _scaling(plan.u))
+    seen = graph.op("Div", graph.op("Sub", "u", graph.constant(mean, "mean_u")), graph.constant(scale, "scale_u"))
+    if len(plan.inputs) == 1:
+        return {plan.inputs[0][0]: seen}
+    made, first = {}, 0
+    for name, size in plan.inputs:
+        made[name] = graph.op("Slice", seen, graph.whole(first), graph.whole(first + size), graph.whole(-1))
+        first += size
+    return made
+
+
+def _scaling(columns: Sequence[Column]) -> tuple[Values, Values]:
+    return np.array([c.mean for c in columns]), np.array([c.scale for c in columns])
+
+
+def _line(graph: Graph, past: str, now: str) -> str:
+    """(B, D + 1, S): the past of a source, and what it does now."""
+    return graph.op("Concat", past, graph.op("Unsqueeze", now, graph.whole(-2)), axis=-2)
+
+
+def _outputs(graph: Graph, plan: Plan, output: str) -> None:
+    """In the units of the data, within the limits; with members their mean."""
+    mean, scale = _scaling(plan.y)
+    value = graph.op("Add", graph.op("Mul", output, graph.constant(scale)), graph.constant(mean))
+    low, high = limits(plan.y)
+    if np.isfinite(low).any():
+        value = graph.op("Max", value, graph.constant(low))
+    if np.isfinite(high).any():
+        value = graph.op("Min", value, graph.constant(high))
+    if plan.members:
+        graph.op("ReduceMean", value, axes=[0], keepdims=0, to="y")
+    else:
+        graph.op("Identity", value, to="y")
+
+
+def _ends(library: Any, plan: Plan) -> tuple[list[Any], list[Any]]:
+    """What goes in and comes out, with shapes."""
+    kind = library.helper.np_dtype_to_tensor_dtype(np.dtype(plan.dtype))
+
+    def value(name: str, shape: Sequence[int | str]) -> Any:
+        return library.helper.make_tensor_value_info(name, kind, shape)
+
+    given = [value("u", ("B", len(plan.u)))] if plan.inputs else []
+    before = [value(part.name, _shape(plan, part)) for part in plan.parts]
+    after = [value(f"next_{part.name}", _shape(plan, part)) for part in plan.parts]
+    return [*given, *before], [value("y", ("B", len(plan.y))), *after]
+
+
+def _shape(plan: Plan, part: Part) -> tuple[int | str, ...]:
+    members = 1 if plan.members else 0
+    return (*part.start.shape[:members], "B", *part.start.shape[members:])
+
+
+def _metadata(model: Model, plan: Plan) -> dict[str, str]:
+    axis = 1 if plan.members else 0
+    history = {
+        part.name: {"shape": _shape(plan, part), "start": np.expand_dims(part.start, axis).tolist()}
+        for part in plan.parts
+    }
+    about = {
+        "history": history,
+        "inputs": [asdict(c) for c in plan.u],
+        "outputs": [asdict(c) for c in plan.y],
+        "lead": plan.network.lead,
+        "members": plan.members,
+        "washout": model.washout,
+        "classes": list(model.classes),
+    }
+    texts = {name: json.dumps(value, default=_plain) for name, value in about.items()}
+    return texts | {"network": plan.network.to_json(), "format": "throughtime step 1"}
+
+
+def _plain(value: Any) -> Any:
+    return value.item()  # the classes of an estimator may be numpy's numbers

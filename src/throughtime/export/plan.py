@@ -1,0 +1,173 @@
+"""What every export starts from: the layers in the order of one time step, the numbers that act, and what is remembered.
+
+heard(t) = the activities a connection carries, now (delay 0) and from the history
+net, a   = layer by layer, as in `network`
+history  = its oldest row dropped, a(t) put in as the newest
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.engine import effective, start
+from throughtime.engine.first import check
+from throughtime.engine.forward import kind
+from throughtime.engine.schedule import depths, present_order
+from throughtime.network import Connection, Layer, Network
+from throughtime.storage import Column, Model
+from throughtime.units import BUILT_IN
+
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of the history: the last activities of a source, or the memory of a layer.
+
+    name    stable and fit for a program: "history_output", "memory_hidden"
+    kind    "a" or "memory", its place in the engine's history
+    source  the input or layer
+    start   before the first step: activities (D, S), the oldest row first; memories (N,); with members (K, ...)
+    """
+
+    name: str
+    kind: Literal["a", "memory"]
+    source: str
+    start: Values
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One time step of a model.
+
+    network    the wiring
+    members    K networks, every array below has a leading axis of them; 0: one network, no such axis
+    dtype      numpy's float64 or float32, that of the weights
+    layers     in the order in which they are computed
+    acting     {layer: {connection: effective weight, "bias": (nets, N)}}
+    parts      the history
+    inputs     (name, size) of the inputs that are heard, in the order of the columns of u
+    u, y       the columns of what goes in and comes out
+    """
+
+    network: Network
+    members: int
+    dtype: Any
+    layers: tuple[Layer, ...]
+    acting: Mapping[str, Mapping[str, Values]]
+    parts: tuple[Part, ...]
+    inputs: tuple[tuple[str, int], ...]
+    u: tuple[Column, ...]
+    y: tuple[Column, ...]
+
+    def depth(self, source: str) -> int:
+        """The largest delay with which a source is heard."""
+        return depths(self.network)[source]
+
+    def bias(self, layer: Layer) -> Values | None:
+        """(nets, N), or None."""
+        return self.acting[layer.name].get("bias")
+
+    def weight(self, layer: Layer, connection: Connection) -> Values | None:
+        """Dense (D, S, nets, N) or diagonal (D, nets, N); None for an identity connection."""
+        return self.acting[layer.name].get(connection.key)
+
+
+def plan_of(model: Model) -> Plan:
+    """The plan of one time step; a ValueError says why a model cannot be exported."""
+    network = model.network
+    _refuse(network)
+    _check_weights(model)
+    acting = each_member(partial(effective, network), model)(model.weights)
+    heard = {c.source for layer in network.layers for c in layer.connections}
+    inputs = tuple((name, size) for name, size in network.inputs if name in heard)
+    return Plan(
+        network,
+        model.members,
+        np.float64 if kind(model.weights) == np.float64 else np.float32,
+        present_order(network),
+        jax.tree.map(np.asarray, acting),
+        _parts(model),
+        inputs,
+        _input_columns(model, inputs),
+        _columns(model.outputs, [(network.output, network.size_of(network.output))], "outputs"),
+    )
+
+
+def each_member(function: Callable[..., Any], model: Model) -> Callable[..., Any]:
+    """The function of one network's weights, for all members of the model at once."""
+    return jax.vmap(function, axis_size=model.members) if model.members else function
+
+
+def _refuse(network: Network) -> None:
+    for layer in network.layers:
+        if layer.backward:
+            raise ValueError(
+                f"layer {layer.name!r} runs backward from the end of the sequence, so there is no single time step to "
+                "export; use a network without backward layers"
+            )
+        if BUILT_IN.get(layer.unit.name) != layer.unit:
+            raise ValueError(
+                f"layer {layer.name!r} has the unit {layer.unit.name!r} of your own, which cannot be written in another "
+                f"language; export knows {', '.join(BUILT_IN)}"
+            )
+
+
+def _check_weights(model: Model) -> None:
+    leaves = jax.tree.leaves(model.weights)
+    if model.members and any(np.shape(leaf)[:1] != (model.members,) for leaf in leaves):
+        raise ValueError(
+            f"the model has {model.members} members, but not every weight has a leading axis of that length"
+        )
+    check(model.network, jax.tree.map(lambda leaf: leaf[0], model.weights) if model.members else model.weights)
+    if not all(np.isfinite(leaf).all() for leaf in leaves):
+        raise ValueError("the weights are not finite, so the network says nothing; train it again, more slowly")
+
+
+def _parts(model: Model) -> tuple[Part, ...]:
+    network, named = model.network, Names()
+    history = each_member(partial(start, network, batch=1), model)(model.weights)
+    heard, batch = depths(network), -2
+    past = {source: np.asarray(history["a"][source]).squeeze(batch) for source in network.sizes if heard[source]}
+    memory = {m.name: np.asarray(history["memory"][m.name])[..., 0, 0, :] for m in network.layers if m.memory}
+    return (
+        *(Part(named(f"history_{source}"), "a", source, rows) for source, rows in past.items()),
+        *(Part(named(f"memory_{name}"), "memory", name, values) for name, values in memory.items()),
+    )
+
+
+def _input_columns(model: Model, inputs: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:
+    """The columns of u; measured outputs of an open loop, where they are not named, look like the outputs."""
+    given, wanted = model.inputs if inputs else (), sum(size for _, size in inputs)
+    if given and model.network.is_open and len(given) + len(model.outputs) == wanted:
+        given = (*given, *model.outputs)
+    return _columns(given, inputs, "inputs")
+
+
+def _columns(given: tuple[Column, ...], sizes: Iterable[tuple[str, int]], what: str) -> tuple[Column, ...]:
+    names = [name if size == 1 else f"{name} {i}" for name, size in sizes for i in range(size)]
+    if given and len(given) != len(names):
+        raise ValueError(f"the model has {len(given)} columns for its {what}, but its network takes {len(names)}")
+    return given or tuple(Column(name) for name in names)
+
+
+class Names:
+    """Makes words out of names that programs can read, no two the same."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def __call__(self, name: str) -> str:
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        made, count = plain, 1
+        while made in self._taken:
+            count += 1
+            made = f"{plain}_{count}"
+        self._taken.add(made)
+        return made
