@@ -212,3 +212,15 @@ def test_what_cannot_be_correlated_is_named(call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_orders_are_those_of_the_system_also_where_its_input_is_slow() -> None:
+    random = np.random.default_rng(3)
+    u, y = np.repeat(random.normal(size=100), 8), np.zeros(800)
+    for t in range(3, 800):
+        y[t] = 1.2 * y[t - 1] - 0.5 * y[t - 2] + 0.3 * u[t - 3] + 0.01 * random.normal()
+    found = suggest_delays(u, y, lags=20)
+    assert found.inputs == (3,)
+    assert found.outputs == (1, 2)
+    both = suggest_delays([u[:300], u[300:]], [y[:300], y[300:]], lags=20)
+    assert (both.inputs, both.outputs) == ((3,), (1, 2))

@@ -20,6 +20,7 @@ from throughtime.dynamics.correlation import (
 )
 
 SMALL = 0.1  # of the largest correlation: what is less does not count, however sure it is
+Signals = Mapping[str, Sequence[Values]]
 PREDICTED = 1e-8  # of a signal's power left by an autoregression: beyond it, whitening would amplify rounding
 
 
@@ -46,17 +47,20 @@ def suggest_delays(
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
 ) -> Delays:
-    """Delays to begin with: outputs from the partial autocorrelation, inputs from the prewhitened cross-correlation.
+    """Delays to begin with, from correlations and from the linear models that hear so far.
 
     A slow input is like itself at neighbouring lags, which blurs its cross-correlation with the output. So an
     autoregression is fitted to each input (its order up to `lags`, by Akaike's criterion), and input and output both
-    pass through the filter that makes the input white; then r(k) is proportional to the impulse response at k.
+    pass through the filter that makes the input white; then r(k) is proportional to the impulse response at k. A lag
+    counts if it is outside the joint bound of all lags and at least a tenth of the largest correlation.
 
-    A lag counts if it is outside the joint bound of all lags and at least a tenth of the largest correlation.
-    Output delays are 1 to the last that counts in any output, input delays the first to the last that count in any
-    pair. With output delays, fewer input delays may do; an output that follows a slow input looks as if it had a long
-    memory of its own; and a linear view does not see what is not linear. So this is where a search may begin: free
-    runs on validation data decide.
+    The first input delay is the first lag that counts. How many input delays there are, and how many outputs are fed
+    back, is that of the linear model (ARX, each up to a third of `lags`) with the lowest Bayesian information criterion,
+
+        n log det(R^T R / n) + p log n        R the residuals of n steps, p the number of coefficients
+
+    Without inputs, output delays are 1 to the last that counts in the partial autocorrelation. This is a linear view, a
+    place where a search may begin: free runs on validation data decide.
 
     u, y          (T, I) and (T, O), or lists of records of the same lengths; u may be None; NaN: not measured
     lags          the largest delay looked at
@@ -66,7 +70,7 @@ def suggest_delays(
 
     returns  `Delays`
     raises   ValueError if a signal never changes, or if records do not fit or are too short
-    cost     time O(T lags^2) per signal
+    cost     time O(T lags^2) for each pair of signals
 
     >>> import numpy as np
     >>> from throughtime.dynamics.delays import suggest_delays
@@ -92,10 +96,43 @@ def suggest_delays(
         white = whiten(cause)
         for told, effect in effects.items():
             crossed[heard, told] = cross_correlation(white, whiten(effect), range(lags + 1), level)
-    outputs = [lag for found in partial.values() for lag in _material(found)]
     inputs = [lag for found in crossed.values() for lag in _material(found)]
-    between = range(min(inputs), max(inputs) + 1) if inputs else range(0)
-    return Delays(tuple(between), tuple(range(1, max(outputs, default=0) + 1)), partial, crossed)
+    if inputs:
+        return Delays(*_orders(causes, effects, min(inputs), max(1, lags // 3)), partial, crossed)
+    outputs = [lag for found in partial.values() for lag in _material(found)]
+    return Delays((), tuple(range(1, max(outputs, default=0) + 1)), partial, crossed)
+
+
+def _orders(causes: Signals, effects: Signals, first: int, most: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Input delays from `first` on and output delays from 1 on, at most `most` of each, by the criterion."""
+    heard = [(name, d) for name in causes for d in range(first, first + most)]
+    fed_back = [(name, d) for name in effects for d in range(1, most + 1)]
+    signals, past = {**causes, **effects}, first + most
+    rows = [
+        _row(signals, columns=[*heard, *fed_back, *((name, 0) for name in effects)], past=past, record=r)
+        for r in range(len(next(iter(effects.values()))))
+    ]
+    table = np.concatenate(rows)
+    table = table[np.isfinite(table).all(axis=1)]
+    made = {}
+    for count in range(1, most + 1):
+        for back in range(most + 1):
+            chosen = [i for i, (_, d) in enumerate(heard) if d < first + count]
+            chosen += [len(heard) + i for i, (_, d) in enumerate(fed_back) if d <= back]
+            made[count, back] = _criterion(table[:, chosen], table[:, len(heard) + len(fed_back) :])
+    count, back = min(made, key=lambda key: made[key])
+    return tuple(range(first, first + count)), tuple(range(1, back + 1))
+
+
+def _row(signals: Signals, columns: Sequence[tuple[str, int]], past: int, record: int) -> Values:
+    """(T - past, columns): signals delayed, of one record."""
+    return np.stack([signals[name][record][past - d : len(signals[name][record]) - d] for name, d in columns], axis=1)
+
+
+def _criterion(heard: Values, told: Values) -> float:
+    left = told - heard @ np.linalg.lstsq(heard, told, rcond=None)[0]
+    _, size = np.linalg.slogdet(left.T @ left / len(left) + 1e-300 * np.eye(told.shape[1]))
+    return float(len(left) * size + heard.shape[1] * told.shape[1] * np.log(len(left)))
 
 
 def _material(found: Correlations) -> tuple[int, ...]:
