@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_refused() -> None:
         ((NETWORK, gaps(U, 4), Y), "inputs u: row 4, column 0 is NaN; fill the gap"),
         ((NETWORK, [U, U], [Y]), "there are 2 records of inputs, but 1 of outputs"),
         ((tt.lstm(2, 2, 2), U, Y, 4), "what layer 'hidden' remembers is not measured"),
-        ((tt.lstm(2, 2, 2, bidirectional=True), U, Y), "backward layers"),
+        ((tt.lstm(2, 2, 2, bidirectional=True), U, Y, 4), "backward layers"),
     ):
         with pytest.raises(ValueError, match=words):
             prepare(*given)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from throughtime.dynamics import running
 from throughtime.dynamics.holding import Fold, Mask, held_out
-from throughtime.dynamics.intervals import Conformal
+from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.preparing import streams, used_by
 from throughtime.dynamics.records import (
     Record,
@@ -30,7 +30,7 @@ from throughtime.dynamics.scores import Scores, scores
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, open_then_closed, teach
 from throughtime.engine import init
 from throughtime.losses import SquaredError
-from throughtime.network import Network
+from throughtime.network import CLOCK, Network
 from throughtime.sequences import dtype_of
 from throughtime.storage import Column, Model, columns_of, limits, restore, standardise
 
@@ -214,24 +214,30 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         ]
 
     def _intervals(self, seen: list[Record], records: list[Record], masks: list[Mask]) -> Conformal | None:
-        """Forecast errors of every fold's networks, from origins in what was held out for it."""
+        """From the forecast errors of every fold's networks, from origins in what was held out for it."""
+        folds = [[k for k, m in enumerate(self.members_) if m["fold"] == fold] for fold in range(len(masks[0]))]
         found = []
         for standard, record, mask in zip(seen, records, masks, strict=True):
-            longest = int(mask.sum(axis=1).max())
-            horizon, stride = min(self.horizon, longest // 2), max(1, longest // 100)
-            if horizon < 1 or len(record) <= horizon + stride:
-                continue
-            ys = self._forecasts(standard, stride, horizon)
-            starts = stride * (1 + np.arange(ys.shape[1]))
-            truth = record.y[starts[:, None] + np.arange(horizon)]
-            for fold, held in enumerate(mask):
-                own = [k for k, m in enumerate(self.members_) if m["fold"] == fold]
-                inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
-                if own and inside.any():
-                    found.append((truth - restore(ys[own], self.outputs_).mean(axis=0))[inside])
+            found += self._misses(standard, record, mask, folds)
         shortest = min((e.shape[1] for e in found), default=0)
         errors = np.concatenate([e[:, :shortest] for e in found]) if found else np.zeros((0, 0, 0))
         return Conformal.fit(errors) if len(errors) >= 20 else None
+
+    def _misses(self, seen: Record, record: Record, masks: Mask, groups: list[list[int]]) -> list[Values]:
+        """Errors (n, H, O) of forecasts along a record: those of each group of members, where its mask (T,) is True."""
+        longest = int(masks.sum(axis=1).max())
+        horizon, stride = min(self.horizon, longest // 2), max(1, longest // 100)
+        backward = any(layer.backward for layer in self.network_.layers)
+        if horizon < 1 or len(record) <= horizon + stride or backward:
+            return []
+        ys, found = self._forecasts(seen, stride, horizon), []
+        starts = stride * (1 + np.arange(ys.shape[1]))
+        truth = record.y[starts[:, None] + np.arange(horizon)]
+        for own, held in zip(groups, masks, strict=True):
+            inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
+            if own and inside.any():
+                found.append((truth - restore(ys[own], self.outputs_).mean(axis=0))[inside])
+        return found
 
     def _forecasts(self, seen: Record, stride: int, horizon: int) -> Values:
         """(K, n, horizon, O) from every `stride`-th step of a standardised record."""
@@ -297,6 +303,22 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         ends = [np.clip(end, low, high) for end in self.intervals_.interval(ys, level)]
         return tuple(self._shown(values, later) for values in (ys, *ends))
 
+    def coverage(self, u: Any, y: Any, start: int = 0) -> tuple[Coverage, ...]:
+        """How often one record lay within the intervals of forecasts made along it, from step `start` on, for each level.
+
+        raises  ValueError without intervals, or if the record is too short
+        """
+        check_is_fitted(self, "weights_")
+        if self.intervals_ is None:
+            raise ValueError("the model has no forecast intervals")
+        (record,) = [self._fitting(r) for r in records_of(u, y)]
+        after = np.arange(len(record)) >= start
+        found = self._misses(self._seen(record), record, after[None], [list(range(len(self.members_)))])
+        if not found:
+            raise ValueError(f"{len(record) - start} steps are too few to measure the coverage of forecast intervals")
+        known = len(self.intervals_.widths[0])
+        return self.intervals_.coverage(found[0][:, :known])
+
     def start(self, history: Any = None) -> Self:
         """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
         check_is_fitted(self, "weights_")
@@ -351,16 +373,16 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         known = record.y if led else np.where((np.arange(len(record)) < leading)[:, None], record.y, np.nan)
         return self.follow(record.u, known)
 
-    def follow(self, u: Values, y: Values) -> Values:
+    def follow(self, u: Values, y: Values, advance: running.Advance | None = None) -> Values:
         """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
 
-        What lies behind `predict` and `simulate`.
+        What lies behind `predict` and `simulate`; `advance` is told how far the work has come, 0 to 1.
         """
-        return self._run(self._seen(Record(u, y)))
+        return self._run(self._seen(self._fitting(Record(u, y))), advance=advance)
 
-    def _run(self, seen: Record, history: Any = None) -> Values:
+    def _run(self, seen: Record, history: Any = None, advance: running.Advance | None = None) -> Values:
         """(T, O), the members' mean, in the units of the data; their own outputs are never all in memory."""
-        run = running.follow(self.network_, self.weights_, seen.u, seen.y, history, reduce=self._mean)
+        run = running.follow(self.network_, self.weights_, seen.u, seen.y, history, advance, self._mean)
         return run.outputs
 
     def of_fold(self, fold: int) -> "DynamicModel":
@@ -407,11 +429,12 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     @classmethod
     def from_model(cls, model: Model) -> Self:
-        """A fitted model that simulates and forecasts as the one in the file."""
-        made = cls(model.network, washout=model.washout)
-        made.network_, made.used_ = model.network, used_by(model.network)
+        """A fitted model that simulates and forecasts as the one in the file; an open loop is closed."""
+        network = model.network.close_loop() if model.network.is_open else model.network
+        made = cls(network, washout=model.washout)
+        made.network_, made.used_ = network, used_by(network)
         made.weights_ = model.weights if model.members else running.stack([model.weights])
-        made.inputs_, made.outputs_ = model.inputs, model.outputs
+        made.inputs_, made.outputs_ = () if network.inputs[0][0] == CLOCK else model.inputs, model.outputs
         made.single_ = bool(model.settings.get("single_output", len(model.outputs) == 1))
         made.members_ = list(model.settings.get("members", [{}]))
         intervals = model.settings.get("intervals")
