@@ -27,7 +27,7 @@ from throughtime.dynamics.records import (
     table,
 )
 from throughtime.dynamics.scores import Scores, scores
-from throughtime.dynamics.teaching import Progress, Questions, Teaching, open_then_closed, teach
+from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import init
 from throughtime.losses import SquaredError
 from throughtime.network import CLOCK, Network
@@ -43,8 +43,8 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     network       a `Network` in closed loop, such as `tt.narx(1, 10, 1, range(3), range(1, 3))` or `tt.gru(1, 6, 1)`, or a
                   function (inputs, outputs) -> Network
-    teaching      the stages of training, `Teaching` values; None: for a network that hears its outputs teacher forcing,
-                  then closed loop; else closed loop
+    teaching      the stages of training, `Teaching` values; None: Bayesian regularisation, for a network that hears its
+                  outputs with teacher forcing first, then in closed loop
     restarts      networks trained at once, each from its own first weights (for each fold)
     folds         0: the last part of every record is held out, and tells when to stop. F: F blocks of time are held out in
                   turn, with `restarts` networks for each; the model is the mean of all, and all data are used
@@ -175,7 +175,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
     def _stages(self) -> Sequence[Teaching]:
         if self.teaching is not None:
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
-        return open_then_closed() if self.network_.feedback is not None else [Teaching()]
+        return usual(self.network_)
 
     def _loss(self) -> SquaredError:
         if self.low is None and self.high is None:

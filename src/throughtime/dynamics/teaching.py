@@ -68,6 +68,19 @@ def open_then_closed(**settings: Any) -> tuple[Teaching, Teaching]:
     return Teaching(loop="open", **settings | {"horizon": None}), Teaching(loop="closed", **settings)
 
 
+def usual(network: Network) -> tuple[Teaching, ...]:
+    """What serves most: Bayesian regularisation, with teacher forcing and then in closed loop where there is a loop to close.
+
+    On three test systems its free runs were better than those of Levenberg-Marquardt without, and of Adam.
+    """
+    closed = Teaching(epochs=60, look=10, optimizer=LevenbergMarquardt(bayesian=True))
+    return (
+        (replace(closed, loop="open", epochs=100), closed)
+        if network.feedback is not None
+        else (replace(closed, epochs=100),)
+    )
+
+
 class Progress(NamedTuple):
     """Where the teaching stands: stage (from 0), and the report of `train`."""
 
