@@ -135,12 +135,13 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
     cost      a second or so for each picture
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from throughtime.dynamics.report import Data, Findings, Origin, Score, write_report
     >>> found = Findings("Tank", Data("tank.csv", 9, (), "12ab"), Origin("throughtime fit tank.csv", {}, "0.1", "today"),
     ...                  "RMSE [m]", (Score("NARX", "test", 0.1, 0.3), Score("ARX", "test", 0.1, 0.4)))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report(f"{folder}/report.html", found)
-    ...     "Is it any good?" in open(f"{folder}/report.html", encoding="utf-8").read()
+    ...     "Is it any good?" in Path(folder, "report.html").read_text(encoding="utf-8")
     True
     """
     Path(path).write_text(page(findings), encoding="utf-8")
