@@ -52,6 +52,7 @@ PROMISED = [
     "plot_prediction",
     "plot_training",
     "prepare",
+    "represent",
     "run",
     "save",
     "show",
@@ -60,6 +61,7 @@ PROMISED = [
     "tdnn",
     "trace",
     "train",
+    "turing",
     "units",
     "window",
 ]

@@ -20,11 +20,13 @@ from throughtime.engine import deltas, hand_over, init, jacobians, run, start, s
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
+from throughtime.represent import represent
 from throughtime.storage import Column, Model, load, save
 from throughtime.training import Diverged, Report, evaluate, train
 from throughtime.units import Unit
 
 if TYPE_CHECKING:
+    from throughtime import turing
     from throughtime.drawing import draw, show
     from throughtime.dynamics.model import DynamicModel
     from throughtime.dynamics.preparing import prepare
@@ -89,6 +91,7 @@ __all__ = [
     "plot_prediction",
     "plot_training",
     "prepare",
+    "represent",
     "run",
     "save",
     "show",
@@ -97,6 +100,7 @@ __all__ = [
     "tdnn",
     "trace",
     "train",
+    "turing",
     "units",
     "window",
 ]
@@ -107,6 +111,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "turing":
+        return import_module("throughtime.turing")
     if name not in _LATER:
         raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
     return getattr(import_module(f"throughtime.{_LATER[name]}"), name)
