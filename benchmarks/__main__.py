@@ -19,6 +19,8 @@ TABLES = {
     "rtrl": ("online", "rtrl"),
     "first-call": ("first_call", "first_call"),
     "stream": ("stream", "stream"),
+    "levenberg": ("levenberg", "levenberg"),
+    "fitting": ("levenberg", "fitting"),
     "records": ("records", "records"),
 }
 SHORT, RED = 1, 3

@@ -11,6 +11,9 @@ the weight decay, alpha / (beta n) for the prior alpha and the noise beta:
 
     gamma = W - decay tr (H + decay I)^-1,  alpha = gamma / (2 w^T w),  beta = (n - gamma) / (2 r^T r)               (3)
 
+From one epoch to the next the decay grows tenfold at most, from 1e-6: the errors of weights that have learned nothing yet
+would shrink them to nothing.
+
 Sources: M. Hagan, M. Menhaj, IEEE Trans. Neural Networks 5, 1994; F. D. Foresee, M. Hagan, ICNN 1997; D. MacKay, Neural
 Computation 4, 1992. The solvers of optimistix and lineax take residuals as one function and hold its whole Jacobian, T W
 numbers; here H is added up over time, so its steps are our own.
@@ -84,12 +87,10 @@ class LevenbergMarquardt:
 
     def __post_init__(self) -> None:
         if not 0 < self.damping <= self.largest:
-            raise ValueError(f"LevenbergMarquardt needs 0 < damping <= largest, not {self.damping} and {self.largest}")
+            raise ValueError(f"LevenbergMarquardt needs 0 < damping <= largest, not {self.damping}, {self.largest}")
         if not 0 < self.decrease < 1 < self.increase:
-            raise ValueError(
-                f"LevenbergMarquardt needs decrease between 0 and 1 and increase above 1, not {self.decrease} and "
-                f"{self.increase}"
-            )
+            wanted, given = "0 < decrease < 1 < increase", f"{self.decrease}, {self.increase}"
+            raise ValueError(f"LevenbergMarquardt needs {wanted}, not {given}")
         for name in ("least_gradient", "goal", "decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"LevenbergMarquardt: {name} must be at least 0, not {getattr(self, name)}")
@@ -179,8 +180,13 @@ def _epochs(
             _groups(network, progress.weights, replace(b, targets=t), room)
             for b, t in zip(buckets, targets, strict=True)
         ]
-        step = partial(_step, _Problem(network, loss, groups, room), optimizer)
-        return lax.fori_loop(0, epochs, lambda _, now: step(now), progress)
+        problem = _Problem(network, loss, groups, room)
+        _, last = lax.while_loop(
+            lambda now: (now[0] < epochs) & (now[1].ended == GOING),
+            lambda now: (now[0] + 1, _step(problem, optimizer, now[1])),
+            (jnp.array(0), progress),
+        )
+        return last
 
     targets = [b.targets for b in buckets]
     if not members:
@@ -191,7 +197,7 @@ def _epochs(
 def _groups(network: Network, weights: Weights, bucket: Bucket, room: int) -> Stretch:
     """The sequences, in groups along a first axis so small that the influence matrix of one has room."""
     width = sum(w.size for w in jax.tree.leaves(weights))
-    rows = sum(row.width for row in remembered(network)) + 16 * network.size_of(network.output)
+    rows = sum(row.width for row in remembered(network)) + 32 * network.size_of(network.output)
     size = min(bucket.count, max(1, room // (rows * width)))
     padding = -bucket.count % size
     index = jnp.append(jnp.arange(bucket.count), jnp.full(padding, bucket.count)).reshape(-1, size)
@@ -247,7 +253,7 @@ def _step(problem: _Problem, optimizer: LevenbergMarquardt, before: Progress) ->
         decay, gamma = _evidence(hessian, error, numbers, flat, decay, gamma)
     slope, cost = normal.gradient / numbers + decay * flat, error + decay * (flat @ flat)
     steepness = 2 * jnp.linalg.norm(slope)
-    ended = _verdict(optimizer, before.ended, cost, error, steepness)
+    ended = _verdict(optimizer, cost, error, steepness)
 
     def going_on(now: _Trial) -> Array:
         return (ended == GOING) & ~now.better & (now.damping <= optimizer.largest)
@@ -278,20 +284,20 @@ class _Trial(NamedTuple):
     tried: Array
 
 
-def _verdict(optimizer: LevenbergMarquardt, ended: Array, cost: Array, error: Array, steepness: Array) -> Array:
-    now = jnp.where(steepness < optimizer.least_gradient, FLAT, GOING)
-    now = jnp.where(error <= optimizer.goal, GOAL, now)
-    now = jnp.where(jnp.isfinite(cost) & jnp.isfinite(steepness), now, BROKEN)
-    return jnp.where(ended == GOING, now, ended)
+def _verdict(optimizer: LevenbergMarquardt, cost: Array, error: Array, steepness: Array) -> Array:
+    ended = jnp.where(steepness < optimizer.least_gradient, FLAT, GOING)
+    ended = jnp.where(error <= optimizer.goal, GOAL, ended)
+    return jnp.where(jnp.isfinite(cost) & jnp.isfinite(steepness), ended, BROKEN)
 
 
 def _evidence(
     hessian: Array, error: Array, numbers: Array, flat: Array, decay: Array, gamma: Array
 ) -> tuple[Array, Array]:
     """Weight decay and effective number of weights: equation (3)."""
-    every = jnp.eye(flat.size)
-    factor = solve_triangular(jnp.linalg.cholesky(hessian + decay * every), every, lower=True)
+    one = jnp.eye(flat.size)
+    factor = solve_triangular(jnp.linalg.cholesky(hessian + decay * one), one, lower=True)
     estimate = flat.size - decay * jnp.sum(factor * factor)
     gamma = jnp.where(jnp.isfinite(estimate), jnp.clip(estimate, 0, flat.size), gamma)
     free = jnp.maximum(numbers - gamma, 1)
-    return gamma * error / (jnp.maximum(flat @ flat, 1e-300) * free), gamma
+    estimate = gamma * error / (jnp.maximum(flat @ flat, 1e-300) * free)
+    return jnp.minimum(estimate, jnp.maximum(10 * decay, 1e-6)), gamma

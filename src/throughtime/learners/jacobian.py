@@ -93,7 +93,7 @@ def normal_equations(
     """J^T J, J^T r and r^T r of some sequences, from their first step on.
 
     residual  (ys, targets) -> (T, B, O), 0 where nothing is asked, such as `SquaredError().residual`
-    block     steps swept together; None: 12 to 48, by the size of the state
+    block     steps swept together; None: about as many as the state has numbers, 7 to 48
     room      numbers of J held at a time
     """
     if any(layer.backward for layer in network.layers):
@@ -259,7 +259,7 @@ class _Plan(NamedTuple):
 def _plan(network: Network, given: Stretch, block: int | None, width: int, room: int) -> _Plan:
     """Blocks of about as many steps as the state has numbers, padding least; chunks whose rows have room."""
     if block is None:
-        usual = min(max(sum(row.width for row in state(network)), 16), 32)
+        usual = min(max(sum(row.width for row in state(network)), 10), 32)
         sizes = range(usual * 3 // 4, usual * 3 // 2 + 1)
         block = min(sizes, key=lambda size: (-given.steps % size, abs(size - usual)))
     block = min(block, given.steps)
