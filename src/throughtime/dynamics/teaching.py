@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import NDArray
@@ -101,12 +102,13 @@ def teach(
 ) -> Iterator[Progress]:
     """Train all members through all stages; each begins with the best weights of the one before.
 
-    The held-out outputs are always compared with a free run, also while the loop is open.
+    The held-out outputs are always compared with a free run, also while the loop is open, so the best weights so far are
+    those of any stage; without held-out outputs they are those of the last.
     """
     members = len(jax.tree.leaves(weights)[0])
     us, ys = [r.u for r in questions.records], [r.y for r in questions.records]
     u = None if us[0].shape[1] == 0 else us
-    validation = None
+    validation, earlier = None, None
     if any((~np.isnan(q)).any() for q in questions.held_out):
         validation = prepare(network, u, ys, targets=questions.held_out).sequences
     for number, stage in enumerate(stages):
@@ -132,8 +134,21 @@ def teach(
             clip=None if isinstance(stage.optimizer, LevenbergMarquardt) else stage.clip,
         )
         for report in reports:
-            yield Progress(number, report)
-            weights = report.best
+            found = _best_of(report, earlier)
+            yield Progress(number, found)
+        weights, earlier = found.best, found if validation else None
+
+
+def _best_of(report: Report, earlier: Report | None) -> Report:
+    """The report, with the best of an earlier stage where that is better."""
+    if earlier is None:
+        return report
+    kept = earlier.best_loss <= report.best_loss
+    chosen = jax.tree.map(
+        lambda old, new: jnp.where(kept.reshape(-1, *[1] * (new.ndim - 1)), old, new), earlier.best, report.best
+    )
+    epoch = np.where(kept, earlier.best_epoch, report.best_epoch)
+    return replace(report, best=chosen, best_loss=np.where(kept, earlier.best_loss, report.best_loss), best_epoch=epoch)
 
 
 def _asked(sequences: list[Any]) -> list[Any]:
