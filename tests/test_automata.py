@@ -86,7 +86,7 @@ def test_a_counter_machine_multiplies(exact: bool):
 
 def test_counts_beyond_float64_are_refused_and_rational_ones_are_not():
     program = turing.compile_counters(TIMES)
-    with pytest.raises(turing.PrecisionUsedUp, match=r"step \d+: counter c needs 52 bits"):
+    with pytest.raises(turing.PrecisionUsedUp, match=r"step \d+: unit count counter c needs 52 bits"):
         list(program.run({"a": 2, "b": 40}, exact=False))
     assert list(program.run({"a": 2, "b": 40}))[-1].counters["c"] == 80
 

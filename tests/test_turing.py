@@ -102,7 +102,9 @@ def test_float64_stops_at_the_step_at_which_its_precision_is_used_up(symbols: st
     program = filling(symbols)
     shown, error = followed(program.run("", exact=False), 100)
     assert isinstance(error, turing.PrecisionUsedUp)
-    assert re.fullmatch(rf"step {deep + 1}: stack left needs \d+ bits, .*exact=True, which has no limit", str(error))
+    assert re.fullmatch(
+        rf"step {deep + 1}: unit configuration stack left needs \d+ bits; .*exact=True, which has no limit", str(error)
+    )
     assert shown == list(islice(program.run(""), deep))
 
 

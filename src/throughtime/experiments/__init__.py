@@ -23,6 +23,7 @@ Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
 EXPERIMENTS = {
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
+    "turing": "throughtime.experiments.turing",
 }
 
 

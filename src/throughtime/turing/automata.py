@@ -95,8 +95,8 @@ class Acceptor:
         control = self.wired.units["control"]
         past = {"control": {control.index(_first(self.automaton)): 1}}
         xs = ({"symbol": {place: 1}} for place in places)
-        outputs = rational(self.network, self.weights, past, xs)  # type: ignore[arg-type]
-        return (self.automaton.states[state] for (state,) in outputs)
+        moments = rational(self.network, self.weights, past, xs)  # type: ignore[arg-type]
+        return (self.automaton.states[state] for (state,) in (moment["state"] for moment in moments))
 
     def accepts(self, word: Iterable[Hashable]) -> bool:
         """True if the state after the last symbol is an accepting one."""

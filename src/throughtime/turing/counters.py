@@ -120,7 +120,7 @@ class CounterProgram:
         here = self.machine.start
         while here not in self.machine.halt:
             seen = next(outputs)
-            (here,) = (label[2] for label in seen if label[1] == "instruction")
+            (here,) = (label[2] for label in seen if label[:2] == ("count", "instruction"))
             numbers = {name: Fraction(seen["count", "counter", name]) for name in self.machine.counters}
             yield Count(here, {name: x.denominator.bit_length() - 1 for name, x in numbers.items()})
 

@@ -62,8 +62,8 @@ def _saturated(net: Sparse) -> Sparse:
     return {unit: value if value < 1 else 1 for unit, value in net.items() if value > 0}
 
 
-def rational(network: Network, weights: Weights, past: Moment, xs: Iterable[Moment] | None = None) -> Iterator[Sparse]:
-    """The output layer's activities, step after step, in rational numbers: exact, and of any length.
+def rational(network: Network, weights: Weights, past: Moment, xs: Iterable[Moment] | None = None) -> Iterator[Moment]:
+    """The activities of every input and layer, step after step, in rational numbers: exact, and of any length.
 
     network  layers of saturated-linear units with dense connections
     weights  its weights; every floating-point number is a binary fraction and is taken as such
@@ -77,7 +77,7 @@ def rational(network: Network, weights: Weights, past: Moment, xs: Iterable[Mome
         moments.insert(0, silent | x)
         for layer in sums:
             moments[0][layer.name] = layer.activities(moments)
-        yield moments[0][network.output]
+        yield moments[0]
         moments.pop()
 
 
@@ -99,18 +99,18 @@ def _number(value: float) -> Number:
 
 
 def follow(wired: Wired, first: Mapping[Label, Fraction], exact: bool, grain: int) -> Iterator[dict[Label, Number]]:
-    """The output layer's activities that are not 0, by their labels, step after step from the activities `first`.
+    """The activities that are not 0, by their labels, step after step from the activities `first`.
 
-    exact   True: rational numbers; False: float64
+    exact   True: rational numbers, of all units; False: float64, of the output layer
     grain   bits behind the binary point up to which float64 computes the next step without rounding
     raises  PrecisionUsedUp at the first step after which float64 could round; up to there it is exact
     """
-    labels = wired.units[wired.network.output]
     if exact:
-        moment = {name: _sparse(own, first) for name, own in wired.units.items()}
-        for activities in rational(wired.network, wired.weights, moment):
-            yield {labels[unit]: value for unit, value in activities.items()}
+        past = {name: _sparse(own, first) for name, own in wired.units.items()}
+        for moment in rational(wired.network, wired.weights, past):
+            yield {own[unit]: moment[name][unit] for name, own in wired.units.items() for unit in moment[name]}
         return
+    labels = wired.units[wired.network.output]
     _check(0, first, grain)
     for count, row in enumerate(_rounded(wired, first), 1):
         seen = {label: _number(value) for label, value in zip(labels, row, strict=True) if value}
@@ -156,6 +156,6 @@ def _check(count: int, seen: Mapping[Label, Number], grain: int) -> None:
         bits = Fraction(value).denominator.bit_length() - 1
         if bits > grain:
             raise PrecisionUsedUp(
-                f"step {count}: {' '.join(map(str, label[1:]))} needs {bits} bits, and float64 computes exactly up to "
+                f"step {count}: unit {' '.join(map(str, label))} needs {bits} bits; float64 computes exactly up to "
                 f"{grain}; run with exact=True, which has no limit"
             )

@@ -84,26 +84,45 @@ class Program:
         >>> len(list(turing.compile(turing.example("beaver4")).run("")))
         107
         """
+        return (here for here, _ in self._steps(tape, exact, head))
+
+    def look(self, tape: Any, head: int = 0) -> Iterator[tuple[Configuration, dict[Label, int | Fraction]]]:
+        """As `run` in rational numbers, with the activities of every unit that is not 0, by their labels.
+
+        A label begins with the layer's name: ("control", state, move, symbol), ("stacks", side, part), ("tops", side,
+        j, part) as in `throughtime.turing.compiling`.
+
+        >>> from throughtime import turing
+        >>> _, seen = next(turing.compile(turing.example("beaver2")).look(""))
+        >>> seen["control", "B", "R", "_"], seen["stacks", "left", "pushed"]
+        (1, Fraction(1, 2))
+        """
+        return self._steps(tape, True, head)
+
+    def _steps(self, tape: Any, exact: bool, head: int) -> Iterator[tuple[Configuration, dict[Label, Any]]]:
         cells = self.machine.cells(tape)
         if isinstance(head, bool) or not isinstance(head, int):
             raise ValueError(f"the head's position must be a whole number, not {head!r}")
         grain = evaluation.MANTISSA - 1 - self.code.bits  # a push adds bits, and sums of up to 2 take one
-        outputs = evaluation.follow(self.wired, self._first(cells, head), exact, grain)
-        return self._configurations(outputs, Configuration(self.machine.start, cells, head))
+        moments = evaluation.follow(self.wired, self._first(cells, head), exact, grain)
+        return self._seen(moments, Configuration(self.machine.start, cells, head))
 
-    def _configurations(self, outputs: Iterator[Any], here: Configuration) -> Iterator[Configuration]:
+    def _seen(
+        self, moments: Iterator[dict[Label, Any]], here: Configuration
+    ) -> Iterator[tuple[Configuration, dict[Label, Any]]]:
         count = 0
         while here.state not in self.machine.halt:
             count += 1
-            after = self._read(next(outputs), here.head)
+            seen = next(moments)
+            after = self._read(seen, here.head)
             if after is None:
-                seen = here.tape.get(here.head, self.machine.blank)
+                symbol = here.tape.get(here.head, self.machine.blank)
                 raise ValueError(
-                    f"step {count}: the machine has no transition from state {here.state!r} for {seen!r}; add one, or "
+                    f"step {count}: the machine has no transition from state {here.state!r} for {symbol!r}; add one, or "
                     "complete it with total()"
                 )
             here = after
-            yield here
+            yield here, seen
 
     def _first(self, cells: dict[int, Symbol], head: int) -> dict[Label, Fraction]:
         """The activities before the first step: the control in the start state, both stacks filled."""
@@ -120,8 +139,9 @@ class Program:
 
     def _read(self, seen: dict[Label, Any], before: int) -> Configuration | None:
         shown: dict[Hashable, list[Any]] = {}
-        for _, what, which in seen:
-            shown.setdefault(what, []).append(which)
+        for label in seen:
+            if label[0] == OUTPUT:
+                shown.setdefault(label[1], []).append(label[2])
         if "state" not in shown:
             return None
         (state,), (symbol,) = shown["state"], shown["scanned"]
