@@ -298,7 +298,7 @@ FAULTS = [
     ),
     Fault(
         "a step that raises the error is taken",
-        "levenberg_marquardt.py",
+        "levenberg_marquardt/__init__.py",
         "+ decay * (moved @ moved) < cost",
         "+ decay * (moved @ moved) < 2 * cost",
         "test_levenberg_marquardt.py",
@@ -306,7 +306,7 @@ FAULTS = [
     ),
     Fault(
         "weight decay is missing in the step",
-        "levenberg_marquardt.py",
+        "levenberg_marquardt/__init__.py",
         "hessian + (decay + now.damping) * jnp.eye",
         "hessian + now.damping * jnp.eye",
         "test_levenberg_marquardt.py",
@@ -314,7 +314,7 @@ FAULTS = [
     ),
     Fault(
         "every weight counts as determined by the data",
-        "levenberg_marquardt.py",
+        "levenberg_marquardt/__init__.py",
         "estimate = flat.size - decay * jnp.sum(factor * factor)",
         "estimate = flat.size - 0 * jnp.sum(factor * factor)",
         "test_levenberg_marquardt.py",

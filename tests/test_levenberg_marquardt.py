@@ -203,6 +203,7 @@ def test_its_steps_are_those_of_the_textbook(decay: float) -> None:
         progress = epoch(network, ERROR, optimizer, progress, given)
         tried += int(progress.trials)
     assert tried > 6
+    assert int(progress.steps) == 6
     assert int(progress.ended) == GOING
     assert int(progress.asked) == 8
     assert float(progress.damping) == pytest.approx(damping, rel=1e-9)

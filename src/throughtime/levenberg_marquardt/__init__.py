@@ -22,7 +22,7 @@ numbers; here H is added up over time, so its steps are our own.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,10 +30,9 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from throughtime import losses
 from throughtime.engine import Weights
-from throughtime.engine.schedule import state as remembered
-from throughtime.learners.jacobian import ROOM, Normal, Stretch, normal_equations, squares
+from throughtime.learners.jacobian import ROOM
+from throughtime.levenberg_marquardt.sums import Problem, SumOfSquares, groups
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 
@@ -45,14 +44,6 @@ REASONS = (
     "the goal is reached",
     "the error is not a finite number: the free run diverges",
 )
-
-
-@runtime_checkable
-class SumOfSquares(Protocol):
-    """A loss that is the sum of squared residuals, such as `SquaredError`."""
-
-    def residual(self, ys: Array, targets: Array) -> Array:
-        """(T, B, O), each from its own output alone; 0 where nothing is asked."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +97,8 @@ class Progress(NamedTuple):
     squares   the sum of squared residuals of `weights`, without decay
     asked     how many targets were asked for (steps, as everywhere)
     gradient  the length of the gradient of the mean squared error and decay, before the step
-    trials    steps tried in this epoch
+    trials    steps tried in the last epoch
+    steps     steps taken so far
     ended     0: going on; else an index of `REASONS`
     """
 
@@ -118,6 +110,7 @@ class Progress(NamedTuple):
     asked: Array
     gradient: Array
     trials: Array
+    steps: Array
     ended: Array
 
 
@@ -126,9 +119,9 @@ def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None =
     with jax.enable_x64(True):
         own = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
         count = sum(w.size for w in jax.tree.leaves(own)) // (members or 1)
-        numbers = (optimizer.damping, optimizer.decay, float(count), jnp.inf, 0, jnp.inf, 0, GOING)
+        numbers = (optimizer.damping, optimizer.decay, float(count), jnp.inf, 0, jnp.inf, 0, 0, GOING)
         shape = () if members is None else (members,)
-        types = (jnp.float64,) * 4 + (jnp.int32, jnp.float64, jnp.int32, jnp.int32)
+        types = (jnp.float64,) * 4 + (jnp.int32, jnp.float64, *(jnp.int32,) * 3)
         return Progress(own, *(jnp.full(shape, n, t) for n, t in zip(numbers, types, strict=True)))
 
 
@@ -176,11 +169,11 @@ def _epochs(
     room = ROOM // (members[0] if members else 1)
 
     def one(progress: Progress, targets: list[Array]) -> Progress:
-        groups = [
-            _groups(network, progress.weights, replace(b, targets=t), room)
+        parts = [
+            groups(network, progress.weights, replace(b, targets=t), room)
             for b, t in zip(buckets, targets, strict=True)
         ]
-        problem = _Problem(network, loss, groups, room)
+        problem = Problem(network, loss, parts, room)
         _, last = lax.while_loop(
             lambda now: (now[0] < epochs) & (now[1].ended == GOING),
             lambda now: (now[0] + 1, _step(problem, optimizer, now[1])),
@@ -194,55 +187,7 @@ def _epochs(
     return jax.vmap(one, in_axes=(0, [0 if t.ndim == 4 else None for t in targets]))(progress, targets)
 
 
-def _groups(network: Network, weights: Weights, bucket: Bucket, room: int) -> Stretch:
-    """The sequences, in groups along a first axis so small that the influence matrix of one has room."""
-    width = sum(w.size for w in jax.tree.leaves(weights))
-    rows = sum(row.width for row in remembered(network)) + 32 * network.size_of(network.output)
-    size = min(bucket.count, max(1, room // (rows * width)))
-    padding = -bucket.count % size
-    index = jnp.append(jnp.arange(bucket.count), jnp.full(padding, bucket.count)).reshape(-1, size)
-    made = jax.vmap(bucket.pick)(index)
-    xs, targets, before = jax.tree.map(lambda v: v.astype(jnp.float64), (made.xs, made.targets, made.history))
-    return Stretch(xs, targets, None if bucket.full and not padding else made.lengths, before)
-
-
-class _Problem(NamedTuple):
-    """The sum of squares, as a function of the weights."""
-
-    network: Network
-    loss: SumOfSquares
-    groups: list[Stretch]
-    room: int
-
-    def normal(self, weights: Weights) -> Normal:
-        """The normal equations."""
-        found = partial(normal_equations, self.network, weights, self.loss.residual, room=self.room)
-        return _total(found, self.groups)
-
-    def squares(self, weights: Weights) -> Array:
-        """The sum of squared residuals."""
-        return _total(partial(squares, self.network, weights, self.loss.residual, room=self.room), self.groups)
-
-    def asked(self) -> Array:
-        """How many targets are asked for."""
-        return sum((losses.asked(g.targets).sum() for g in self.groups), jnp.array(0))
-
-    def numbers(self) -> Array:
-        """How many residuals there are."""
-        return sum((jnp.sum(~jnp.isnan(g.targets)) for g in self.groups), jnp.array(0))
-
-
-def _total(find: Any, groups: list[Stretch]) -> Any:
-    """The sum over all groups of sequences."""
-    sums = []
-    for group in groups:
-        first = jax.tree.map(lambda v: v[0], group)
-        nothing = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(find, first))
-        sums.append(lax.scan(lambda s, part: (jax.tree.map(jnp.add, s, find(part)), None), nothing, group)[0])
-    return jax.tree.map(lambda *parts: sum(parts), *sums)
-
-
-def _step(problem: _Problem, optimizer: LevenbergMarquardt, before: Progress) -> Progress:
+def _step(problem: Problem, optimizer: LevenbergMarquardt, before: Progress) -> Progress:
     """Linearise, then try steps until the error falls: equations (1) and (2)."""
     flat, tree = ravel_pytree(before.weights)
     numbers = jnp.maximum(problem.numbers(), 1)
@@ -271,7 +216,8 @@ def _step(problem: _Problem, optimizer: LevenbergMarquardt, before: Progress) ->
     weights, squares = jax.tree.map(partial(jnp.where, last.better), (last.weights, last.squares), start[:2])
     ended = jnp.where((ended == GOING) & ~last.better, STUCK, ended).astype(jnp.int32)
     asked = problem.asked().astype(jnp.int32)
-    return Progress(tree(weights), last.damping, decay, gamma, squares, asked, steepness, last.tried, ended)
+    steps = before.steps + last.better.astype(jnp.int32)
+    return Progress(tree(weights), last.damping, decay, gamma, squares, asked, steepness, last.tried, steps, ended)
 
 
 class _Trial(NamedTuple):
