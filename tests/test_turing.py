@@ -281,6 +281,8 @@ def test_unknown_examples_and_texts_are_refused():
         turing.example("sort")
     with pytest.raises(ValueError, match="read from text"):
         turing.read(b"0 1 1 r 0")
+    with pytest.raises(ValueError, match="takes a Machine, not str"):
+        turing.compile("0 1 1 r 0")
 
 
 def test_rational_numbers_refuse_other_networks():

@@ -41,6 +41,7 @@ def compile(machine: Machine) -> Program:
     returns  a `Program`: network, weights, and `run`
     cost     one network step per machine step; units: at most 3 * states * symbols in the control, 6 for the stacks,
              4 * (symbols - 1) for their tops, and a read-out of states + symbols + 4
+    raises   ValueError if it is not a `Machine`
 
     >>> from throughtime import turing
     >>> program = turing.compile(turing.example("increment"))
@@ -48,6 +49,8 @@ def compile(machine: Machine) -> Program:
     >>> last.state, "".join(last.tape[place] for place in sorted(last.tape))
     ('halt', '1100')
     """
+    if not isinstance(machine, Machine):
+        raise ValueError(f"compile takes a Machine, not {type(machine).__name__}; read(text) makes one from text")
     return Program(machine, wire(_Rules(machine).equations(), OUTPUT))
 
 

@@ -150,4 +150,4 @@ class Program:
         for side, move in SIDES.items():
             stack = self.code.decode(Fraction(seen.get((OUTPUT, "stack", side), 0)))
             cells |= {head + MOVES[move] * (depth + 1): self.machine.symbols[k] for depth, k in enumerate(stack)}
-        return Configuration(state, {place: s for place, s in cells.items() if s != self.machine.blank}, head)
+        return Configuration(state, {place: s for place, s in sorted(cells.items()) if s != self.machine.blank}, head)
