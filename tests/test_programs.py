@@ -50,6 +50,6 @@ def test_the_page_on_programs_can_be_followed(capsys: pytest.CaptureFixture[str]
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(block, "programs.md", "exec"), names)
     said = capsys.readouterr().out
-    assert "end {0: '1', 3: '1'} 4" in said
+    assert "end {0: '1', 1: '0', 2: '0', 3: '1'} 4" in said
     assert "step 26: unit configuration stack left needs 51 bits" in said
     assert "True" in said
