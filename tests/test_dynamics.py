@@ -171,6 +171,38 @@ def test_a_limit_of_the_sensor_is_shown_but_not_fed_back() -> None:
     assert np.mean((aware.simulate(U) - y)[below] ** 2) < np.mean((blind.simulate(U) - y)[below] ** 2)
 
 
+def test_a_settled_model_starts_where_the_record_does() -> None:
+    network = tt.gru(1, 3, 1, start="learned")
+    model = DynamicModel(network, [Teaching(epochs=300, rate=0.03, look=50)], restarts=2, random_state=0).fit(U, Y)
+    u = np.append(np.full(40, 2.0), np.repeat(DRAWN.normal(size=16), 5))
+    u, y = u[40:], system(u)[40:]  # a record that begins in the middle, far from where the first one began
+    settled = model.settle(u[:30], y[:30])
+    error, before = (np.mean((m.simulate(u) - y)[:30] ** 2) for m in (settled, model))
+    assert error < 0.5 * before
+    later, blind = (m.evaluate(u, y, 2)["free run"]["y"]["rmse"] for m in (settled, model))
+    assert later < 0.7 * blind  # type: ignore[operator]
+    for layer, own in settled.weights_.items():
+        for key, values in own.items():
+            if key == "start":
+                assert np.abs(values["activity"]).max() <= 1
+            else:
+                np.testing.assert_array_equal(values, model.weights_[layer][key])
+    with pytest.raises(ValueError, match="no layer has start='learned'"):
+        DynamicModel(LINEAR, QUICK, restarts=1).fit(U, Y).settle(U, Y)
+
+
+def test_first_weights_may_be_given() -> None:
+    given = tt.init(LINEAR, 5)
+    model = DynamicModel(LINEAR, [Teaching(epochs=1, rate=1e-12, look=1)], restarts=2, first=lambda *_: given).fit(U, Y)
+    np.testing.assert_allclose(model.weights_["hidden"]["input"][1], given["hidden"]["input"], atol=1e-9)
+
+
+def test_each_network_stands_behind_the_mean(fitted: DynamicModel) -> None:
+    alone = fitted.each(U[:, None], Y[:, None])
+    assert alone.shape == (3, 300, 1)
+    np.testing.assert_allclose(alone.mean(axis=0)[:, 0], fitted.predict(U, Y), atol=1e-12)
+
+
 def test_networks_that_do_not_hear_outputs_run_the_same_in_both_modes() -> None:
     model = DynamicModel(tt.window(1, 4, 1, width=5), QUICK, restarts=2, random_state=0).fit(U, Y)
     np.testing.assert_array_equal(model.simulate(U), model.predict(U, Y))

@@ -1,6 +1,6 @@
 """Models of dynamic systems, from measured inputs and outputs to free runs and forecasts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -27,8 +27,9 @@ from throughtime.dynamics.records import (
     table,
 )
 from throughtime.dynamics.scores import Scores, scores
+from throughtime.dynamics.settling import settle
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
-from throughtime.engine import init
+from throughtime.engine import Weights, init
 from throughtime.losses import SquaredError
 from throughtime.network import CLOCK, Network
 from throughtime.sequences import dtype_of
@@ -55,6 +56,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
                   in training a target at its limit is no reproach to an output beyond it; what is fed back is not cut off
     scale         bring inputs and outputs to mean 0 and deviation 1; undone in all that is returned
     horizon       steps ahead for which forecast intervals are learned from held-out data
+    first         a function (network, seed) -> first weights of one network
     random_state  of the first weights
 
     Fitted: `network_`, `weights_` (with a leading axis of members), `inputs_` and `outputs_` (`Column`), `members_` (fold,
@@ -84,6 +86,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         high: Any = None,
         scale: bool = True,
         horizon: int = 50,
+        first: Callable[[Network, int], Weights] = init,
         random_state: Any = 0,
     ) -> None:
         self.network = network
@@ -97,6 +100,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.high = high
         self.scale = scale
         self.horizon = horizon
+        self.first = first
         self.random_state = random_state
 
     def fit(self, u: Any, y: Any) -> Self:
@@ -114,7 +118,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         folds  of every record what is asked and what is held out, in place of what `folds` and `validation` say
         """
         records = records_of(u, y)
-        self._settle(u, y, records)
+        self._decide(u, y, records)
         seen = [self._seen(r) for r in records]
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
         masks = [part.held_out for part in parts]
@@ -128,7 +132,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.intervals_ = self._intervals(seen, records, masks)
         self._end(records[-1])
 
-    def _settle(self, u: Any, y: Any, records: list[Record]) -> None:
+    def _decide(self, u: Any, y: Any, records: list[Record]) -> None:
         """Network, names and scaling."""
         inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
         network = self.network if isinstance(self.network, Network) else self.network(inputs=inputs, outputs=outputs)
@@ -159,7 +163,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         count = folds * self.restarts
         first = int(check_random_state(self.random_state).randint(2**31 - 1 - count))
         self._seeds = first + np.arange(count)
-        self._all = running.stack([init(self.network_, int(seed)) for seed in self._seeds])
+        self._all = running.stack([self.first(self.network_, int(seed)) for seed in self._seeds])
         self._fold = np.repeat(np.arange(folds), self.restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
@@ -178,7 +182,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return usual(self.network_)
 
     def _loss(self) -> SquaredError:
-        if self.low is None and self.high is None:
+        if all(c.low is None and c.high is None for c in self.outputs_):
             return SquaredError()
         low, high = (
             tuple((edge - [c.mean for c in self.outputs_]) / [c.scale for c in self.outputs_])
@@ -372,6 +376,32 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """(T, O) led by measured outputs all the way, or only at first."""
         known = record.y if led else np.where((np.arange(len(record)) < leading)[:, None], record.y, np.nan)
         return self.follow(record.u, known)
+
+    def settle(self, u: Any, y: Any, steps: int = 200, rate: float = 0.05) -> "DynamicModel":
+        """The same model, whose networks start in the state that fits the beginning of a record: u, y measured there.
+
+        For networks with start="learned", which remember what is not measured. `simulate` and `evaluate` of the settled
+        model then run from the first step of that record. All other weights stay.
+
+        steps, rate  of Adam, with which the start is learned
+
+        raises  ValueError if no layer has a learned start
+        """
+        check_is_fitted(self, "weights_")
+        if all(layer.start == "zero" for layer in self.network_.layers):
+            raise ValueError(
+                "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
+            )
+        (record,) = records_of(u, y)
+        seen, made = self._seen(self._fitting(record)), copy(self)
+        made.weights_ = settle(self.network_, self.weights_, seen.u, seen.y, self._loss(), steps, rate)
+        return made
+
+    def each(self, u: Values, y: Values) -> Values:
+        """(K, T, O): what `follow` gives the mean of, every network for itself."""
+        seen = self._seen(self._fitting(Record(u, y)))
+        ys = running.follow(self.network_, self.weights_, seen.u, seen.y).outputs
+        return restore(np.asarray(ys, float), self.outputs_)
 
     def follow(self, u: Values, y: Values, advance: running.Advance | None = None) -> Values:
         """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
