@@ -1,0 +1,229 @@
+"""Cascaded tanks: which networks, trained on one record of a measured plant, simulate it on another?
+
+A pump fills the upper of two tanks, which empties into the lower one; both may overflow, and the level sensor of the lower
+tank stops at 10 V. One record (1024 steps of 4 s) is for estimation, another for the test: a free run over it, of which the
+first 50 samples may initialise the model; the error is the RMSE in volts over the rest.
+(Schoukens, Mattsson, Wigren, Noel; doi.org/10.4121/12960104.v1.)
+
+Everything was chosen on the estimation record, by free-run errors on six blocks of it, each held out in turn: wirings,
+sizes, step sizes, epochs, the committee, and how a state is settled. Every network is trained on all blocks but one, keeps
+the weights that did best on that block, and is a member of its ensemble: 6 blocks times 4 seeds. Blocks stop a member and
+judge it, so their errors are somewhat too good. What was compared there (ensemble errors in volts): GRU of [3, 3] .270,
+[4, 4] .235, [3, 3, 3] .277, 6 units .342; LSTM [4, 4] .347, 6 units .553; NARX of 8, 10, 16 units .326, .331, .337; fully
+recurrent .685, Elman .603, Jordan 1.213, TDNN .960 at the best of three step sizes each; 36 orders of ARX, the best .592. On
+four blocks, GRU and NARX with other sizes, step sizes, decays and delays, without increments or skip connections, and
+state-space wirings of latent tanks (.363 to .463). The committee of the two stacked GRUs (.242) had the lowest mean over three
+ways to start on a block among those of its size.
+
+The test record was looked at once with the frozen protocol, in the study that chose it (best model .260, NARX .308, a single
+NARX .385 in the median), and is looked at here again with the same settings and other random first weights.
+
+    limit       targets at 10 V excuse predictions above; these are cut off at 10 V in what is shown, not in what is fed back
+    NARX        10 units, inputs at 0..40, outputs at 1..3; the network computes increments, with direct linear connections
+                ("calm": its output weights begin at a tenth, the direct ones from the output at a leak of 0.05)
+    recurrent   learned a(0); on the test record the state is settled on the first 50 samples, all else fixed
+    open loop   the same NARX, trained on one-step errors alone, all epochs: what happens if nobody looks at the free run
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime import datasets
+from throughtime.architectures import elman, fully_recurrent, gru, jordan, lstm, narx, window
+from throughtime.drawing import draw
+from throughtime.dynamics.holding import Fold, held_out
+from throughtime.dynamics.linear import Linear
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.pictures import plot_response
+from throughtime.dynamics.records import Record
+from throughtime.dynamics.teaching import Teaching
+from throughtime.engine import Weights, init
+from throughtime.experiments import Progress, entry
+from throughtime.network import Network
+from throughtime.storage import save
+
+Values = NDArray[np.float64]
+START, FIRST, LIMIT = 50, 40, 10.0  # samples that initialise, samples before the blocks, volts
+FOLDS, SEEDS, QUICK_SEEDS = 6, 4, 2
+MEASURE = "RMSE in V"
+CALM, LEAK = 0.1, 0.05
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of network, and how it is taught."""
+
+    name: str
+    network: Network
+    epochs: int
+    rate: float
+    clip: float = 1.0
+    calm: bool = False
+    loop: str = "closed"
+
+    def model(self, seeds: int, look: int) -> DynamicModel:
+        """Not yet fitted; `restarts` networks for each block."""
+        stage = Teaching(self.loop, self.epochs, self.rate, clip=self.clip, look=look)
+        first = calm if self.calm else init
+        return DynamicModel(self.network, [stage], seeds, folds=FOLDS, high=LIMIT, first=first)
+
+    @property
+    def settled(self) -> bool:
+        """True if the networks remember what is not measured."""
+        return any(layer.start == "learned" for layer in self.network.layers)
+
+
+def calm(network: Network, seed: int) -> Weights:
+    """First weights with which a network of increments begins as a slowly leaking integrator."""
+    weights = init(network, seed)
+    output = {key: CALM * values if key != "bias" else values for key, values in weights["output"].items()}
+    back = jnp.zeros_like(output["output"]).at[0, 0, 0, 0].set(-LEAK)
+    return weights | {"output": output | {"output": back}}
+
+
+NARX = narx(1, 10, 1, range(41), (1, 2, 3), increments=True, skip=True)
+QUICK = [
+    Entry("NARX", NARX, 1000, 3e-3, calm=True),
+    Entry("GRU [4, 4]", gru(1, [4, 4], 1, start="learned"), 600, 4e-2),
+]
+COMMITTEE = [
+    Entry("GRU [3, 3]", gru(1, [3, 3], 1, start="learned"), 1200, 3e-2),
+    Entry("GRU [4, 4]", gru(1, [4, 4], 1, start="learned"), 1200, 4e-2),
+]
+FULL = [
+    *COMMITTEE,
+    Entry("NARX", NARX, 2000, 3e-3, calm=True),
+    Entry("NARX, open loop", NARX, 1500, 3e-3, calm=True, loop="open"),
+    Entry("NARX, open loop, plain", narx(1, 10, 1, range(41), (1, 2, 3)), 1500, 3e-3, loop="open"),
+    Entry("GRU 6", gru(1, 6, 1, start="learned"), 1500, 2e-2),
+    Entry("LSTM [4, 4]", lstm(1, [4, 4], 1, start="learned"), 1000, 3e-2),
+    Entry("fully recurrent", fully_recurrent(1, 8, 1, start="learned"), 3000, 5e-3, clip=0.1),
+    Entry("Elman", elman(1, 8, 1, start="learned"), 3000, 1e-2, clip=0.1),
+    Entry("Jordan", jordan(1, 8, 1), 2000, 1e-2, clip=0.1),
+    Entry("TDNN", window(1, 8, 1, 50), 1000, 3e-3),
+]
+ARX = {"ARX(1, 20)": (range(20), range(1, 2)), "ARX(9, 8)": (range(8), range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Free runs and one-step predictions on the test record (K, T), of every network, and errors on the held-out blocks."""
+
+    model: DynamicModel
+    free: Values
+    one_step: Values
+    blocks: float
+
+
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Train every kind of network, run it free over the test record, write table, model and pictures."""
+    began, data = time.perf_counter(), datasets.load("cascaded_tanks")
+    known, test = (Record(data[f"u{part}"][:, None], data[f"y{part}"][:, None]) for part in ("Est", "Val"))
+    entries, count = (QUICK, seeds or QUICK_SEEDS) if quick else (FULL, seeds or SEEDS)
+    made = {}
+    for done, kind in enumerate(entries):
+        share = partial(_share, progress, done, len(entries), kind)
+        made[kind.name] = judged(kind, known, test, count, 50 if quick else 25, share)
+    truth = test.y[START:, 0]
+    results = [row for name, found in made.items() for row in _rows(name, found, truth)]
+    best = made["GRU [4, 4]"].free.mean(axis=0)
+    if not quick:
+        best = np.mean([made[kind.name].free.mean(axis=0) for kind in COMMITTEE], axis=0)
+        results += [_row("committee of both GRU [.]", "test, ensemble", [_rmse(best, truth)])]
+    _write(out, made, test, best)
+    return {
+        "experiment": "cascaded-tanks",
+        "quick": quick,
+        "seconds": time.perf_counter() - began,
+        "results": results,
+        "baselines": _linear(known, test),
+    }
+
+
+def _share(progress: Progress, done: int, total: int, kind: Entry, epoch: int) -> None:
+    progress((done + epoch / kind.epochs) / total, f"{kind.name}, epoch {epoch} of {kind.epochs}")
+
+
+def judged(kind: Entry, known: Record, test: Record, seeds: int, look: int, share: Callable[[int], None]) -> Judged:
+    """Train on the estimation record, blocks held out in turn; then the test record."""
+    model, masks = kind.model(seeds, look), held_out([known], FIRST, FOLDS, 0.0)[0]
+    asked = (np.arange(len(known)) >= FIRST) & ~masks
+    fold = Fold(asked, masks if kind.loop == "closed" else np.zeros_like(masks))
+    for step in model.lessons(known.u, known.y, [fold]):
+        share(step.report.epoch)
+    if kind.settled:
+        ready = model.settle(test.u[:START], test.y[:START])
+        free = one_step = ready.each(test.u, np.full_like(test.y, np.nan))
+    else:
+        leading = np.where((np.arange(len(test)) < START)[:, None], test.y, np.nan)
+        free, one_step = model.each(test.u, leading), model.each(test.u, test.y)
+    return Judged(model, free[:, START:, 0], one_step[:, START:, 0], _on_blocks(model, known, masks))
+
+
+def _on_blocks(model: DynamicModel, known: Record, masks: NDArray[np.bool_]) -> float:
+    """The ensemble error over all blocks, each of the networks for which it was held out; the run passes through it."""
+    leading = np.where((np.arange(len(known)) < model.used_)[:, None], known.y, np.nan)
+    runs = model.each(known.u, leading)
+    wrong = []
+    for fold, mask in enumerate(masks):
+        own = [k for k, member in enumerate(model.members_) if member["fold"] == fold]
+        wrong.append(((runs[own].mean(axis=0) - known.y) ** 2)[mask] if own else np.full((mask.sum(), 1), np.inf))
+    return float(np.sqrt(np.concatenate(wrong).mean()))
+
+
+def _rmse(predicted: Values, truth: Values) -> float:
+    return float(np.sqrt(np.mean((predicted - truth) ** 2)))
+
+
+def _row(network: str, split: str, values: Sequence[float]) -> dict[str, Any]:
+    return entry(network, split, MEASURE, values)
+
+
+def _rows(name: str, found: Judged, truth: Values) -> list[dict[str, Any]]:
+    each = {
+        "test, ensemble": [_rmse(found.free.mean(axis=0), truth)],
+        "test, each network": [_rmse(run, truth) for run in found.free],
+        "test, one step, ensemble": [_rmse(found.one_step.mean(axis=0), truth)],
+        "blocks held out, ensemble": [found.blocks],
+    }
+    return [_row(name, split, values) for split, values in each.items()]
+
+
+def _linear(known: Record, test: Record) -> list[dict[str, Any]]:
+    """ARX by least squares on the estimation record: the orders that its blocks chose, and those of the literature."""
+    leading, made = np.where((np.arange(len(test)) < START)[:, None], test.y, np.nan), []
+    for name, (inputs, outputs) in ARX.items():
+        model = Linear.fit([(known.u, known.y)], tuple(inputs), tuple(outputs))
+        runs = {
+            "test, ensemble": model.free_run(test.u, leading),
+            "test, one step, ensemble": model.one_step(test.u, test.y),
+        }
+        made += [
+            _row(name, split, [_rmse(np.minimum(ys, LIMIT)[START:, 0], test.y[START:, 0])])
+            for split, ys in runs.items()
+        ]
+    return made
+
+
+def _write(out: Path, made: dict[str, Judged], test: Record, best: Values) -> None:
+    for name, found in made.items():
+        if name in ("NARX", "GRU [4, 4]"):
+            about = {"network": name, "table": "cascaded_tanks", "loop": "closed"}
+            save(out / f"{name.split()[0].lower()}.safetensors", found.model.to_model(**about))
+    draw(NARX, out / "wiring-narx.png")
+    picture = plot_response(
+        test.y[START:],
+        best[:, None],
+        made["NARX"].free.mean(axis=0)[:, None],
+        names=("level [V]",),
+        time=np.arange(START, len(test)),
+    )
+    picture.savefig(out / "response.png")
