@@ -26,10 +26,9 @@ def damped_steps(
 ) -> tuple[State, Any, Any]:
     """A step for each epoch: the state, with weights in their own type; the squared error after them, and the number asked."""
     progress = lm.epoch(network, loss, optimizer, state.optimizer, lessons, len(epochs))
-    squares, asked, reason, trials = jax.device_get((progress.squares, progress.asked, progress.ended, progress.trials))
+    squares, asked, reason, steps = jax.device_get((progress.squares, progress.asked, progress.ended, progress.steps))
     healthy = jnp.asarray(reason != lm.BROKEN)
-    updates = state.updates + jnp.asarray(np.where(trials > 0, len(epochs), 0))
-    return State(lm.weights_in(progress, state.weights), progress, healthy, updates), squares, asked
+    return State(lm.weights_in(progress, state.weights), progress, healthy, jnp.asarray(steps)), squares, asked
 
 
 def ended(state: State) -> bool:
