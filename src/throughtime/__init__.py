@@ -18,6 +18,7 @@ from throughtime.architectures import (
 )
 from throughtime.engine import deltas, hand_over, init, jacobians, run, start, step, trace
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
+from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.represent import represent
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from throughtime.dynamics.preparing import prepare
     from throughtime.dynamics.teaching import Teaching
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
+    from throughtime.export import export_c, export_onnx
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
 
 # What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
@@ -41,6 +43,8 @@ _LATER = {
     "SequenceRegressor": "estimators",
     "Teaching": "dynamics.teaching",
     "draw": "drawing",
+    "export_c": "export",
+    "export_onnx": "export",
     "plot_deltas": "plots",
     "plot_prediction": "plots",
     "plot_training": "plots",
@@ -63,6 +67,7 @@ __all__ = [
     "Layer",
     "LearnedDelays",
     "Lesson",
+    "LevenbergMarquardt",
     "Model",
     "Network",
     "Report",
@@ -75,6 +80,8 @@ __all__ = [
     "draw",
     "elman",
     "evaluate",
+    "export_c",
+    "export_onnx",
     "feedforward",
     "focused",
     "from_json",
