@@ -1,6 +1,7 @@
 """The demo, in its small version: the linear model's known figures, the form of what it says, and what it writes."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from throughtime import DynamicModel, load
 from throughtime.cli import app
 from throughtime.datasets import sunspots
 from throughtime.experiments import EXPERIMENTS
-from throughtime.experiments.sunspots import autoregression
+from throughtime.experiments.sunspots import (
+    CHOSEN,
+    ENSEMBLE,
+    SINGLE,
+    autoregression,
+    judged_before_1920,
+    selections,
+)
 
-FILES = {"model.safetensors", "sunspots.csv", "wiring.png", "training.png", "prediction.png"}
+FILES = {"model.safetensors", "sunspots.csv", "results.json", "wiring.png", "training.png", "prediction.png"}
 
 
 @pytest.fixture(autouse=True)
@@ -29,26 +38,51 @@ def test_the_linear_model_has_its_published_errors() -> None:
         assert np.mean((guess - numbers)[rows] ** 2) / 1535 == pytest.approx(error, abs=5e-4)
 
 
+def test_the_linear_models_were_judged_before_1920_as_the_docstring_says() -> None:
+    found = judged_before_1920(forms=()).round(3)
+    assert found.loc["AR(12)"].to_list() == [0.172, 0.163, 0.336, 0.286]
+    assert found.loc["AR(12) of roots"].to_list() == [0.144, 0.145, 0.304, 0.298]
+
+
+def test_a_form_is_judged_on_years_it_has_not_learned_from() -> None:
+    years = sunspots()[0]
+    for pairs in selections(years[years <= 1920]).values():
+        for used, asked in pairs:
+            assert not (used & asked).any()
+            assert min(used.sum(), asked.sum()) > 20
+    found = judged_before_1920(forms=[CHOSEN], count=2, epochs=2).loc[str(CHOSEN)]
+    assert found.between(0.1, 5).all()
+
+
 def test_quick_demo_says_and_writes_what_it_promises() -> None:
-    done = CliRunner().invoke(app, ["demo", "--quick", "--seeds", "3", "--out", "out", "--json"])
+    done = CliRunner().invoke(app, ["demo", "--quick", "--seeds", "2", "--out", "out", "--json"])
     assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
-    assert {"experiment", "quick", "seconds", "results", "baselines"} <= said.keys()
+    assert json.loads(Path("out/results.json").read_text()) == said
     assert {p.name for p in Path("out").iterdir()} == FILES
+    found = {(e["network"], e["split"]): e["values"] for e in [*said["results"], *said["baselines"]]}
+    assert {len(values) for (name, _), values in found.items() if name == SINGLE} == {20}
+    assert found["AR(12)", "1956-1979"] == [pytest.approx(0.358, abs=5e-4)]
+    for span in ("1921-1955", "1956-1979"):
+        assert max(found[ENSEMBLE, span]) < found["AR(12)", span][0]
     table = pd.read_csv("out/sunspots.csv").set_index("YEAR")
-    for entry in said["results"]:
-        assert len(entry["values"]) == 3
-        assert all(0.05 < value < 1.5 for value in entry["values"])
-    entry = next(e for e in said["results"] if (e["network"], e["split"]) == ("committee", "1921-1955"))
-    wrong = table["committee, seed 2"] - table["SUNACTIVITY"]
-    assert entry["values"][2] == pytest.approx(np.mean(wrong.loc[1921:1955] ** 2) / 1535, rel=1e-4)
-    baselines = {(e["network"], e["split"]): e["values"] for e in said["baselines"]}
-    assert baselines["AR(12)", "1956-1979"] == [pytest.approx(0.358, abs=5e-4)]
+    wrong = table["ensemble, seed 1"] - table["SUNACTIVITY"]
+    assert found[ENSEMBLE, "1921-1955"][1] == pytest.approx(np.mean(wrong.loc[1921:1955] ** 2) / 1535, rel=1e-4)
 
+
+def test_the_model_file_predicts_as_the_table_says_and_forecasts() -> None:
+    assert CliRunner().invoke(app, ["demo", "--quick", "--seeds", "1", "--out", "out"]).exit_code == 0
+    table = pd.read_csv("out/sunspots.csv").set_index("YEAR")
+    model = DynamicModel.from_model(load("out/model.safetensors"))
+    roots = table["sqrt(SUNACTIVITY)"]
+    wanted = table["model.safetensors, of roots"].to_numpy()
+    np.testing.assert_allclose(model.predict(None, roots)[12:], wanted[12:], rtol=1e-3, atol=1e-2)
+    ahead = model.forecast(11, history=(None, roots))
+    assert (len(ahead), bool(np.all((ahead > 0) & (ahead < 16)))) == (11, True)
     again = CliRunner().invoke(app, ["predict", "out/model.safetensors", "out/sunspots.csv"])
     assert again.exit_code == 0, again.stderr
-    told = np.array(again.stdout.split("\n")[1:-1], float)
-    np.testing.assert_allclose(told[12:], table["one NARX, seed 0"].to_numpy()[12:], rtol=1e-3, atol=1e-2)
+    told = pd.read_csv(StringIO(again.stdout)).iloc[:, -1]
+    np.testing.assert_allclose(told[12:], wanted[12:], rtol=1e-3, atol=1e-2)
 
 
 def test_results_of_an_experiment_are_never_overwritten_unasked() -> None:
@@ -56,7 +90,7 @@ def test_results_of_an_experiment_are_never_overwritten_unasked() -> None:
     quick = ["demo", "--quick", "--seeds", "1"]
     done = CliRunner().invoke(app, quick)
     assert done.exit_code == 0, done.stderr
-    assert "AR(12)" in done.stdout
+    assert "at most 0.358 (AR(12)) in 1 of 1" in done.stdout
     assert Path("throughtime-sunspots-2/model.safetensors").exists()
     refused = CliRunner().invoke(app, [*quick, "--out", "throughtime-sunspots-2"])
     assert (refused.exit_code, "is not empty" in refused.stderr) == (2, True)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be limited
 import typer
+from threadpoolctl import threadpool_limits
 
 from throughtime import experiments
 from throughtime.cli import options, output
@@ -57,7 +59,10 @@ def _run(
 ) -> None:
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
-        said = experiments.load(name)(quick, seeds, path, bar)
+        run = experiments.load(name)
+        with threadpool_limits(1, user_api="blas"):  # the matrices are small; threads would wait for each other
+            said = run(quick, seeds, path, bar)
+        output.write_text(json.dumps(said, indent=2) + "\n", path / "results.json")
     if json_:
         typer.echo(json.dumps(said))
     elif not quiet:
@@ -74,9 +79,25 @@ def show(said: dict[str, Any]) -> None:
     title = f"{said['experiment']}{', quick' if said['quick'] else ''}: {measures} ({said['seconds']:.1f} s)"
     rows = [[str(split), *(found.get((split, network), "") for network in networks)] for split in splits]
     output.table(title, ["", *networks], rows)
+    for bar in said.get("bars", []):
+        typer.echo(_reached(bar, entries))
+    for note in said.get("notes", []):
+        typer.echo(f"note: {note}")
+
+
+def _reached(bar: dict[str, Any], entries: list[dict[str, Any]]) -> str:
+    """How many seeds reach what they were meant to."""
+    same = [e for e in entries if (e["network"], e["split"]) == (bar["network"], bar["split"])]
+    values = [value for entry in same for value in entry["values"]]
+    good = sum(value <= bar["at_most"] for value in values)
+    return f"{bar['network']}, {bar['split']}: at most {_figure(bar['at_most'])} ({bar['about']}) in {good} of {len(values)}"
 
 
 def _spread(values: list[float]) -> str:
     """The median, and below it the range over the seeds."""
-    low, middle, high = (float(q) for q in np.quantile(values, [0, 0.5, 1]))
-    return f"{middle:.3f}" if low == high else f"{middle:.3f}\n{low:.3f}-{high:.3f}"
+    low, middle, high = (_figure(float(q)) for q in np.quantile(values, [0, 0.5, 1]))
+    return middle if low == high else f"{middle}\n{low}-{high}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.01 or value == 0 else f"{value:.1e}"

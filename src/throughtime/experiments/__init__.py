@@ -9,7 +9,10 @@ An experiment is a module with a function
     out       a folder that exists, for its table and pictures
     progress  is called with the part done, 0 to 1, and a remark
 
-where each result is {"network", "split", "metric", "values"}, with one value per seed.
+where each result is {"network", "split", "metric", "values"}, with one value per seed. It may also say
+
+    "bars"   [{"network", "split", "at_most", "about"}], what the values of that network were meant to reach
+    "notes"  [text], what else must be known to read the table
 """
 
 from collections.abc import Callable
@@ -21,6 +24,9 @@ Progress = Callable[[float, str], None]
 Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
 
 EXPERIMENTS = {
+    "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
+    "mackey-glass": "throughtime.experiments.mackey_glass",
+    "narma10": "throughtime.experiments.narma10",
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
     "turing": "throughtime.experiments.turing",
@@ -31,3 +37,17 @@ def load(name: str) -> Run:
     """The `run` function of the experiment of that name."""
     found: Run = import_module(EXPERIMENTS[name]).run
     return found
+
+
+def entry(network: str, split: str, metric: str, values: Any) -> dict[str, Any]:
+    """A result: one value per seed."""
+    return {"network": network, "split": split, "metric": metric, "values": [float(value) for value in values]}
+
+
+def rows_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results as rows of a table, one per seed."""
+    return [
+        {key: made[key] for key in ("network", "split", "metric")} | {"seed": seed, "value": value}
+        for made in entries
+        for seed, value in enumerate(made["values"])
+    ]
