@@ -43,6 +43,7 @@ PROMISED = [
     "focused",
     "from_json",
     "fully_recurrent",
+    "gradient_descent",
     "gru",
     "hand_over",
     "init",

@@ -16,6 +16,7 @@ from throughtime.architectures import (
     tdnn,
     window,
 )
+from throughtime.descent import gradient_descent
 from throughtime.engine import deltas, hand_over, init, jacobians, run, start, step, trace
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.levenberg_marquardt import LevenbergMarquardt
@@ -86,6 +87,7 @@ __all__ = [
     "focused",
     "from_json",
     "fully_recurrent",
+    "gradient_descent",
     "gru",
     "hand_over",
     "init",
