@@ -34,6 +34,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from throughtime import datasets
@@ -42,12 +43,12 @@ from throughtime.drawing import draw
 from throughtime.dynamics.holding import Fold, held_out
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.pictures import plot_response
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
 from throughtime.experiments import Progress, entry
 from throughtime.network import Network
+from throughtime.plots import COLOURS, new_figure
 from throughtime.storage import save
 
 Values = NDArray[np.float64]
@@ -229,11 +230,23 @@ def _write(out: Path, made: dict[str, Judged], test: Record, best: Values) -> No
             about = {"network": name, "table": "cascaded_tanks", "loop": "closed"}
             save(out / f"{name.split()[0].lower()}.safetensors", found.model.to_model(**about))
     draw(NARX, out / "wiring-narx.png")
-    picture = plot_response(
-        test.y[START:],
-        best[:, None],
-        made["NARX"].free.mean(axis=0)[:, None],
-        names=("level [V]",),
-        time=np.arange(START, len(test)),
-    )
-    picture.savefig(out / "response.png")
+    shown = {"best model": best} | {
+        name: made[name].free.mean(axis=0) for name in ("NARX", "NARX, open loop") if name in made
+    }
+    _picture(test.y[START:, 0], shown).savefig(out / "response.png")
+
+
+def _picture(truth: Values, shown: dict[str, Values]) -> Figure:
+    """Free runs over the test record, and their errors."""
+    figure, (upper, lower) = new_figure(2, 4.4, heights=[3, 1], width=9.0)
+    steps = np.arange(START, START + len(truth))
+    upper.plot(steps, truth, color=COLOURS[0], lw=1.6, label="measured")
+    for colour, (name, ys) in zip(COLOURS[1:], shown.items(), strict=False):
+        upper.plot(steps, ys, color=colour, lw=1.1, label=f"{name}: {_rmse(ys, truth):.3f} V")
+        lower.plot(steps, ys - truth, color=colour, lw=0.9)
+    upper.set(ylabel="level [V]", title="Free run over the test record, ensembles")
+    lower.set(xlabel="sample, every 4 s", ylabel="error [V]")
+    lower.axhline(0, color=COLOURS[0], lw=0.7)
+    upper.legend(frameon=False, ncols=2, loc="lower left", fontsize=9)
+    figure.align_ylabels()
+    return figure
