@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from throughtime.dynamics import running
+from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.preparing import streams, used_by
@@ -30,13 +31,17 @@ from throughtime.dynamics.scores import Scores, scores
 from throughtime.dynamics.settling import settle
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
-from throughtime.losses import SquaredError
 from throughtime.network import CLOCK, Network
 from throughtime.sequences import dtype_of
-from throughtime.storage import Column, Model, columns_of, limits, restore, standardise
+from throughtime.storage import Column, Model, columns_of, limits, standardise
 
 Values = NDArray[np.float64]
 FREE, ONE_STEP = "free run", "one step"
+
+
+def leading_only(y: Values, steps: int) -> Values:
+    """The first steps of y (T, O), NaN after them: measured outputs that lead a free run at its beginning."""
+    return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
 
 
 class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -119,18 +124,18 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """
         records = records_of(u, y)
         self._decide(u, y, records)
-        seen = [self._seen(r) for r in records]
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
         masks = [part.held_out for part in parts]
-        self._draw(len(masks[0]))
-        questions = self._questions(seen, parts)
-        stages = self._stages()
-        for progress in teach(self.network_, self._all, stages, questions, self._loss(), int(self._seeds[0])):
+        weights = self._draw(len(masks[0]))
+        drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
+        questions = self._questions([drawn.seen(r) for r in records], parts)
+        for progress in teach(self.network_, weights, self._stages(), questions, drawn.loss(), int(self._seeds[0])):
             self._note(progress)
             self._choose(progress.report, any(mask.any() for mask in masks))
             yield progress
-        self.intervals_ = self._intervals(seen, records, masks)
-        self._end(records[-1])
+        self.intervals_ = self._intervals(records, masks)
+        together = self.ensemble()
+        self._last = together.after(together.seen(records[-1])), records[-1].index
 
     def _decide(self, u: Any, y: Any, records: list[Record]) -> None:
         """Network, names and scaling."""
@@ -153,20 +158,15 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             for c, *edges in zip(bare, low, high, strict=True)
         )
 
-    def _seen(self, record: Record) -> Record:
-        """The record as the network sees it."""
-        u = standardise(record.u, self.inputs_) if self.inputs_ else record.u
-        return Record(u, standardise(record.y, self.outputs_), record.index)
-
-    def _draw(self, folds: int) -> None:
+    def _draw(self, folds: int) -> Weights:
         """First weights of every fold and restart."""
         count = folds * self.restarts
         first = int(check_random_state(self.random_state).randint(2**31 - 1 - count))
         self._seeds = first + np.arange(count)
-        self._all = running.stack([self.first(self.network_, int(seed)) for seed in self._seeds])
         self._fold = np.repeat(np.arange(folds), self.restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
+        return running.stack([self.first(self.network_, int(seed)) for seed in self._seeds])
 
     def _questions(self, seen: list[Record], parts: Sequence[Fold]) -> Questions:
         asked: list[list[Values]] = [[], []]
@@ -180,15 +180,6 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         if self.teaching is not None:
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
         return usual(self.network_)
-
-    def _loss(self) -> SquaredError:
-        if all(c.low is None and c.high is None for c in self.outputs_):
-            return SquaredError()
-        low, high = (
-            tuple((edge - [c.mean for c in self.outputs_]) / [c.scale for c in self.outputs_])
-            for edge in limits(self.outputs_)
-        )
-        return SquaredError(low, high)
 
     def _note(self, progress: Progress) -> None:
         if progress.stage >= len(self.losses_):
@@ -217,51 +208,27 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             for k in chosen
         ]
 
-    def _intervals(self, seen: list[Record], records: list[Record], masks: list[Mask]) -> Conformal | None:
+    def _intervals(self, records: list[Record], masks: list[Mask]) -> Conformal | None:
         """From the forecast errors of every fold's networks, from origins in what was held out for it."""
         folds = [[k for k, m in enumerate(self.members_) if m["fold"] == fold] for fold in range(len(masks[0]))]
-        found = []
-        for standard, record, mask in zip(seen, records, masks, strict=True):
-            found += self._misses(standard, record, mask, folds)
+        together, found = self.ensemble(), []
+        for record, mask in zip(records, masks, strict=True):
+            found += together.misses(record, mask, folds, self.horizon)
         shortest = min((e.shape[1] for e in found), default=0)
         errors = np.concatenate([e[:, :shortest] for e in found]) if found else np.zeros((0, 0, 0))
         return Conformal.fit(errors) if len(errors) >= 20 else None
 
-    def _misses(self, seen: Record, record: Record, masks: Mask, groups: list[list[int]]) -> list[Values]:
-        """Errors (n, H, O) of forecasts along a record: those of each group of members, where its mask (T,) is True."""
-        longest = int(masks.sum(axis=1).max())
-        horizon, stride = min(self.horizon, longest // 2), max(1, longest // 100)
-        backward = any(layer.backward for layer in self.network_.layers)
-        if horizon < 1 or len(record) <= horizon + stride or backward:
-            return []
-        ys, found = self._forecasts(seen, stride, horizon), []
-        starts = stride * (1 + np.arange(ys.shape[1]))
-        truth = record.y[starts[:, None] + np.arange(horizon)]
-        for own, held in zip(groups, masks, strict=True):
-            inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
-            if own and inside.any():
-                found.append((truth - restore(ys[own], self.outputs_).mean(axis=0))[inside])
-        return found
-
-    def _forecasts(self, seen: Record, stride: int, horizon: int) -> Values:
-        """(K, n, horizon, O) from every `stride`-th step of a standardised record."""
-        dtype = dtype_of(self.weights_)
-        xs = {name: jnp.asarray(x, dtype) for name, x in streams(self.network_, seen.u, None).items()}
-        made = running.origins(self.network_, self.weights_, xs, jnp.asarray(seen.y, dtype), stride, horizon)
-        return np.asarray(made, float)
-
-    def _end(self, record: Record) -> None:
-        """Stand at the end of that record: where `forecast` goes on."""
-        seen = self._seen(record)
-        self._last = running.follow(self.network_, self.weights_, seen.u, seen.y).history, record.index
+    def ensemble(self) -> Ensemble:
+        """The networks and their scaling, which run."""
+        check_is_fitted(self, "weights_")
+        return Ensemble(self.network_, self.weights_, self.inputs_, self.outputs_)
 
     def predict(self, u: Any, y: Any) -> Any:
         """One step ahead: y^(t) from inputs up to t and measured outputs up to t-1; in the form of y.
 
         Where an output is missing (NaN), the model's own prediction is heard in its place.
         """
-        check_is_fitted(self, "weights_")
-        made = [self._shown(self._follow(self._fitting(r), True), r.index) for r in records_of(u, y)]
+        made = [self._shown(self.follow(r.u, r.y), r.index) for r in records_of(u, y)]
         return made if many(y) else made[0]
 
     def simulate(self, u: Any, history: Any = None, steps: int | None = None) -> Any:
@@ -270,15 +237,11 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         u        (T, I), (T,), a table, or a list of records; None with `steps` for a series without inputs
         history  (u, y) measured before, any number of steps: the run goes on from there; None: from the start
         """
-        check_is_fitted(self, "weights_")
         if u is not None and many(u):
             return [self.simulate(one, history) for one in u]
         inputs = np.zeros((steps or 0, 0)) if u is None else columns(u, "inputs u", gaps=False)
-        past = None if history is None else self._past(*history)
-        blank = np.full((len(inputs), len(self.outputs_)), np.nan)
-        record = self._fitting(Record(inputs, blank))
-        seen = self._seen(record)
-        return self._shown(self._run(seen, past), index_of(u))
+        together, past = self.ensemble(), None if history is None else self._past(*history)
+        return self._shown(together.run(together.drive(inputs), past), index_of(u))
 
     def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
         """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
@@ -289,7 +252,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         returns  (horizon, O), or (horizon,) for one output, with an index that goes on where the record had one; with
                  `level` the triple (forecast, low, high)
         """
-        check_is_fitted(self, "weights_")
+        together = self.ensemble()
         if history is None and not hasattr(self, "_last"):
             raise ValueError("a model from a file does not hold its record; give history=(u, y) to forecast from")
         past, index = self._last if history is None else (self._past(*history), index_of(*history))
@@ -297,8 +260,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         given = np.zeros((horizon, 0)) if u_future is None else columns(u_future, "inputs u_future", gaps=False)
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
-        seen = self._seen(self._fitting(Record(given, np.full((horizon, len(self.outputs_)), np.nan))))
-        ys = self._run(seen, past)
+        ys = together.run(together.drive(given), past)
         if level is None:
             return self._shown(ys, later)
         if self.intervals_ is None:
@@ -312,12 +274,11 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         raises  ValueError without intervals, or if the record is too short
         """
-        check_is_fitted(self, "weights_")
+        together, (record,) = self.ensemble(), records_of(u, y)
         if self.intervals_ is None:
             raise ValueError("the model has no forecast intervals")
-        (record,) = [self._fitting(r) for r in records_of(u, y)]
         after = np.arange(len(record)) >= start
-        found = self._misses(self._seen(record), record, after[None], [list(range(len(self.members_)))])
+        found = together.misses(record, after[None], [range(len(self.members_))], self.horizon)
         if not found:
             raise ValueError(f"{len(record) - start} steps are too few to measure the coverage of forecast intervals")
         known = len(self.intervals_.widths[0])
@@ -325,8 +286,8 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def start(self, history: Any = None) -> Self:
         """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
-        check_is_fitted(self, "weights_")
-        self._now = running.begin(self.network_, self.weights_) if history is None else self._past(*history)
+        together = self.ensemble()
+        self._now = running.begin(together.network, together.weights) if history is None else self._past(*history)
         return self
 
     def step(self, u: Any = None, measured: Any = None) -> Any:
@@ -345,7 +306,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         seen = standardise(given, self.inputs_) if self.inputs_ else given
         x = {name: jnp.asarray(values[0], dtype) for name, values in streams(self.network_, seen, None).items()}
         ys, self._now = running.tick(self.network_, self.weights_, self._now, x)
-        made = self._mean(np.asarray(ys, float)[:, None])[0]
+        made = self.ensemble().mean(np.asarray(ys, float)[:, None])[0]
         return float(made[0]) if self.single_ else made
 
     def evaluate(self, u: Any, y: Any, start: int | None = None) -> dict[str, Scores]:
@@ -354,14 +315,13 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         start  first steps in which measured outputs lead and nothing is counted; None: those that fill the delays, and the
                washout
         """
-        check_is_fitted(self, "weights_")
         leading = self.used_ + self.washout if start is None else start
-        records = [self._fitting(r) for r in records_of(u, y)]
+        records = records_of(u, y)
         truth = np.concatenate([r.y[leading:] for r in records])
         names = [c.name for c in self.outputs_]
         made = {}
         for mode in (FREE, ONE_STEP):
-            ys = [self._follow(r, mode == ONE_STEP, leading)[leading:] for r in records]
+            ys = [self.follow(r.u, r.y if mode == ONE_STEP else leading_only(r.y, leading))[leading:] for r in records]
             made[mode] = scores(truth, np.concatenate(ys), names)
         return made
 
@@ -371,11 +331,6 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return float(
             np.mean([-np.inf if s["relative_variance"] is None else 1 - s["relative_variance"] for s in found])
         )
-
-    def _follow(self, record: Record, led: bool, leading: int = 0) -> Values:
-        """(T, O) led by measured outputs all the way, or only at first."""
-        known = record.y if led else np.where((np.arange(len(record)) < leading)[:, None], record.y, np.nan)
-        return self.follow(record.u, known)
 
     def settle(self, u: Any, y: Any, steps: int = 200, rate: float = 0.05) -> "DynamicModel":
         """The same model, whose networks start in the state that fits the beginning of a record: u, y measured there.
@@ -387,58 +342,40 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         raises  ValueError if no layer has a learned start
         """
-        check_is_fitted(self, "weights_")
         if all(layer.start == "zero" for layer in self.network_.layers):
             raise ValueError(
                 "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
             )
-        (record,) = records_of(u, y)
-        seen, made = self._seen(self._fitting(record)), copy(self)
-        made.weights_ = settle(self.network_, self.weights_, seen.u, seen.y, self._loss(), steps, rate)
+        (record,), together, made = records_of(u, y), self.ensemble(), copy(self)
+        seen = together.seen(record)
+        made.weights_ = settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate)
         return made
 
     def each(self, u: Values, y: Values) -> Values:
         """(K, T, O): what `follow` gives the mean of, every network for itself."""
-        seen = self._seen(self._fitting(Record(u, y)))
-        ys = running.follow(self.network_, self.weights_, seen.u, seen.y).outputs
-        return restore(np.asarray(ys, float), self.outputs_)
+        together = self.ensemble()
+        return together.each(together.seen(Record(u, y)))
 
     def follow(self, u: Values, y: Values, advance: running.Advance | None = None) -> Values:
         """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
 
         What lies behind `predict` and `simulate`; `advance` is told how far the work has come, 0 to 1.
         """
-        return self._run(self._seen(self._fitting(Record(u, y))), advance=advance)
-
-    def _run(self, seen: Record, history: Any = None, advance: running.Advance | None = None) -> Values:
-        """(T, O), the members' mean, in the units of the data; their own outputs are never all in memory."""
-        run = running.follow(self.network_, self.weights_, seen.u, seen.y, history, advance, self._mean)
-        return run.outputs
+        together = self.ensemble()
+        return together.run(together.seen(Record(u, y)), advance=advance)
 
     def of_fold(self, fold: int) -> "DynamicModel":
         """The model of those networks alone for which that fold was held out."""
-        chosen = np.array([k for k, member in enumerate(self.members_) if member["fold"] == fold], int)
+        chosen = [k for k, member in enumerate(self.members_) if member["fold"] == fold]
         made = copy(self)
-        made.weights_ = jax.tree.map(lambda leaf: leaf[chosen], self.weights_)
+        made.weights_ = self.ensemble().members(chosen).weights
         made.members_ = [self.members_[k] for k in chosen]
         return made
 
-    def _mean(self, ys: Any) -> Values:
-        return np.asarray(restore(np.asarray(ys, float), self.outputs_).mean(axis=0))
-
     def _past(self, u: Any, y: Any) -> Any:
         """The histories after a measured record."""
-        (record,) = records_of(u, y)
-        seen = self._seen(self._fitting(record))
-        return running.follow(self.network_, self.weights_, seen.u, seen.y).history
-
-    def _fitting(self, record: Record) -> Record:
-        found, wanted = (record.u.shape[1], record.y.shape[1]), (len(self.inputs_), len(self.outputs_))
-        if found != wanted:
-            raise ValueError(
-                f"the record has {found[0]} inputs and {found[1]} outputs; the model {wanted[0]} and {wanted[1]}"
-            )
-        return record
+        (record,), together = records_of(u, y), self.ensemble()
+        return together.after(together.seen(record))
 
     def _shown(self, values: Values, index: Any) -> Any:
         return table(values, [c.name for c in self.outputs_], index, self.single_)

@@ -1,0 +1,114 @@
+"""Networks of one wiring side by side, and the scaling of what goes in and comes out: the part of a model that runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.dynamics import running
+from throughtime.dynamics.holding import Mask
+from throughtime.dynamics.preparing import streams
+from throughtime.dynamics.records import Record
+from throughtime.engine import History, Weights
+from throughtime.losses import SquaredError
+from throughtime.network import Network
+from throughtime.sequences import dtype_of
+from throughtime.storage import Column, limits, restore, standardise
+
+Values = NDArray[np.float64]
+ORIGINS = 100  # forecasts are made from about so many places of what was held out
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Networks of one wiring whose mean is the answer.
+
+    network          in closed loop
+    weights          with a leading axis of members (K)
+    inputs, outputs  the columns, in the units of the data
+    """
+
+    network: Network
+    weights: Weights
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+
+    def seen(self, record: Record) -> Record:
+        """The record as the networks see it: standardised.
+
+        raises  ValueError if it has other numbers of inputs and outputs
+        """
+        found, wanted = (record.u.shape[1], record.y.shape[1]), (len(self.inputs), len(self.outputs))
+        if found != wanted:
+            raise ValueError(
+                f"the record has {found[0]} inputs and {found[1]} outputs; the model {wanted[0]} and {wanted[1]}"
+            )
+        u = standardise(record.u, self.inputs) if self.inputs else record.u
+        return Record(u, standardise(record.y, self.outputs), record.index)
+
+    def drive(self, u: Values) -> Record:
+        """Inputs (T, I) as the networks see them, with outputs nowhere measured."""
+        return self.seen(Record(u, np.full((len(u), len(self.outputs)), np.nan)))
+
+    def loss(self) -> SquaredError:
+        """The squared error between standardised outputs, with the limits of the sensors."""
+        if all(c.low is None and c.high is None for c in self.outputs):
+            return SquaredError()
+        mean, scale = (np.array([getattr(c, part) for c in self.outputs]) for part in ("mean", "scale"))
+        low, high = (tuple((edge - mean) / scale) for edge in limits(self.outputs))
+        return SquaredError(low, high)
+
+    def members(self, chosen: Any) -> "Ensemble":
+        """Some of the networks."""
+        index = np.asarray(chosen, int)
+        return replace(self, weights=jax.tree.map(lambda leaf: leaf[index], self.weights))
+
+    def mean(self, ys: Any) -> Values:
+        """The answer of all, within the limits: standardised outputs (K, ...) in the units of the data (...)."""
+        return np.asarray(restore(np.asarray(ys, float), self.outputs).mean(axis=0))
+
+    def run(self, seen: Record, history: History | None = None, advance: running.Advance | None = None) -> Values:
+        """(T, O), led where outputs were measured, free where not; the networks' own outputs are never all in memory."""
+        run = running.follow(self.network, self.weights, seen.u, seen.y, history, advance, self.mean)
+        return run.outputs
+
+    def each(self, seen: Record) -> Values:
+        """(K, T, O): what `run` gives the mean of."""
+        ys = running.follow(self.network, self.weights, seen.u, seen.y).outputs
+        return restore(np.asarray(ys, float), self.outputs)
+
+    def after(self, seen: Record) -> History:
+        """The histories after a measured record."""
+        return running.follow(self.network, self.weights, seen.u, seen.y).history
+
+    def misses(self, record: Record, masks: Mask, groups: Sequence[Sequence[int]], most: int) -> list[Values]:
+        """Errors (n, H, O) of forecasts along a record, for each group of members where its mask is True.
+
+        masks   (F, T)
+        groups  for each mask the networks whose mean forecasts there
+        most    steps ahead, at most; no more than half of what the longest mask holds
+        """
+        longest = int(masks.sum(axis=1).max())
+        horizon, stride = min(most, longest // 2), max(1, longest // ORIGINS)
+        backward = any(layer.backward for layer in self.network.layers)
+        if horizon < 1 or len(record) <= horizon + stride or backward:
+            return []
+        ys, found = self._forecasts(self.seen(record), stride, horizon), []
+        starts = stride * (1 + np.arange(ys.shape[1]))
+        truth = record.y[starts[:, None] + np.arange(horizon)]
+        for own, held in zip(groups, masks, strict=True):
+            inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
+            if len(own) and inside.any():
+                found.append((truth - self.mean(ys[list(own)]))[inside])
+        return found
+
+    def _forecasts(self, seen: Record, stride: int, horizon: int) -> Values:
+        """(K, n, horizon, O) from every `stride`-th step of a record, standardised."""
+        dtype = dtype_of(self.weights)
+        xs = {name: jnp.asarray(x, dtype) for name, x in streams(self.network, seen.u, None).items()}
+        made = running.origins(self.network, self.weights, xs, jnp.asarray(seen.y, dtype), stride, horizon)
+        return np.asarray(made, float)
