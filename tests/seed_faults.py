@@ -432,6 +432,46 @@ FAULTS = [
         "test_represent.py",
         "minus_one_steps_later and skipping",
     ),
+    Fault(
+        "heads move on against the ring",
+        "ntm.py",
+        "shift[..., 2:] * jnp.roll(mixed, 1,",
+        "shift[..., 2:] * jnp.roll(mixed, -1,",
+        "test_ntm.py",
+        "paper_says",
+    ),
+    Fault(
+        "a head reads what is written in the same step",
+        "ntm.py",
+        "return reading, self._memory(",
+        'return jnp.einsum("...s,...sn->...n", place[..., 0, :], matrix), self._memory(',
+        "test_ntm.py",
+        "paper_says",
+    ),
+    Fault(
+        "heads start nowhere",
+        "ntm.py",
+        "first = jnp.zeros(self.slots, memory.dtype).at[0].set(1)",
+        "first = jnp.zeros(self.slots, memory.dtype)",
+        "test_ntm.py",
+        "first_slot",
+    ),
+    Fault(
+        "what the controller says is not clipped",
+        "ntm.py",
+        "net = jnp.clip(net, -LIMIT, LIMIT)",
+        "net = net + 0 * LIMIT",
+        "test_ntm.py",
+        "finite",
+    ),
+    Fault(
+        "a single row of errors forgets the memory",
+        "engine/sweep.py",
+        "return jnp.expand_dims(deltas, axis), jnp.expand_dims(sooner, axis)",
+        "return jnp.expand_dims(deltas, axis), 0 * jnp.expand_dims(sooner, axis)",
+        "test_exactness.py",
+        "gradient_is_that_of_the_reference and lstm and BPTT",
+    ),
 ]
 
 

@@ -52,6 +52,7 @@ PROMISED = [
     "load",
     "lstm",
     "narx",
+    "ntm",
     "plot_deltas",
     "plot_prediction",
     "plot_training",

@@ -12,6 +12,7 @@ from jax import Array
 import reference
 import throughtime as tt
 from throughtime import Connection, Layer, LearnedDelays, Network, Unit, units
+from throughtime.ntm import heads
 
 STEPS, BATCH = 6, 2
 
@@ -42,7 +43,7 @@ def _one_more(size: int) -> int:
 
 competition = Unit("competition", ("net",), 0, Competition(), coupled=True)
 register = Unit("register", ("write", "read"), _one_more, Register(), coupled=True, start=0.25)
-OWN_UNITS = (competition, register)
+OWN_UNITS = (competition, register, heads(3))
 
 BACK = Connection("h", 1, name="recurrent")
 
@@ -150,6 +151,8 @@ FORWARD: dict[str, Network] = {
         _out(Connection("h", dropout=0.3)),
     ),
     "own memory": _net(Layer("h", 2, register, ("x",), start="learned"), _out("h")),
+    "ntm": tt.ntm(2, 2, 1, slots=3, width=4),
+    "ntm, feedforward": tt.ntm(2, 3, 2, slots=3, width=3, controller=units.tanh),
 }
 
 BACKWARD: dict[str, Network] = {

@@ -22,6 +22,7 @@ from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
+from throughtime.ntm import ntm
 from throughtime.represent import represent
 from throughtime.storage import Column, Model, load, save
 from throughtime.training import Diverged, Report, evaluate, train
@@ -96,6 +97,7 @@ __all__ = [
     "load",
     "lstm",
     "narx",
+    "ntm",
     "plot_deltas",
     "plot_prediction",
     "plot_training",

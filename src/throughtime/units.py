@@ -159,10 +159,15 @@ BUILT_IN: dict[str, Unit] = {
     unit.name: unit for unit in (*_elementwise_units, softmax, lstm, gru, *(context(f) for f in _elementwise_units))
 }
 
+FAMILIES: dict[str, Callable[[int], Unit]] = {}  # units made to measure, by the word before their number: "ntm-128"
+
 
 def named(name: str, units: tuple[Unit, ...] = ()) -> Unit:
-    """The unit of that name among `units` and the built-in ones."""
+    """The unit of that name among `units`, the built-in ones and the families."""
     known = BUILT_IN | {unit.name: unit for unit in units}
+    word, _, number = name.rpartition("-")
+    if name not in known and word in FAMILIES and number.isdecimal():
+        return FAMILIES[word](int(number))
     if name not in known:
         raise ValueError(f"unknown unit {name!r}; known: {', '.join(known)} (pass your own with units=)")
     return known[name]

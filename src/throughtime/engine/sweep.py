@@ -204,6 +204,9 @@ def local(layer: Layer, net: Array, before: Array, activity: Array, memory: Arra
     """vjp of `activate` for K rows: errors (..., K, B, N) and (..., K, B, M, N) at nets (..., B, nets, N)."""
     axis = net.ndim - 3
     _, pull = jax.vjp(layer.unit.activate, net, before)
+    if activity.shape[axis] == 1:  # where units are coupled, an axis of size 1 makes products slow
+        deltas, sooner = pull((activity.squeeze(axis), memory.squeeze(axis)))
+        return jnp.expand_dims(deltas, axis), jnp.expand_dims(sooner, axis)
     return jax.vmap(lambda a, m: pull((a, m)), in_axes=(axis, axis), out_axes=axis)(activity, memory)
 
 
