@@ -1,4 +1,4 @@
-"""The command line: `throughtime fit`, `simulate`, `predict`, `evaluate`, `show`, `experiment`, `demo`."""
+"""The command line: `throughtime fit`, and what can be done with the model it saves."""
 
 import os
 import sys
@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from throughtime.cli.errors import INTERRUPTED, Group
+from throughtime.cli.export import export
 from throughtime.cli.fit import fit
+from throughtime.cli.forecast import forecast
 from throughtime.cli.lab import demo, experiment
+from throughtime.cli.report import report
 from throughtime.cli.show import show
 from throughtime.cli.use import evaluate, predict, simulate
 
@@ -23,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (fit, simulate, predict, evaluate, show, experiment, demo):
+for _command in (fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
     app.command(no_args_is_help=_command is not demo)(_command)
 
 

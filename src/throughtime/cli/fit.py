@@ -1,31 +1,39 @@
-"""`throughtime fit`: from a table to a trained network, its errors, its pictures and a saved model."""
+"""`throughtime fit`: from a table to a trained model, its errors, its pictures and a file of it."""
 
 import json
-import time
-from pathlib import Path
-from typing import Annotated, Any
+import shlex
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from throughtime.cli import data as columns
+from throughtime.cli import fit_options as asked_for
 from throughtime.cli import options, output, results, tables, wiring
-from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
-from throughtime.cli.options import LEAVING, TRAINING
-from throughtime.cli.teaching import LOOPS, History, Plan, data_of, loops_of, teach
-from throughtime.storage import Model, save
+from throughtime.cli.errors import INTERRUPTED, Failure, Problem
+from throughtime.cli.learning import Taught, made_in
+from throughtime.cli.plan import loops_of, optimizer_of, parts_of, stages_of
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.preparing import used_by
+from throughtime.dynamics.report import fingerprint
+from throughtime.dynamics.teaching import Teaching
+
+Values = NDArray[np.float64]
+NOT_REPEATED = ("overwrite", "json_", "quiet")  # of the command that is kept: they change nothing that is learned
 
 
 def fit(
+    context: typer.Context,
     table: options.TablePath,
-    outputs: Annotated[str, typer.Option(metavar="y[,y]", help="Columns to predict; empty cells ask nothing.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", rich_help_panel=LEAVING)],
-    inputs: Annotated[
-        str,
-        typer.Option(metavar="u[,u]", help="Columns it hears. None: narx and jordan predict a series from its past."),
-    ] = "",
-    network: Annotated[
-        str, typer.Option(help=f"One of {', '.join(wiring.NETWORKS)}.", rich_help_panel=options.WIRING)
-    ] = "narx",
+    outputs: asked_for.Outputs,
+    out: asked_for.Out,
+    inputs: asked_for.Inputs = "",
+    time: asked_for.Time = None,
+    low: asked_for.Low = None,
+    high: asked_for.High = None,
+    network: asked_for.Name = "narx",
     hidden: options.Hidden = "10",
     input_delays: options.InputDelays = None,
     output_delays: options.OutputDelays = None,
@@ -34,128 +42,149 @@ def fit(
     activation: options.Activation = None,
     bidirectional: options.Bidirectional = False,
     learned_start: options.LearnedStart = False,
-    learner: Annotated[
-        str,
-        typer.Option(help="bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop.", rich_help_panel=TRAINING),
-    ] = "bptt",
-    loop: Annotated[
-        str | None,
-        typer.Option(
-            help="narx, jordan: train on their own past outputs (closed), on measured ones (open), or first open, then "
-            "closed. A network trained open may fail when it runs free. Default: closed; open for a series.",
-            metavar="|".join(LOOPS),
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="At most so many.", rich_help_panel=TRAINING)] = 500,
-    learning_rate: Annotated[
-        float, typer.Option(help="First step size of Adam; it falls to zero.", rich_help_panel=TRAINING)
-    ] = 0.01,
-    every: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Steps between two updates. Default: a tenth of the rows, at least 100.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    validation: Annotated[
-        float, typer.Option(help="Last part of the table, held out for early stopping.", rich_help_panel=TRAINING)
-    ] = 0.2,
-    patience: Annotated[
-        int, typer.Option(min=1, help="End after so many epochs without a better one.", rich_help_panel=TRAINING)
-    ] = 100,
-    washout: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="First rows in which nothing is asked. Default: the longest delay.", rich_help_panel=TRAINING
-        ),
-    ] = None,
-    clip: Annotated[float, typer.Option(help="Largest norm of the gradient; 0: any.", rich_help_panel=TRAINING)] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first weights.", rich_help_panel=TRAINING)] = 0,
+    increments: options.Increments = False,
+    skip: options.Skip = False,
+    validation: asked_for.Validation = 0.2,
+    folds: asked_for.Folds = 0,
+    test: asked_for.Test = 0.0,
+    washout: asked_for.Washout = None,
+    loop: asked_for.Loop = None,
+    horizon: asked_for.Horizon = None,
+    optimizer: asked_for.Optimizer = None,
+    learner: asked_for.Learner = None,
+    restarts: asked_for.Restarts = 5,
+    keep: asked_for.Keep = None,
+    epochs: asked_for.Epochs = None,
+    learning_rate: asked_for.LearningRate = None,
+    every: asked_for.Every = None,
+    decay: asked_for.Decay = None,
+    patience: asked_for.Patience = None,
+    look: asked_for.Look = None,
+    clip: asked_for.Clip = None,
+    seed: asked_for.Seed = 0,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a network on a table, and save the model, its errors and pictures.
+    """Train networks on a table, and save the model, its errors and pictures.
 
-    Writes model.safetensors, metrics.json, wiring.png, training.png and prediction.png into DIR. The columns are
-    standardised inside the model. With Ctrl-C the best weights so far are saved.
+    Writes model.safetensors, metrics.json, wiring.png, training.png and prediction.png into DIR. Free-run and one-step
+    errors stand beside each other, and beside those of a linear model with the same delays. However a network is trained,
+    training ends early by its free run over rows that were held out. The columns are standardised inside the model. With
+    Ctrl-C the best weights so far are saved.
 
     Example: throughtime fit tanks.csv --inputs u --outputs y --network narx --input-delays 0:2 --output-delays 1:2
     --hidden 10 --out tanks
     """
     heard, asked = wiring.names(inputs), wiring.names(outputs)
-    made = wiring.build(
-        network,
-        len(heard),
-        wiring.hidden(hidden),
-        len(asked) or 1,
-        input_delays=input_delays and wiring.delays(input_delays),
-        output_delays=output_delays and wiring.delays(output_delays),
-        delays=delays and [wiring.delays(part) for part in delays.split("/")],
+    columns.check_names(heard, asked)
+    chosen = wiring.chosen(
+        input_delays=input_delays,
+        output_delays=output_delays,
+        taps=delays,
         width=width,
-        f=activation and wiring.unit(activation),
-        bidirectional=bidirectional or None,
-        start="learned" if learned_start else None,
+        activation=activation,
+        bidirectional=bidirectional,
+        learned_start=learned_start,
+        increments=increments,
+        skip=skip,
     )
+    made = wiring.build(network, len(heard), wiring.hidden(hidden), len(asked), **chosen)
     loops = loops_of(loop, made, network)
-    data = data_of(tables.read(table), heard, asked, made, loops, validation, washout)
-    _check_rates(learning_rate, clip)
-    cut_every = None if any(layer.backward for layer in made.layers) else every or max(100, -(-data.cut // 10))
-    plan = Plan(
-        wiring.learner(learner),
-        loops,
-        epochs,
-        learning_rate,
-        cut_every,
-        seed,
-        patience if validation else None,
-        clip or None,
+    read = columns.read(tables.read(table), heard, asked, time)
+    parts = parts_of(read, made, (validation, test), folds, washout)
+    given = {"learner": learner, "epochs": epochs, "rate": learning_rate, "every": every, "horizon": horizon}
+    given |= {"decay": decay, "patience": patience, "look": look, "clip": clip}
+    optimizer = optimizer_of(optimizer, made, given)
+    stages = stages_of(made, loops, optimizer, parts.training, given)
+    edges = limits_of(low, high, asked)
+    model = DynamicModel(
+        made,
+        stages,
+        restarts=restarts,
+        folds=folds,
+        validation=validation,
+        keep=keep,
+        washout=parts.first - used_by(made),
+        low=edges[0],
+        high=edges[1],
+        random_state=seed,
     )
-    settings = {"table": table.name, "network": network, "learner": learner, "loop": loops[-1], "seed": seed}
-    settings |= {"epochs": epochs, "learning_rate": learning_rate, "every": cut_every, "clip": clip}
+    settings: dict[str, Any] = {
+        "table": table.name,
+        "sha256": fingerprint(table),
+        "command": command_of(context),
+        "time": time,
+    }
+    settings |= {
+        "network": network,
+        "loop": "-".join(loops),
+        "optimizer": optimizer,
+        "learner": learner or ("bptt" if optimizer == "adam" else None),
+    }
+    settings |= _told(stages, optimizer) | {"restarts": restarts, "keep": keep, "seed": seed}
+    settings |= {"validation": validation, "folds": folds, "test": test, "washout": parts.first}
+    if not quiet and (note := columns.uneven(read)):
+        typer.echo(note, err=True)
     with output.folder(out, overwrite):
-        started = time.monotonic()
-        history = teach(made, data, plan, quiet)
-        if history.weights is None:
-            raise (
-                KeyboardInterrupt
-                if history.ended == "interrupted"
-                else Failure(history.trouble + "; nothing is written")
-            )
-        settings |= {"ended": history.ended, "epochs_done": len(history.losses), "best_epoch": history.best_epoch}
-        model = Model(made, history.weights, data.inputs, data.outputs, washout=data.washout, settings=settings)
-        save(out / "model.safetensors", model)
-        try:
-            metrics = results.metrics(model, data.x, data.y, data.cut)
-            metrics["seconds"] = round(time.monotonic() - started, 2)
-            results.describe(out, model, metrics, history.losses, history.validations, (data.x, data.y), data.cut)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"interrupted after training: {out / 'model.safetensors'} is saved, its scores and pictures may be missing"
-            ) from None
-    _report(out, metrics, history, json_, quiet)
+        metrics, taught = made_in(out, model, read, parts, settings, quiet)
+    _report(out, metrics, taught, json_, quiet)
 
 
-def _report(out: Path, metrics: dict[str, Any], history: History, json_: bool, quiet: bool) -> None:
+def limits_of(low: str | None, high: str | None, outputs: list[str]) -> tuple[Values | None, Values | None]:
+    """The limits of the sensors, a number for each output; NaN where there is none."""
+    least, largest = (None if text is None else _edge(text, o, outputs) for text, o in ((low, "low"), (high, "high")))
+    if least is not None and largest is not None:
+        for name, bottom, top in zip(outputs, least, largest, strict=True):
+            if bottom >= top:
+                raise Problem(f"column {name!r}: --low {bottom:g} is not below --high {top:g}")
+    return least, largest
+
+
+def _edge(text: str, option: str, outputs: list[str]) -> Values:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in (1, len(outputs)):
+        raise Problem(f"--{option} {text!r} has {len(parts)} numbers for {len(outputs)} outputs ({', '.join(outputs)})")
+    try:
+        made = np.array([np.nan if part.lower() in ("", "none") else float(part) for part in parts])
+    except ValueError:
+        raise Problem(f"--{option} {text!r} cannot be read; write a number for each output, or none: 0,none") from None
+    return np.broadcast_to(made, len(outputs))
+
+
+def command_of(context: typer.Context) -> str:
+    """The command as it was given, with the names of files in place of their paths."""
+    words = ["throughtime", str(context.info_name)]
+    for parameter in context.command.params:
+        source, value = context.get_parameter_source(parameter.name or ""), context.params.get(parameter.name or "")
+        if source is None or source.name != "COMMANDLINE" or parameter.name in NOT_REPEATED:
+            continue
+        option = parameter.opts[0]
+        if option.startswith("-"):
+            words.append(option)
+        if value is not True:
+            words.append(getattr(value, "name", str(value)))
+    return shlex.join(words)
+
+
+def _told(stages: Sequence[Teaching], optimizer: str) -> dict[str, Any]:
+    last = stages[-1]
+    made = {name: getattr(last, name) for name in ("horizon", "every", "decay", "clip", "patience", "look")}
+    rate = last.rate if optimizer == "adam" else None
+    return {"epochs": [stage.epochs for stage in stages], "learning_rate": rate} | made
+
+
+def _report(out: Any, metrics: dict[str, Any], taught: Taught, json_: bool, quiet: bool) -> None:
     if json_:
         typer.echo(json.dumps(metrics))
     elif not quiet:
-        results.show(metrics)
-        if poor := results.verdict(metrics):
-            typer.echo(f"\n{poor}")
+        results.show(metrics, results.headline(metrics))
+        typer.echo("")
+        for sentence in [*metrics["verdict"], *results.told_coverage(metrics["coverage"])]:
+            typer.echo(sentence)
         typer.echo(f"\nwritten to {out}: {', '.join(results.FILES)}")
-    if history.ended == "interrupted":
-        kept = f"epoch {history.best_epoch} of {len(history.losses)}"
-        typer.echo(f"interrupted: the best weights so far ({kept}) are saved in {out}", err=True)
+    if taught.ended == "interrupted":
+        typer.echo(f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}", err=True)
         raise typer.Exit(INTERRUPTED)
-    if history.ended == "diverged":
-        raise Failure(f"{history.trouble}; the last good weights are saved in {out}")
-
-
-def _check_rates(learning_rate: float, clip: float) -> None:
-    if not 0 < learning_rate < np.inf:
-        raise Problem(f"--learning-rate must be above 0, not {learning_rate}")
-    if not 0 <= clip < np.inf:
-        raise Problem(f"--clip must be 0 or above, not {clip}")
+    if taught.ended == "diverged":
+        raise Failure(f"{taught.trouble}; the last good weights are saved in {out}")

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be limited
 import typer
-from threadpoolctl import threadpool_limits
 
 from throughtime import experiments
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
+from throughtime.cli.threads import single_threaded
 
 Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
@@ -60,7 +59,7 @@ def _run(
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
         run = experiments.load(name)
-        with threadpool_limits(1, user_api="blas"):  # the matrices are small; threads would wait for each other
+        with single_threaded():
             said = run(quick, seeds, path, bar)
         output.write_text(json.dumps(said, indent=2) + "\n", path / "results.json")
     if json_:
@@ -96,7 +95,7 @@ def _reached(bar: dict[str, Any], entries: list[dict[str, Any]]) -> str:
 def _spread(values: list[float]) -> str:
     """The median, and below it the range over the seeds."""
     low, middle, high = (_figure(float(q)) for q in np.quantile(values, [0, 0.5, 1]))
-    return middle if low == high else f"{middle}\n{low}-{high}"
+    return middle if low == high else f"{middle}\n{low} to {high}"
 
 
 def _figure(value: float) -> str:

@@ -31,6 +31,15 @@ LearnedStart = Annotated[
     bool,
     typer.Option("--learned-start", help="Learn the activities a(0) before the first step.", rich_help_panel=WIRING),
 ]
+Increments = Annotated[
+    bool, typer.Option("--increments", help="narx: compute the change since the last output.", rich_help_panel=WIRING)
+]
+Skip = Annotated[
+    bool,
+    typer.Option(
+        "--skip", help="narx: a linear path beside the hidden units, which then only bend it.", rich_help_panel=WIRING
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=LEAVING)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts.", rich_help_panel=LEAVING)]
 Overwrite = Annotated[
@@ -38,4 +47,20 @@ Overwrite = Annotated[
     typer.Option("--overwrite", help="Replace files of the same name; others stay.", rich_help_panel=LEAVING),
 ]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet file, one row per time step.")]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the time of each row, dates or numbers. Default: that of the model's fit."
+    ),
+]
+StartRows = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="First rows in which measured outputs lead. Default: as many as fill the delays.", metavar="ROWS"
+    ),
+]
+OutFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="CSV or Parquet file for the outputs; default: CSV to standard output."),
+]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.safetensors that fit wrote.")]

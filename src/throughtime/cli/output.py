@@ -114,11 +114,13 @@ class Bar:
         self._progress.update(self._task, completed=part, remark=remark)
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table: the first column text, the others numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1) -> None:
+    """Print a table: the first columns, `texts` of them, are text, the others numbers."""
+    console = Console()
+    console.print(title, style="bold", highlight=False, markup=False, soft_wrap=True)
+    made = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        made.add_column(column, justify="left" if index < texts else "right", no_wrap=index < texts)
     for row in rows:
         made.add_row(*row)
-    Console().print(made)
+    console.print(made)

@@ -1,163 +1,110 @@
-"""What a model is worth on a table, and what is written about it."""
+"""What is said about a model: tables of errors, sentences, and the files of `fit`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from matplotlib.figure import Figure
 
-from throughtime import plots
-from throughtime.cli import output, running, wiring
-from throughtime.drawing import count, draw
-from throughtime.dynamics.linear import Linear
-from throughtime.dynamics.scores import Scores, scores
-from throughtime.storage import Model, restore, standardise
+from throughtime.cli import output
+from throughtime.cli.data import Data
+from throughtime.cli.judging import Predicted, Span
+from throughtime.cli.pictures import plot_course
+from throughtime.drawing import draw
+from throughtime.dynamics.model import FREE, ONE_STEP, DynamicModel
+from throughtime.dynamics.pictures import plot_response
 
-Values = NDArray[np.float64]
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
-FREE, ONE_STEP = "free run", "one step"
-
-
-def modes(model: Model) -> list[str]:
-    """How the model can be judged: running free, and one step ahead if it hears past outputs; the one meant first."""
-    if wiring.feedback(model.network) is None:
-        return [FREE]
-    if wiring.is_series(model.network):
-        return [ONE_STEP]
-    return [ONE_STEP, FREE] if model.settings.get("loop") == "open" else [FREE, ONE_STEP]
-
-
-def predict(model: Model, x: Values, y: Values | None, advance: running.Advance | None = None) -> Values:
-    """Outputs (rows, outputs) in their own units; where `y` is a number it replaces the model's own past output."""
-    seen = standardise(x, model.inputs) if x.shape[1] else x
-    known = None if y is None else standardise(y, model.outputs)
-    return restore(running.outputs(model.network, model.weights, seen, known, advance), model.outputs)
-
-
-def of_mode(model: Model, mode: str, x: Values, y: Values) -> Values:
-    """Predictions on a table that holds the measured outputs."""
-    return predict(model, x, y if mode == ONE_STEP else None)
-
-
-def metrics(model: Model, x: Values, y: Values, cut: int) -> dict[str, Any]:
-    """Scores of the model and of simple baselines on the training and the validation part."""
-    names = [column.name for column in model.outputs]
-    parts = {"training": slice(model.washout, cut)} | ({"validation": slice(cut, None)} if cut < len(y) else {})
-
-    def scored(predicted: Values, gaps: bool = False) -> dict[str, Scores]:
-        silent = np.isnan(predicted) & gaps  # a baseline that hears a gap in the measured outputs says nothing there
-        known = np.where(silent, np.nan, y)
-        return {part: scores(known[rows], predicted[rows], names) for part, rows in parts.items()}
-
-    return {
-        "settings": dict(model.settings),
-        "weights": count(model.network),
-        "rows": {"training": cut, "validation": len(y) - cut, "washout": model.washout},
-        "network": {mode: scored(of_mode(model, mode, x, y)) for mode in modes(model)},
-        "baselines": {
-            name: {mode: scored(predicted, mode == ONE_STEP) for mode, predicted in made.items()}
-            for name, made in _baselines(model, x, y, cut).items()
-        },
-    }
-
-
-def _baselines(model: Model, x: Values, y: Values, cut: int) -> dict[str, dict[str, Values]]:
-    """The training mean, the last value, and the linear model that hears what the network hears, by least squares."""
-    mean, wanted = np.nanmean(y[:cut], axis=0), modes(model)
-    linear = Linear.fit([(x[:cut], y[:cut])], *_taps(model))
-    predicted = {FREE: lambda: linear.free_run(x), ONE_STEP: lambda: linear.one_step(x, y)}
-    made = {"mean": {FREE: np.broadcast_to(mean, y.shape)}, "linear": {mode: predicted[mode]() for mode in wanted}}
-    if ONE_STEP in wanted:
-        made["last value"] = {ONE_STEP: np.concatenate([mean[None], y[:-1]])}
-    return made
-
-
-def _taps(model: Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return wiring.taps(model.network, "input"), wiring.taps(model.network, wiring.feedback(model.network))
-
-
-def evaluation(model: Model, x: Values, y: Values, start_rows: int, advance: running.Advance) -> dict[str, Any]:
-    """Scores of the model on a whole table; the washout, and the first rows in which measured outputs lead, do not count."""
-    names, wanted = [column.name for column in model.outputs], modes(model)
-    rows, leading = slice(max(model.washout, start_rows), None), np.arange(len(y))[:, None] < start_rows
-    made = {}
-    for done, mode in enumerate(wanted):
-        known = y if mode == ONE_STEP else np.where(leading, y, np.nan) if start_rows else None
-        predicted = predict(model, x, known, lambda part, done=done: advance((done + part) / len(wanted)))  # type: ignore[misc]
-        made[mode] = {"all": scores(y[rows], predicted[rows], names)}
-    return made
+SHORT = 0.1  # of the promised share: less is more than the chance of overlapping forecasts
+HINT = "try other delays (throughtime delays), --skip, another --hidden, --folds 4 or --network gru"
 
 
 def describe(
-    out: Path,
-    model: Model,
-    said: dict[str, Any],
-    losses: Sequence[float],
-    validations: Sequence[float],
-    xy: Any,
-    cut: int,
+    out: Path, model: DynamicModel, said: Mapping[str, Any], data: Data, spans: Sequence[Span], own: Predicted
 ) -> None:
     """Write all files but the model; each appears only when it is complete."""
-    x, y = xy
     output.write_text(json.dumps(said, indent=2) + "\n", out / "metrics.json")
-    output.write_figure(lambda path: draw(model.network, path), out / "wiring.png")
-    best = model.settings["best_epoch"] or None
-    output.write_figure(plots.plot_training(losses, validations or None, best).savefig, out / "training.png")
-    mode = modes(model)[0]
-    names = [column.name for column in model.outputs]
-    picture = plots.plot_prediction(
-        y, of_mode(model, mode, x, y), names, held_out=cut, title=f"Prediction and measurement, {mode}", time_name="row"
+    output.write_figure(partial(draw, model.network_), out / "wiring.png")
+    output.write_figure(plot_course(model).savefig, out / "training.png")
+    output.write_figure(response(data, spans, own).savefig, out / "prediction.png")
+
+
+def response(data: Data, spans: Sequence[Span], own: Predicted) -> Figure:
+    """Free run and one-step prediction beside the measurement, part after part; what was held out is shaded."""
+    made = {mode: np.full(data.y.shape, np.nan) for mode in (FREE, ONE_STEP)}
+    shaded: dict[str, tuple[int, int]] = {}
+    for part, rows, fold, _ in spans:
+        for mode, values in made.items():
+            values[rows] = own[part][mode][rows]
+        if fold is not None or part != "training":
+            shaded[part] = (min(rows.start, shaded.get(part, (rows.start,))[0]), rows.stop)
+    return plot_response(
+        data.y, made[FREE], made[ONE_STEP], data.outputs, shaded, time=data.times, time_name=data.time or "row"
     )
-    output.write_figure(picture.savefig, out / "prediction.png")
 
 
-def show(said: dict[str, Any]) -> None:
-    """Print the scores of a `metrics` object."""
-    rows = [
-        [who, mode, part, name, *_figures(score)]
-        for who, judged in {"network": said["network"], **said["baselines"]}.items()
-        for mode, of_parts in judged.items()
-        for part, of_outputs in of_parts.items()
-        for name, score in of_outputs.items()
-    ]
-    output.table(_headline(said), ["", "mode", "part", "output", "RMSE", "fit %", "relative variance"], rows)
-
-
-def verdict(said: dict[str, Any]) -> str | None:
-    """A sentence on networks that a simple baseline beats, on validation data where there are any."""
-    mode, judged = next(iter(said["network"].items()))
-    part = "validation" if "validation" in judged else "training"
-    for who in ("mean", "linear"):
-        for name, simple in said["baselines"][who].get(mode, {}).get(part, {}).items():
-            own = judged[part][name]["rmse"]
-            if simple["rmse"] is not None and (own is None or own > simple["rmse"]):
-                error = "no finite error" if own is None else f"an error of {own:.4g}"
-                return (
-                    f"note: {name}, {mode}, {part}: the network has {error}, the baseline {who!r} {simple['rmse']:.4g}; "
-                    "try more --epochs, a smaller --learning-rate, --loop open-closed, other --seed, or --network gru"
-                )
-    return None
-
-
-def _headline(said: dict[str, Any]) -> str:
-    settings = said["settings"]
+def headline(said: Mapping[str, Any]) -> str:
+    """What was trained, in one line."""
+    settings, members = said["settings"], said["members"]
+    networks = "1 network" if len(members) == 1 else f"mean of {len(members)} networks"
     return (
-        f"{settings['network']}, {said['weights']} weights, {settings['learner']}: kept epoch {settings['best_epoch']} "
-        f"of {settings['epochs_done']}, {said['seconds']:.1f} s"
+        f"{settings['network']}, {networks} of {said['weights']} weights, {settings['optimizer']}, {settings['loop']} loop: "
+        f"{settings['epochs_done']} epochs, {said['seconds']:.1f} s"
     )
 
 
-def show_evaluation(said: dict[str, Any], title: str) -> None:
-    """Print the scores of an `evaluation` object."""
-    rows = [[mode, name, *_figures(s), str(s["rows"])] for mode, of in said.items() for name, s in of["all"].items()]
-    output.table(title, ["mode", "output", "RMSE", "fit %", "relative variance", "rows"], rows)
+def told_coverage(found: Sequence[Mapping[str, Any]], where: str = "the test rows") -> list[str]:
+    """A sentence on each level of the forecast intervals."""
+    return [
+        f"forecast intervals of {100 * c['level']:g} % held {100 * c['measured']:.1f} % of {where} ({c['forecasts']} forecasts)"
+        + ("" if c["measured"] > c["level"] - SHORT else ": too few, these rows are unlike the held-out ones")
+        for c in found
+    ]
 
 
-def _figures(score: dict[str, Any]) -> list[str]:
-    shown = {"rmse": ".4g", "fit_percent": ".1f", "relative_variance": ".4g"}
-    missing = (
-        "exploded" if score["rmse"] is None and score["rows"] else "-"
-    )  # a constant output has no relative figures
-    return [missing if score[key] is None else format(score[key], form) for key, form in shown.items()]
+def show(said: Mapping[str, Any], title: str) -> None:
+    """Print the scores of a `judge` object: rivals beside each other, part by part."""
+    judged = {"network": said["network"], **said["baselines"]}
+    rows = []
+    for part, of_outputs in said["network"][FREE].items():
+        for name in of_outputs:
+            for who, own in judged.items():
+                free, near = (own.get(mode, {}).get(part, {}).get(name) for mode in (FREE, ONE_STEP))
+                rows.append([*((part, name) if who == "network" else ("", "")), who, *_figures(free), *_figures(near)])
+    output.table(title, ["RMSE, fit", "output", "", "free run", "", "one step", ""], rows, texts=3)
+
+
+def _figures(score: Mapping[str, Any] | None) -> tuple[str, str]:
+    if score is None or not score["rows"]:
+        return "-", ""
+    if score["rmse"] is None:
+        return "exploded", ""
+    fit = score["fit_percent"]  # a constant output has none
+    return f"{score['rmse']:.4g}", "" if fit is None else f"{fit:z.1f} %"
+
+
+def verdicts(said: Mapping[str, Any]) -> list[str]:
+    """For every output a sentence on whether the network beats the linear model: on the test, else on what was held out."""
+    parts = list(said["network"][FREE])
+    part = next((p for p in ("test", "held out", "validation") if p in parts), parts[-1])
+    return [_verdict(said, part, name) for name in said["network"][FREE][part] if "linear" in said["baselines"]]
+
+
+def _verdict(said: Mapping[str, Any], part: str, name: str) -> str:
+    def error(who: Mapping[str, Any], mode: str) -> float:
+        found = who[mode][part][name]["rmse"]
+        return float("inf") if found is None else found
+
+    own, linear, mean = said["network"], said["baselines"]["linear"], said["baselines"]["mean"]
+    told, lost = [], []
+    for mode, where in ((FREE, "in free run"), (ONE_STEP, "one step ahead")):
+        ours, theirs = error(own, mode), error(linear, mode)
+        lost += [where] if ours >= theirs else []
+        told.append(f"{'better' if ours < theirs else 'NOT better'} {where} ({ours:.4g} against {theirs:.4g})")
+    text = f"{name}, {part}, beside the linear model: {', '.join(told)}"
+    if error(own, FREE) >= error(mean, FREE):
+        text += f"; in free run NOT better than the mean ({error(mean, FREE):.4g})"
+    return f"{text}; {HINT}, or take the linear model {' and '.join(lost)}" if lost else text

@@ -26,24 +26,25 @@ def show(
     activation: options.Activation = None,
     bidirectional: options.Bidirectional = False,
     learned_start: options.LearnedStart = False,
+    increments: options.Increments = False,
+    skip: options.Skip = False,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into a PNG, SVG or PDF file.")] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
     if what.replace("_", "-") in wiring.NETWORKS:
-        network = wiring.build(
-            what,
-            inputs,
-            wiring.hidden(hidden),
-            outputs,
-            input_delays=input_delays and wiring.delays(input_delays),
-            output_delays=output_delays and wiring.delays(output_delays),
-            delays=delays and [wiring.delays(part) for part in delays.split("/")],
+        chosen = wiring.chosen(
+            input_delays=input_delays,
+            output_delays=output_delays,
+            taps=delays,
             width=width,
-            f=activation and wiring.unit(activation),
-            bidirectional=bidirectional or None,
-            start="learned" if learned_start else None,
+            activation=activation,
+            bidirectional=bidirectional,
+            learned_start=learned_start,
+            increments=increments,
+            skip=skip,
         )
+        network = wiring.build(what, inputs, wiring.hidden(hidden), outputs, **chosen)
     elif not Path(what).exists():
         raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(wiring.NETWORKS)}")
     else:

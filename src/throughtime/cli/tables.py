@@ -51,6 +51,25 @@ class Table:
         made = [self._column(name, gaps) for name in names]
         return np.stack(made, axis=1) if made else np.zeros((len(self), 0))
 
+    def times(self, name: str) -> pd.Index:
+        """The column as the rows' times, numbers or dates, each after the one before."""
+        self.require([name])
+        made = _as_times(self.frame[name])
+        wrong = np.asarray(made.isna())
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise Problem(
+                f"{self.where(row, name)}: {str(self.frame[name].iloc[row])!r} is neither a number nor a date such as "
+                "2026-01-31 or 2026-01-31 12:00"
+            )
+        late = np.asarray(made[1:] <= made[:-1])
+        if late.any():
+            row = int(np.argmax(late)) + 1
+            raise Problem(
+                f"{self.where(row, name)}: {made[row]} is not after {made[row - 1]}, the row before; sort the rows"
+            )
+        return made
+
     def where(self, row: int, name: str) -> str:
         """How to find a cell: rows count from 1, the header of a CSV file is its first line."""
         line = "" if self.path.suffix.lower() in PARQUET else f" (line {row + 2})"
@@ -86,6 +105,26 @@ class Table:
     def _refuse(self, name: str, wrong: NDArray[np.bool_], what: str) -> None:
         if wrong.any():
             raise Problem(f"{self.where(int(np.argmax(wrong)), name)} {what}")
+
+
+def _as_times(cells: "pd.Series[Any]") -> pd.Index:
+    """Numbers if most are, else dates; NaN or NaT where they cannot be read."""
+    if cells.dtype.kind == "M":
+        return pd.DatetimeIndex(cells)
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if numbers.notna().mean() > 0.5:
+        whole = (numbers == numbers.round()).all()
+        return pd.Index(numbers.astype(np.int64) if whole else numbers.astype(np.float64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of formats that have to be guessed
+        for form in (None, "mixed"):  # one for all rows if that will do: faster
+            try:
+                dates = pd.to_datetime(cells, errors="coerce", format=form)
+            except (ValueError, TypeError):  # several time zones
+                dates = pd.to_datetime(cells, errors="coerce", format=form, utc=True)
+            if dates.notna().all():
+                break
+    return pd.DatetimeIndex(dates)
 
 
 def _is_number(text: str) -> bool:
@@ -156,13 +195,18 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
+def check_kind(path: Path) -> None:
+    """Refuse a name whose ending is of no kind of table."""
+    if path.suffix.lower() not in (*PARQUET, ".csv", ".txt"):
+        raise Problem(f"{path} must end in .csv, .txt, .parquet or .pq: other kinds of table are not written")
+
+
 def write(frame: pd.DataFrame, path: Path | None) -> None:
     """Write a table: CSV to standard output if there is no path, else CSV or Parquet by the ending of the name."""
     if path is None:
         frame.to_csv(sys.stdout, index=False)
         return
-    if path.suffix.lower() not in (*PARQUET, ".csv", ".txt"):
-        raise Problem(f"{path} must end in .csv, .txt, .parquet or .pq: other kinds of table are not written")
+    check_kind(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

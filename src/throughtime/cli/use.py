@@ -1,36 +1,36 @@
-"""`throughtime simulate`, `predict` and `evaluate`: a saved model on a table."""
+"""`throughtime simulate`, `predict`, `evaluate` and `forecast`: a saved model on a table."""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from throughtime.cli import options, output, results, tables, wiring
+from throughtime.cli import judging, options, output, results
+from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
-from throughtime.storage import Model, load
+from throughtime.cli.judging import Span
+from throughtime.cli.opening import Opened, check_out, deliver, open_model
 
 Values = NDArray[np.float64]
-Out = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="CSV or Parquet file for the outputs; default: CSV to standard output."),
-]
-
-
-StartRows = Annotated[
-    int | None,
-    typer.Option(min=0, help="First rows in which measured outputs lead; default 0, for a series its longest delay."),
-]
 
 
 def simulate(
     model: options.ModelPath,
     table: options.TablePath,
-    out: Out = None,
-    start_rows: StartRows = None,
+    out: options.OutFile = None,
+    start_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="ROWS",
+            help="First rows in which measured outputs lead; default 0, for a series as many as fill its delays.",
+        ),
+    ] = None,
+    time: options.Time = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -40,29 +40,19 @@ def simulate(
     The output table has a column for each output and a row for each row of TABLE. Measured outputs are needed only
     for --start-rows.
     """
-    made, read = load(model), tables.read(table)
-    x = _inputs(made, read)
-    leading, known = _leading(made, start_rows), None
-    if leading:
-        names = [column.name for column in made.outputs]
-        known = read.numbers(names, gaps=True)
-        known[leading:] = np.nan
-    _write(made, read, x, known, out, overwrite, json_, quiet)
-
-
-def _leading(model: Model, start_rows: int | None) -> int:
-    """The number of first rows in which measured outputs lead."""
-    series = wiring.is_series(model.network)
-    leading = wiring.longest_delay(model.network) * series if start_rows is None else start_rows
-    if leading and wiring.feedback(model.network) is None:
-        raise Problem("--start-rows is for models that hear past outputs; this one hears only its inputs: leave it out")
-    return leading
+    check_out(out, overwrite)
+    opened = open_model(model)
+    leading = opened.led(start_rows if start_rows is not None or opened.series else 0)
+    data = opened.read(table, time, known=leading > 0)
+    led = np.arange(len(data))[:, None] < leading
+    _follow(opened, data, np.where(led, data.y, np.nan), out, json_, quiet)
 
 
 def predict(
     model: options.ModelPath,
     table: options.TablePath,
-    out: Out = None,
+    out: options.OutFile = None,
+    time: options.Time = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -72,70 +62,65 @@ def predict(
     Where a measured output is missing, the model's own prediction takes its place. A model that does not hear past
     outputs gives the same as in `simulate`.
     """
-    made, read = load(model), tables.read(table)
-    x, known = _inputs(made, read), None
-    if wiring.feedback(made.network) is not None:
-        known = read.numbers([column.name for column in made.outputs], gaps=True)
-    _write(made, read, x, known, out, overwrite, json_, quiet)
+    check_out(out, overwrite)
+    opened = open_model(model)
+    data = opened.read(table, time, known=opened.model.network_.feedback is not None)
+    _follow(opened, data, data.y, out, json_, quiet)
+
+
+def _follow(opened: Opened, data: Data, known: Values, out: Path | None, json_: bool, quiet: bool) -> None:
+    with output.Bar(f"running {len(data)} rows", quiet) as bar:
+        ys = opened.model.follow(data.u, known, bar)
+    deliver(pd.DataFrame(ys, data.times, pd.Index(data.outputs)), data.time, out, json_, quiet)
 
 
 def evaluate(
     model: options.ModelPath,
     table: options.TablePath,
-    start_rows: StartRows = None,
+    start_rows: options.StartRows = None,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure the model's errors on a table that holds the outputs too.
+    """Measure the model's errors on a table that holds the outputs too, free run and one step ahead beside each other.
 
-    The washout of the model, and the first rows in which measured outputs lead (--start-rows), do not count.
+    The linear model of its fit stands beside it. Then come the residuals: whether they are white, and whether they go with
+    the inputs, which says what the model misses; and how often its forecast intervals held. The washout of the model, and
+    the first rows in which measured outputs lead (--start-rows), do not count.
     """
-    made, read = load(model), tables.read(table)
-    x = _inputs(made, read)
-    y = read.numbers([column.name for column in made.outputs], gaps=True)
-    leading = _leading(made, start_rows)
-    if len(y) <= max(made.washout, leading):
+    opened = open_model(model)
+    led = opened.led(start_rows)
+    start = max(opened.first, led)
+    data = opened.read(table)
+    if len(data) <= start:
         raise Problem(
-            f"{table} has {len(y)} rows, but the first {max(made.washout, leading)} outputs do not count (washout)"
+            f"{table} has {len(data)} rows, but the first {start} do not count (delays, washout and --start-rows)"
         )
-    with output.Bar(f"running {len(read)} rows", quiet) as bar:
-        said = results.evaluation(made, x, y, leading, bar)
+    for place, name in enumerate(data.outputs):
+        if np.isnan(data.y[start:, place]).all():
+            raise Problem(f"{table}: column {name!r} is empty in all rows that count: nothing to measure")
+    with output.Bar(f"running {len(data)} rows", quiet):
+        said = _evaluation(opened, data, Span("all", slice(start, None), begin=led), opened.learned(table, len(data)))
     if json_:
         typer.echo(json.dumps(said))
     elif not quiet:
-        results.show_evaluation(said, f"{model} on {table}")
+        _show(said, f"{model} on {table}, from row {start + 1} on; measured outputs lead in the first {led}")
 
 
-def _inputs(model: Model, table: tables.Table) -> Values:
-    """The columns the model hears, apart from past outputs."""
-    if not model.outputs:
-        raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
-    longest = wiring.longest_delay(model.network)
-    if len(table) <= longest:
-        raise Problem(f"{table.path} has {len(table)} rows, too few for a model that hears {longest} steps back")
-    if wiring.is_series(model.network):
-        return np.zeros((len(table), 0))
-    return table.numbers([column.name for column in model.inputs])
+def _evaluation(opened: Opened, data: Data, span: Span, learned: int) -> dict[str, Any]:
+    said, own = judging.judge(opened.model, opened.linears, data, [span])
+    found: dict[str, Any] = {"start_rows": span.begin, "learned_rows": learned, "verdict": results.verdicts(said)}
+    found["residuals"] = judging.told_residuals(judging.residuals(data, own["all"], span.rows))
+    found["coverage"] = judging.plain_coverage(judging.coverage(opened.model, data, max(learned, span.rows.start)))
+    return said["network"] | found | {"baselines": said["baselines"]}
 
 
-def _write(
-    model: Model,
-    table: tables.Table,
-    x: Values,
-    known: Values | None,
-    out: Path | None,
-    overwrite: bool,
-    json_: bool,
-    quiet: bool,
-) -> None:
-    if out is not None:
-        output.file(out, overwrite)
-    with output.Bar(f"running {len(table)} rows", quiet) as bar:
-        ys = results.predict(model, x, known, bar)
-    made = pd.DataFrame(ys, columns=pd.Index([column.name for column in model.outputs]))
-    if out is not None or not json_:
-        tables.write(made, out)
-    if json_:
-        typer.echo(json.dumps({"rows": len(made), "written": out and str(out), "outputs": made.to_dict("list")}))
-    elif out is not None and not quiet:
-        typer.echo(f"{len(ys)} rows written to {out}", err=True)
+def _show(said: dict[str, Any], title: str) -> None:
+    results.show({"network": {mode: said[mode] for mode in judging.MODES}, "baselines": said["baselines"]}, title)
+    typer.echo("")
+    where = f"the rows after {said['learned_rows']}" if said["learned_rows"] else "these rows"
+    for sentence in [*said["verdict"], *said["residuals"], *results.told_coverage(said["coverage"], where)]:
+        typer.echo(sentence)
+    if said["learned_rows"]:
+        typer.echo(
+            f"note: the model has learned from the first {said['learned_rows']} rows of this table; they are no test"
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from throughtime import architectures, learners, units
 from throughtime.cli.errors import Problem
-from throughtime.network import Connection, Layer, Network
+from throughtime.network import Network
 from throughtime.units import Unit
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -21,7 +21,6 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "lstm": architectures.lstm,
     "gru": architectures.gru,
 }
-MEASURED = "measured output"
 OPTIONS = {
     "f": "--activation",
     "start": "--learned-start",
@@ -82,6 +81,32 @@ def learner(text: str) -> Any:
     return learners.RTRL(int(number)) if colon else learners.RTRL()
 
 
+def chosen(
+    *,
+    input_delays: str | None,
+    output_delays: str | None,
+    taps: str | None,
+    width: int | None,
+    activation: str | None,
+    bidirectional: bool,
+    learned_start: bool,
+    increments: bool,
+    skip: bool,
+) -> dict[str, Any]:
+    """What the options of the command line are to a constructor; None where one was not given. taps: --delays."""
+    return {
+        "input_delays": input_delays and delays(input_delays),
+        "output_delays": output_delays and delays(output_delays),
+        "delays": taps and [delays(part) for part in taps.split("/")],
+        "width": width,
+        "f": activation and unit(activation),
+        "bidirectional": bidirectional or None,
+        "start": "learned" if learned_start else None,
+        "increments": increments or None,
+        "skip": skip or None,
+    }
+
+
 def build(name: str, inputs: int, layers: list[int], outputs: int, **options: Any) -> Network:
     """The network of that name; `options` that are None were not given, others must be known to the architecture."""
     name = name.replace("_", "-")
@@ -95,12 +120,11 @@ def build(name: str, inputs: int, layers: list[int], outputs: int, **options: An
     for key, parameter in known.items():
         if key not in ("inputs", "hidden", "outputs") and parameter.default is parameter.empty and key not in given:
             raise Problem(f"--network {name} needs {_option(key)}")
-    sizes = layers[0] if len(layers) == 1 else layers
-    if inputs:
-        return NETWORKS[name](inputs, sizes, outputs, **given)
-    if name not in ("narx", "jordan"):
+    if not inputs and name not in ("narx", "jordan"):
         raise Problem(f"--network {name} needs --inputs; only narx and jordan can run on past outputs alone")
-    return _series(NETWORKS[name](1, sizes, outputs, **given))
+    if not inputs and "input_delays" in given:
+        raise Problem("--input-delays needs --inputs: a series is predicted from its own past (--output-delays)")
+    return NETWORKS[name](inputs, layers[0] if len(layers) == 1 else layers, outputs, **given)
 
 
 def _option(key: str) -> str:
@@ -110,45 +134,3 @@ def _option(key: str) -> str:
 def _takes(name: str) -> str:
     taken = [_option(k) for k in signature(NETWORKS[name]).parameters if k not in ("inputs", "hidden", "outputs", "g")]
     return ", ".join(taken) or "none of these options"
-
-
-def _series(network: Network) -> Network:
-    """The open-loop network without its ordinary input: it hears past outputs alone."""
-    opened = network.open_loop()
-
-    def deaf(layer: Layer) -> Layer:
-        heard = tuple(c for c in layer.connections if c.source != "input")
-        return Layer(layer.name, layer.size, layer.unit, heard, layer.bias, layer.backward, layer.start)
-
-    return Network(
-        ((MEASURED, network.size_of(network.output)),), tuple(deaf(x) for x in opened.layers), network.output
-    )
-
-
-def is_open(network: Network) -> bool:
-    """True if measured outputs are fed in where the network's own were."""
-    return MEASURED in dict(network.inputs)
-
-
-def is_series(network: Network) -> bool:
-    """True if past outputs are all it hears."""
-    return [name for name, _ in network.inputs] == [MEASURED]
-
-
-def feedback(network: Network) -> str | None:
-    """The source whose past stands for past outputs: the output layer, the input for measured ones, or none."""
-    if is_open(network):
-        return MEASURED
-    heard = {c.source for layer in network.layers for c in layer.connections}
-    return network.output if network.output in heard else None
-
-
-def taps(network: Network, source: str | None) -> tuple[int, ...]:
-    """All delays with which a source is heard."""
-    heard: list[Connection] = [c for layer in network.layers for c in layer.connections if c.source == source]
-    return tuple(sorted({d for c in heard for d in c.delays}))
-
-
-def longest_delay(network: Network) -> int:
-    """The largest delay of all connections."""
-    return max(max(c.delays) for layer in network.layers for c in layer.connections)

@@ -6,6 +6,7 @@
 Both may be pandas tables, whose names and index are kept, and lists of several records of unequal length.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,15 @@ def following(index: pd.Index | None, steps: int) -> pd.Index | None:
     if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
         if isinstance(index, pd.PeriodIndex):
             return pd.period_range(index[-1] + 1, periods=steps, freq=index.freq)
-        rate = index.freq or pd.infer_freq(index[-min(len(index), 50) :]) if len(index) > 2 else None
-        return pd.date_range(index[-1], periods=steps + 1, freq=rate or index[-1] - index[-2])[1:]
+        rate = index.freq or _rate_of(index[-50:]) or index[-1] - index[-2]
+        return pd.date_range(index[-1], periods=steps + 1, freq=rate)[1:]
     return pd.Index(index[-1] + (index[-1] - index[-2]) * np.arange(1, steps + 1), name=index.name)
+
+
+def _rate_of(index: pd.DatetimeIndex) -> Any:
+    """The rate of dates, such as every month; None where there is none."""
+    if len(index) < 3:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, that text becomes an offset: either will do
+        return pd.infer_freq(index)

@@ -1,0 +1,106 @@
+"""`throughtime forecast`: a saved model goes on where a table ends."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from throughtime.cli import options, tables
+from throughtime.cli.data import Data
+from throughtime.cli.errors import Problem
+from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.dynamics.intervals import Conformal
+
+
+def forecast(
+    model: options.ModelPath,
+    table: options.TablePath,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Steps ahead. Default: the rows of --future.")
+    ] = None,
+    future: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Table with the inputs to come; its first row follows TABLE's last."),
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Also the ends of intervals that should hold this share of what comes: 0.8 or 0.95."),
+    ] = None,
+    out: options.OutFile = None,
+    time: options.Time = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Go on after the last row of TABLE, whose measured outputs lead up to there.
+
+    The output table has a row for each step ahead and a column for each output; with --level two more, such as "y low" and
+    "y high". With a column of times, the forecasts carry the times that follow.
+
+    Example: throughtime forecast tanks/model.safetensors tanks.csv --future pump.csv --level 0.8
+    """
+    check_out(out, overwrite)
+    opened = open_model(model)
+    _check(opened, future)
+    data = opened.read(table, time)
+    ahead, steps = None, horizon
+    if future is not None:
+        ahead = _inputs_to_come(opened, future, data, horizon)
+        steps = horizon or len(ahead)
+    if steps is None:
+        raise Problem("say how far to go on: --horizon N")
+    note = None if level is None else _check_level(opened.model.intervals_, model, level, steps)
+    made = opened.model.forecast(steps, None if ahead is None else ahead.u[:steps], data.frames(), level)
+    frame, *ends = [made] if level is None else made
+    for end, name in zip(ends, ("low", "high"), strict=False):
+        for output in data.outputs:
+            frame[f"{output} {name}"] = end[output]
+    if ahead is not None and ahead.time is not None:
+        frame.index = ahead.times[:steps]
+    if note and not quiet:
+        typer.echo(note, err=True)
+    deliver(frame, data.time, out, json_, quiet)
+
+
+def _check(opened: Opened, future: Path | None) -> None:
+    heard = ", ".join(column.name for column in opened.model.inputs_)
+    if any(layer.backward for layer in opened.model.network_.layers):
+        raise Problem("this model has layers that run backward from the end of a record: it cannot go on after it")
+    if future is None and not opened.series:
+        raise Problem(f"the model hears {heard}: give the inputs to come, --future FILE")
+    if future is not None and opened.series:
+        raise Problem("this model hears only past outputs: leave --future out, and say --horizon N")
+
+
+def _check_level(intervals: Conformal | None, file: Path, level: float, steps: int) -> str | None:
+    """Refuse a level that was not learned; a note on steps beyond those that were."""
+    if intervals is None:
+        raise Problem(
+            f"{file} has no forecast intervals: too little was held out; fit with more --validation, or --folds"
+        )
+    if level not in intervals.levels:
+        levels = " or ".join(f"{own:g}" for own in intervals.levels)
+        raise Problem(f"there are no intervals of --level {level:g}; take {levels}")
+    known = len(intervals.widths[0])
+    if steps <= known:
+        return None
+    return (
+        f"note: intervals were learned up to {known} steps ahead; beyond, the widest of them stands, and promises less"
+    )
+
+
+def _inputs_to_come(opened: Opened, future: Path, data: Data, horizon: int | None) -> Data:
+    """The rows of --future, which must be long enough and begin after the table."""
+    read = tables.read(future)
+    time = data.time if data.time in read.columns else None
+    ahead = opened.columns(read, time, known=False)
+    if horizon is not None and len(ahead) < horizon:
+        raise Problem(f"{future} has {len(ahead)} rows of inputs to come; --horizon {horizon} needs {horizon}")
+    if time is not None and type(ahead.times) is not type(data.times):
+        raise Problem(f"column {time!r} holds dates in one of {future} and {data.source}, numbers in the other")
+    if time is not None and ahead.times[0] <= data.times[-1]:
+        raise Problem(
+            f"{future} begins at {ahead.times[0]}, but the last row of {data.source} is {data.times[-1]}: --future holds the "
+            "rows after it"
+        )
+    return ahead

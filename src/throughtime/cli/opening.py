@@ -1,0 +1,96 @@
+"""A saved model with a table: what every command that uses a model begins and ends with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import typer
+
+from throughtime.cli import data as columns
+from throughtime.cli import judging, output, tables
+from throughtime.cli.data import Data
+from throughtime.cli.errors import Problem
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.report import fingerprint
+from throughtime.storage import Model, load
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model from a file."""
+
+    made: Model
+    model: DynamicModel
+
+    @property
+    def linears(self) -> judging.Linears:
+        """The linear model that was fitted beside it, if the file holds one."""
+        return judging.linear_from(self.made.settings.get("linear"))
+
+    @property
+    def series(self) -> bool:
+        """True if it hears nothing but its own past."""
+        return not self.model.inputs_
+
+    @property
+    def first(self) -> int:
+        """The first rows, in which nothing is judged: those that fill the delays, and the washout."""
+        return int(self.model.used_ + self.model.washout)
+
+    def learned(self, table: Path, rows: int) -> int:
+        """How many first rows of a table it has learned from: those before the test, if it is the one it was fitted to."""
+        settings = self.made.settings
+        same = settings.get("sha256") == fingerprint(table)
+        return rows - round(settings["test"] * rows) if same else 0
+
+    def led(self, start_rows: int | None) -> int:
+        """In how many first rows measured outputs lead; None: as many as fill the delays."""
+        if start_rows and self.model.network_.feedback is None:
+            raise Problem(
+                "--start-rows is for models that hear past outputs; this one hears only its inputs: leave it out"
+            )
+        return self.first if start_rows is None else start_rows
+
+    def read(self, table: Path, time: str | None = None, known: bool = True) -> Data:
+        """The columns of a table that the model knows; `known`: the measured outputs are needed too."""
+        data = self.columns(tables.read(table), time, known)
+        if len(data) <= self.model.used_:
+            raise Problem(f"{table} has {len(data)} rows, too few for a model that hears {self.model.used_} steps back")
+        return data
+
+    def columns(self, table: tables.Table, time: str | None, known: bool) -> Data:
+        """The columns of a table of any length; time None: the column of the fit, if the table has it."""
+        usual = self.made.settings.get("time")
+        inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))
+        return columns.read(table, inputs, outputs, time or (usual if usual in table.columns else None), known)
+
+
+def open_model(file: Path) -> Opened:
+    """The model in a file, which must know the names of its columns."""
+    made = load(file)
+    if not made.outputs:
+        raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
+    return Opened(made, DynamicModel.from_model(made))
+
+
+def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool, quiet: bool) -> None:
+    """Write outputs as a table; their times, if there are any, are the first column."""
+    shown = frame if time is None else frame.rename_axis(index=time).reset_index()
+    if out is not None or not json_:
+        tables.write(shown, out)
+    if json_:
+        said: dict[str, Any] = {"rows": len(frame), "written": out and str(out), "outputs": frame.to_dict("list")}
+        if time is not None:
+            said["time"] = [str(at) for at in frame.index]
+        typer.echo(json.dumps(said))
+    elif out is not None and not quiet:
+        typer.echo(f"{len(frame)} rows written to {out}", err=True)
+
+
+def check_out(out: Path | None, overwrite: bool) -> None:
+    """Refuse an output file before any work is done."""
+    if out is not None:
+        tables.check_kind(out)
+        output.file(out, overwrite)
