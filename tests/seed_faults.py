@@ -457,6 +457,14 @@ FAULTS = [
         "first_slot",
     ),
     Fault(
+        "an interrupted course begins again",
+        "experiments/ntm.py",
+        "return int(done), jax.tree",
+        "return 0, jax.tree",
+        "test_ntm_experiment.py",
+        "interrupted",
+    ),
+    Fault(
         "what the controller says is not clipped",
         "ntm.py",
         "net = jnp.clip(net, -LIMIT, LIMIT)",

@@ -27,6 +27,7 @@ EXPERIMENTS = {
     "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
     "mackey-glass": "throughtime.experiments.mackey_glass",
     "narma10": "throughtime.experiments.narma10",
+    "ntm": "throughtime.experiments.ntm",
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
     "turing": "throughtime.experiments.turing",
