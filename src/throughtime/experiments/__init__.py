@@ -25,6 +25,8 @@ Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
 
 EXPERIMENTS = {
     "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
+    "counting": "throughtime.experiments.counting",
+    "learning-to-learn": "throughtime.experiments.learning_to_learn",
     "mackey-glass": "throughtime.experiments.mackey_glass",
     "narma10": "throughtime.experiments.narma10",
     "ntm": "throughtime.experiments.ntm",
