@@ -172,7 +172,7 @@ def test_interrupted_training_keeps_the_best_weights(optimizer: str) -> None:
     with program(*arguments, "--patience", 10**6, "--out", "out", FORCE_COLOR="1", COLUMNS="200") as process:
         assert process.stderr is not None
         said = ""
-        while "RMSE" not in said:
+        while "held out" not in said:
             said += process.stderr.read(1)
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=60)

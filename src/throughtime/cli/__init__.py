@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from throughtime.cli.choose import choose, delays
 from throughtime.cli.errors import INTERRUPTED, Group
 from throughtime.cli.export import export
 from throughtime.cli.fit import fit
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
+for _command in (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
     app.command(no_args_is_help=_command is not demo)(_command)
 
 

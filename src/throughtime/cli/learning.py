@@ -105,11 +105,12 @@ def learn(model: DynamicModel, data: Data, parts: Parts, quiet: bool) -> Taught:
 
 
 def _remark(model: DynamicModel, stage: Teaching, progress: Progress) -> str:
-    loop = f"{stage.loop} loop  " if model.network_.feedback is not None else ""
-    kind = "training" if progress.report.validation is None else "held-out free run"
+    """Where it stands, short enough for one line of a terminal: the error is the best network's."""
+    loop = f"{stage.loop} loop, " if model.network_.feedback is not None else ""
+    kind = "training" if progress.report.validation is None else "held out"
     error = told_error(model, min((member["error"] for member in model.members_), default=np.nan))
     unit = "" if len(model.outputs_) == 1 else " deviations"
-    return f"{loop}epoch {progress.report.epoch}  {kind}: best RMSE {error:.4g}{unit}"
+    return f"{loop}epoch {progress.report.epoch}, {kind} {error:.4g}{unit}"
 
 
 def told_error(model: DynamicModel, error: float) -> float:

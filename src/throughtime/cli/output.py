@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from throughtime.cli.errors import Problem
@@ -92,12 +92,10 @@ class Bar:
         console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=12),
             TextColumn("{task.percentage:>3.0f} %  {task.fields[remark]}"),
-            TextColumn("[dim]left"),
             TimeRemainingColumn(),
-            TextColumn("[dim]spent"),
-            TimeElapsedColumn(),
+            TextColumn("[dim]left"),
         )
         self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
         self._task: TaskID = self._progress.add_task(what, total=1.0, remark="compiling")

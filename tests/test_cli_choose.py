@@ -1,0 +1,64 @@
+"""`throughtime delays` and `throughtime choose`: what a search begins with, and what it finds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import dated, refused, run
+
+SMALL = ["--hidden", "1", "--hidden", "2", "--input-delays", "1", "--output-delays", "1", "--folds", "2"]
+SMALL += ["--restarts", "1", "--epochs", "2", "--workers", "0"]
+SEARCH = ["choose", "hours.csv", "--inputs", "u", "--outputs", "y", *SMALL, "--out", "search.jsonl"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    dated().to_csv("hours.csv", index=False)
+    return tmp_path
+
+
+def test_delays_are_proposed_as_fit_takes_them() -> None:
+    random = np.random.default_rng(0)
+    table = dated()
+    table["u"] = random.normal(size=len(table))
+    table["y"] = table["u"].shift(3, fill_value=0.0) + 0.1 * random.normal(size=len(table))
+    table.to_csv("late.csv", index=False)
+    said = run("delays", "late.csv", "--inputs", "u", "--outputs", "y", "--lags", "8", "--out", "delays.png")
+    assert said.exit_code == 0, said.stderr
+    assert "--input-delays 3" in said.stdout.splitlines()
+    assert Path("delays.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(run("delays", "late.csv", "--inputs", "u", "--outputs", "y", "--lags", "8", "--json").stdout)
+    assert found["inputs"] == [3]
+    refused(run("delays", "late.csv", "--inputs", "u", "--outputs", "x"), "no column 'x'")
+    refused(run("delays", "late.csv", "--inputs", "u", "--outputs", "u"), "'u' is named twice")
+    refused(run("delays", "late.csv", "--outputs", "y", "--out", "delays.png"), "exists")
+
+
+def test_candidates_are_compared_and_the_best_comes_first() -> None:
+    said = run(*SEARCH, "--json")
+    assert said.exit_code == 0, said.stderr
+    listed = json.loads(said.stdout)["candidates"]
+    assert {c["name"] for c in listed} == {
+        f"--network narx --hidden {n} --input-delays 1 --output-delays 1" for n in (1, 2)
+    }
+    assert listed[0]["error"] <= listed[1]["error"]
+    lines = Path("search.jsonl").read_text()
+    again = run(*SEARCH)
+    assert again.exit_code == 0, again.stderr
+    assert Path("search.jsonl").read_text() == lines
+    assert f"best: {listed[0]['name']}\n{listed[0]['verdict']}" in again.stdout
+    table = again.stdout.split("best:")[0]
+    assert "--hidden 1" in table
+    assert "--network" not in table
+
+
+def test_searches_that_cannot_be_are_refused() -> None:
+    refused(run(*SEARCH, "--network", "rnn"), "'rnn' is not known")
+    refused(run(*SEARCH, "--learner", "rtrl", "--optimizer", "lm"), "--learner is not for --optimizer lm")
+    refused(run(*SEARCH[:-1], "no/where.jsonl"), "no folder no")
+    refused(run(*SEARCH[:-1], "."), "folder")
+    refused(run(*SEARCH, "--folds", "50"), "too few for 50 folds")
+    assert not Path("search.jsonl").exists()
