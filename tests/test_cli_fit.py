@@ -1,6 +1,7 @@
 """`throughtime fit`: what it takes, what it writes, what it refuses."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_fit_writes_everything_that_is_known() -> None:
     assert "--output-delays 1,2" in metrics["settings"]["command"]
 
 
-def test_the_command_that_is_kept_makes_the_model_again(here: Path) -> None:
+def test_the_command_that_is_kept_makes_the_model_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("deep").mkdir()
     plant().to_csv("deep/my plant.csv", index=False)
     given = ["--inputs", "u", "--outputs", "y", *TINY, "--skip", "--seed", "3"]
@@ -53,7 +54,14 @@ def test_the_command_that_is_kept_makes_the_model_again(here: Path) -> None:
     kept = json.loads(said.stdout)["settings"]["command"]
     assert str(here) not in kept
     assert kept.startswith("throughtime fit 'my plant.csv' --outputs y --out a --inputs u")
-    assert kept.endswith("--skip --restarts 2 --epochs 2 --every 40 --look 1 --seed 3")
+    monkeypatch.chdir("deep")
+    again = run(*shlex.split(kept)[1:])
+    assert again.exit_code == 0, again.stderr
+    one, other = (load(folder / "a/model.safetensors") for folder in (here, Path()))
+    assert (one.network, one.inputs, one.settings) == (other.network, other.inputs, other.settings)
+    for layer, own in one.weights.items():
+        for key, values in own.items():
+            np.testing.assert_array_equal(values, other.weights[layer][key])
 
 
 def test_the_test_rows_are_scored_and_nothing_else() -> None:
