@@ -19,7 +19,7 @@ from throughtime.dynamics.pictures import plot_response
 
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
 SHORT = 0.1  # of the promised share: less is more than the chance of overlapping forecasts
-HINT = "try other delays (throughtime delays), --skip, another --hidden, --folds 4 or --network gru"
+HINT = "try other delays (throughtime delays), other sizes (throughtime choose), --folds 4 or --network gru"
 
 
 def describe(
@@ -107,4 +107,6 @@ def _verdict(said: Mapping[str, Any], part: str, name: str) -> str:
     text = f"{name}, {part}, beside the linear model: {', '.join(told)}"
     if error(own, FREE) >= error(mean, FREE):
         text += f"; in free run NOT better than the mean ({error(mean, FREE):.4g})"
-    return f"{text}; {HINT}, or take the linear model {' and '.join(lost)}" if lost else text
+    if "in free run" in lost:
+        return f"{text}; {HINT}, or take the linear model"
+    return f"{text}; for one step ahead alone, take the linear model" if lost else text
