@@ -46,7 +46,8 @@ def gradient_descent(inputs: int, rate: float) -> tuple[Network, Weights]:
     For a bias, feed a 1 as one more input.
 
     inputs  I, the numbers in x(t)
-    rate    the learning rate; the only number among the weights, so BPTT can learn it
+    rate    the learning rate: the weight from "error" to "step", once for each input; all others are 1 or -1. Errors flow
+            through the network like any other, so BPTT finds the gradient of the rate
 
     returns  (network with inputs "x" (I) and "previous target" (1), its weights); the activities of layer "weights" are w(t),
              and a history whose row "weights" is w begins there instead of at 0. Its file is read with
