@@ -53,7 +53,7 @@ def gradient_descent(inputs: int, rate: float) -> tuple[Network, Weights]:
              and a history whose row "weights" is w begins there instead of at 0. Its file is read with
              `tt.from_json(text, units=[descent.product])`
     raises   ValueError if there are no inputs, or the rate is not a finite number
-    cost     O(I) time per step, 4 I + 2 units
+    cost     O(I) time per step, 3 I + 2 units
 
     >>> import jax.numpy as jnp, throughtime as tt
     >>> network, weights = tt.gradient_descent(inputs=2, rate=0.5)

@@ -15,9 +15,9 @@ Gates begin open, so that what is stored stays: bias 9 for the forget gates of L
 sees just what training shows, the longest string. Beside them, as the yardstick, what a finite memory of training can do:
 right up to n = 10 and no further. `--quick`: the LSTM on a^n b^n; half of its seeds are right up to n = 100 and more.
 
-Choices were made on other seeds (0-9; here are 100-109), by how far the LSTM generalises: online updates and squared error
-go further than batches and cross-entropy (a^n b^n: 12 to 29), forget bias 9 further than 5 and 1. Levenberg-Marquardt has
-a smaller training error sooner, and generalises less.
+Choices were made on other seeds (0-9; here are 100-109), by how far the LSTM generalises on a^n b^n: with online updates and
+forget bias 5, the squared error led to n = 16 to more than 200 and cross-entropy to 14 to 69; batches of all ten strings, to 16
+to 65; forget bias 1, less; 9, further. Levenberg-Marquardt (3 units, 150 steps, 5 seeds) led to 12 to 33.
 
 Source: F. Gers, J. Schmidhuber, IEEE Trans. Neural Networks 12, 2001. Its LSTM has peepholes and linear cell outputs.
 """
