@@ -160,6 +160,20 @@ def test_a_series_without_inputs_is_forecast_from_its_past() -> None:
     np.testing.assert_allclose(model.forecast(5), model.simulate(None, (None, wave), steps=5), atol=1e-10)
 
 
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_series_is_examined_from_the_measured_past_before_what_is_held_out(folds: int) -> None:
+    wave = np.sin(0.3 * np.arange(120)) + 0.1 * np.random.default_rng(1).normal(size=120)
+    network = tt.narx(0, 3, 1, output_delays=(1, 2))
+    model = DynamicModel(network, QUICK, restarts=2, folds=folds, random_state=0).fit(None, wave)
+    blocks = [(96, 120)] if not folds else [(2, 61), (61, 120)]
+    for k, member in enumerate(model.members_):
+        first, last = blocks[member["fold"]]
+        told = np.where(np.arange(last) < first, wave[:last], np.nan)[first - 2 :]  # its history alone
+        free = DynamicModel.from_model(_one(model, k)).predict(None, told)[2:]
+        error = np.sqrt(np.mean((free - wave[first:last]) ** 2)) / model.outputs_[0].scale
+        assert member["error"] == pytest.approx(error, rel=1e-6)
+
+
 def test_a_limit_of_the_sensor_is_shown_but_not_fed_back() -> None:
     y = system(U, limit=0.5)
     stages = open_then_closed(epochs=300, rate=0.02)

@@ -14,7 +14,6 @@ from throughtime.cli.data import check_names
 from throughtime.cli.errors import Interrupted, Problem
 from throughtime.cli.fit_options import Optimizer
 from throughtime.cli.plan import loops_of, optimizer_of, stages_of
-from throughtime.cli.threads import single_threaded
 from throughtime.dynamics.choosing import Candidate, Judged
 from throughtime.dynamics.choosing import choose as judged
 from throughtime.dynamics.correlation import Correlations
@@ -143,7 +142,7 @@ def choose(
     done: list[Judged] = []
     search = judged(candidates, u, y, folds, restarts, seed, out, workers)
     try:
-        with single_threaded(), output.Bar(f"{len(candidates)} candidates", quiet) as bar:
+        with output.Bar(f"{len(candidates)} candidates", quiet) as bar:
             for found in search:
                 done.append(found)
                 best = min(done, key=lambda j: j.error)

@@ -10,7 +10,6 @@ import typer
 from throughtime import experiments
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
-from throughtime.cli.threads import single_threaded
 
 Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
@@ -58,9 +57,7 @@ def _run(
 ) -> None:
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
-        run = experiments.load(name)
-        with single_threaded():
-            said = run(quick, seeds, path, bar)
+        said = experiments.load(name)(quick, seeds, path, bar)
         output.write_text(json.dumps(said, indent=2) + "\n", path / "results.json")
     if json_:
         typer.echo(json.dumps(said))

@@ -12,7 +12,6 @@ from throughtime.cli import judging, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Failure, Interrupted
 from throughtime.cli.plan import Parts
-from throughtime.cli.threads import single_threaded
 from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Progress, Teaching
@@ -88,7 +87,7 @@ def learn(model: DynamicModel, data: Data, parts: Parts, quiet: bool) -> Taught:
     taught, stages = Taught(), model.teaching or ()
     done = [0] * len(stages)
     try:
-        with single_threaded(), output.Bar("training", quiet) as bar:
+        with output.Bar("training", quiet) as bar:
             for progress in model.lessons(*data.frames(slice(0, parts.end))):
                 done[progress.stage] = progress.report.epoch
                 taught.epochs = sum(done)

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from throughtime.dynamics.preparing import prepare
+from throughtime.dynamics.preparing import prepare, used_by
 from throughtime.dynamics.records import Record
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
@@ -110,7 +110,7 @@ def teach(
     u = None if us[0].shape[1] == 0 else us
     validation, earlier = None, None
     if any((~np.isnan(q)).any() for q in questions.held_out):
-        validation = prepare(network, u, ys, targets=questions.held_out).sequences
+        validation = _examined(network, u, questions)
     for number, stage in enumerate(stages):
         opened = stage.loop == "open" and network.feedback is not None
         form = network.open_loop() if opened else network
@@ -149,6 +149,29 @@ def _best_of(report: Report, earlier: Report | None) -> Report:
     )
     epoch = np.where(kept, earlier.best_epoch, report.best_epoch)
     return replace(report, best=chosen, best_loss=np.where(kept, earlier.best_loss, report.best_loss), best_epoch=epoch)
+
+
+def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:
+    """The free runs over what is held out: from the beginning of each record; without inputs, which hold a free run to the
+    measured one, from the measured past before each block."""
+    ys = [record.y for record in questions.records]
+    if u is not None:
+        return prepare(network, u, ys, targets=questions.held_out).sequences
+    runs, asked, used = [], [], used_by(network)
+    for y, targets in zip(ys, questions.held_out, strict=True):
+        spans = [_span(own) for own in targets]
+        for first, last in sorted({span for span in spans if span is not None}):
+            rows = slice(max(first - used, 0), last)
+            runs.append(y[rows])
+            others = np.array([span != (first, last) for span in spans])
+            asked.append(np.where(others[:, None, None], np.nan, targets[:, rows]))
+    return prepare(network, None, runs, targets=asked).sequences
+
+
+def _span(asked: Values) -> tuple[int, int] | None:
+    """The first step at which something is asked (T, O), and the one after the last."""
+    steps = np.flatnonzero(~np.isnan(asked).all(axis=1))
+    return (int(steps[0]), int(steps[-1]) + 1) if len(steps) else None
 
 
 def _asked(sequences: list[Any]) -> list[Any]:

@@ -1,10 +1,13 @@
 """Levenberg-Marquardt as epochs of the training loop."""
 
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
+from threadpoolctl import ThreadpoolController
 
 from throughtime import levenberg_marquardt as lm
 from throughtime.engine import Weights
@@ -25,10 +28,17 @@ def damped_steps(
     network: Network, loss: Any, optimizer: LevenbergMarquardt, lessons: list[Bucket], state: State, epochs: range
 ) -> tuple[State, Any, Any]:
     """A step for each epoch: the state, with weights in their own type; the squared error after them, and the number asked."""
-    progress = lm.epoch(network, loss, optimizer, state.optimizer, lessons, len(epochs))
-    squares, asked, reason, steps = jax.device_get((progress.squares, progress.asked, progress.ended, progress.steps))
+    with _threads().limit(limits=1, user_api="blas"):  # the matrices are small: threads would wait for each other
+        progress = lm.epoch(network, loss, optimizer, state.optimizer, lessons, len(epochs))
+        told = jax.device_get((progress.squares, progress.asked, progress.ended, progress.steps))
+    squares, asked, reason, steps = told
     healthy = jnp.asarray(reason != lm.BROKEN)
     return State(lm.weights_in(progress, state.weights), progress, healthy, jnp.asarray(steps)), squares, asked
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def ended(state: State) -> bool:
