@@ -35,12 +35,12 @@ def pin() -> int | None:
     return core
 
 
-def resident() -> float:
-    """The memory this process occupies now, in MB."""
+def resident(what: str = "VmRSS") -> float:
+    """The memory this process occupies now, in MB; "VmHWM": the most it ever did."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) / 1024
-    raise OSError("/proc/self/status has no VmRSS: resident memory can be read on Linux only")
+    raise OSError(f"/proc/self/status has no {what}: resident memory can be read on Linux only")
 
 
 def fresh(module: str, *arguments: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """One process, one long record: `python -m benchmarks.one_record fit|run STEPS MEMBERS` prints its memory and its time."""
 
 import json
-import resource
 import sys
 import time
 from typing import Any
@@ -64,7 +63,7 @@ def _model(weights: list[Any]) -> tt.Model:
 
 
 def _most() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resident("VmHWM")
 
 
 if __name__ == "__main__":  # started by `records`, whose settled environment it inherits

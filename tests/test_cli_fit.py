@@ -267,7 +267,7 @@ def test_uneven_times_are_noted() -> None:
         (["--high", "1,2"], ["2 numbers for 1 outputs"]),
         (["--high", "1", "--low", "2"], ["--low 2 is not below --high 1"]),
         (["--time", "when"], ["no column 'when'"]),
-        (["--outputs", "u"], ["'u' is named twice"]),
+        (["--outputs", "u"], ["--outputs is given twice; name all columns in one"]),
         (["--epochs", "many"], ["--epochs", "throughtime fit --help"]),
         (["--washout", "100"], ["too short", "washout of 100"]),
         (["--activation", "softplus"], ["softplus", "tanh"]),
@@ -278,6 +278,17 @@ def test_bad_options_are_refused_in_one_line(options: list[str], said: list[str]
     tiny = [word for word in TINY if word not in ("--every", "40")]
     refused(run("fit", "plant.csv", "--inputs", "u", "--outputs", "y", *tiny, "--out", "out", *options), *said)
     assert not Path("out").exists()
+
+
+def test_a_column_named_twice_is_refused() -> None:
+    refused(run("fit", "plant.csv", "--inputs", "u", "--outputs", "u", *TINY, "--out", "out"), "'u' is named twice")
+
+
+def test_too_few_rows_for_so_many_weights_are_noted() -> None:
+    plant()[:30].to_csv("few.csv", index=False)
+    said = run("fit", "few.csv", "--inputs", "u", "--outputs", "y", *TINY, "--hidden", "9", "--out", "out")
+    assert said.exit_code == 0, said.stderr
+    assert "rows are learned from, for" in said.stderr
 
 
 def test_a_diverging_run_keeps_the_last_good_weights() -> None:

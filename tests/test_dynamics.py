@@ -152,6 +152,24 @@ def test_tables_come_back_as_tables_with_their_time() -> None:
     assert [c.name for c in (*model.inputs_, *model.outputs_)] == ["valve", "level"]
 
 
+def test_columns_of_tables_are_found_by_their_names() -> None:
+    u = pd.DataFrame(np.random.default_rng(2).normal(size=(100, 2)), columns=["heat", "fan"])
+    y = pd.DataFrame({"warmth": system(u["heat"].to_numpy()), "wind": system(u["fan"].to_numpy())})
+    model = DynamicModel(tt.narx(2, 3, 2, (0, 1), (1, 2)), QUICK, restarts=1).fit(u, y)
+    turned, more = u[["fan", "heat"]], u.assign(other=1.0)
+    for table in (turned, more):
+        pd.testing.assert_frame_equal(model.simulate(table), model.simulate(u))
+        pd.testing.assert_frame_equal(model.predict(table, y[["wind", "warmth"]]), model.predict(u, y))
+        pd.testing.assert_frame_equal(model.forecast(5, table[:5]), model.forecast(5, u[:5]))
+    np.testing.assert_allclose(model.simulate(u.to_numpy()), model.simulate(u).to_numpy())
+    with pytest.raises(ValueError, match="there is no column 'fan'; the model knows heat, fan"):
+        model.simulate(u[["heat"]])
+    with pytest.raises(ValueError, match="the record has 1 inputs and 2 outputs; the model 2 and 2"):
+        model.step([1.0])
+    with pytest.raises(ValueError, match="the model hears heat, fan: give the inputs to come, u_future=, 5 steps"):
+        model.forecast(5)
+
+
 def test_a_series_without_inputs_is_forecast_from_its_past() -> None:
     wave = np.sin(0.3 * np.arange(200))
     network = tt.narx(0, 4, 1, output_delays=(1, 2), skip=True)

@@ -36,6 +36,9 @@ class Group(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program; with `standalone_mode=False` errors are raised instead."""
+        for option in ("--inputs", "--outputs"):  # the last one alone would count, silently
+            if list(args[0] if args else extra.get("args") or sys.argv).count(option) > 1:
+                _end(f"{option} is given twice; name all columns in one, with commas: {option} a,b", BAD_INPUT)
         if not extra.pop("standalone_mode", True):
             return super().main(*args, **(extra | {"standalone_mode": False}))
         try:

@@ -15,6 +15,7 @@ from throughtime.cli import options, output, results, tables, wiring
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
 from throughtime.cli.learning import Taught, made_in
 from throughtime.cli.plan import loops_of, optimizer_of, parts_of, stages_of
+from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.report import fingerprint
@@ -126,6 +127,9 @@ def fit(
     settings |= {"validation": validation, "folds": folds, "test": test, "washout": parts.first}
     if not quiet and (note := columns.uneven(read)):
         typer.echo(note, err=True)
+    asked_rows, weights = parts.training - parts.first, count(made)
+    if not quiet and asked_rows < weights:
+        typer.echo(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows", err=True)
     with output.folder(out, overwrite):
         metrics, taught = made_in(out, model, read, parts, settings, quiet)
     _report(out, metrics, taught, json_, quiet)

@@ -21,6 +21,7 @@ from throughtime.dynamics.records import (
     Record,
     columns,
     following,
+    in_order,
     index_of,
     many,
     names_of,
@@ -228,7 +229,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         Where an output is missing (NaN), the model's own prediction is heard in its place.
         """
-        made = [self._shown(self.follow(r.u, r.y), r.index) for r in records_of(u, y)]
+        made = [self._shown(self.follow(r.u, r.y), r.index) for r in self._records(u, y)]
         return made if many(y) else made[0]
 
     def simulate(self, u: Any, history: Any = None, steps: int | None = None) -> Any:
@@ -239,7 +240,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """
         if u is not None and many(u):
             return [self.simulate(one, history) for one in u]
-        inputs = np.zeros((steps or 0, 0)) if u is None else columns(u, "inputs u", gaps=False)
+        inputs = np.zeros((steps or 0, 0)) if u is None else columns(self._ordered(u), "inputs u", gaps=False)
         together, past = self.ensemble(), None if history is None else self._past(*history)
         return self._shown(together.run(together.drive(inputs), past), index_of(u))
 
@@ -257,7 +258,12 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise ValueError("a model from a file does not hold its record; give history=(u, y) to forecast from")
         past, index = self._last if history is None else (self._past(*history), index_of(*history))
         later = following(index, horizon)
-        given = np.zeros((horizon, 0)) if u_future is None else columns(u_future, "inputs u_future", gaps=False)
+        if u_future is None and self.inputs_:
+            heard = ", ".join(c.name for c in self.inputs_)
+            raise ValueError(f"the model hears {heard}: give the inputs to come, u_future=, {horizon} steps of them")
+        given = (
+            np.zeros((horizon, 0)) if u_future is None else columns(self._ordered(u_future), "inputs u_future", False)
+        )
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
         ys = together.run(together.drive(given), past)
@@ -274,7 +280,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         raises  ValueError without intervals, or if the record is too short
         """
-        together, (record,) = self.ensemble(), records_of(u, y)
+        together, (record,) = self.ensemble(), self._records(u, y)
         if self.intervals_ is None:
             raise ValueError("the model has no forecast intervals")
         after = np.arange(len(record)) >= start
@@ -302,11 +308,12 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         if measured is not None and self.network_.feedback is not None:
             known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
             self._now = running.told(self.network_, self._now, jnp.asarray(known[0], dtype))
-        given = np.zeros((1, 0)) if u is None else np.reshape(np.asarray(u, float), (1, -1))
-        seen = standardise(given, self.inputs_) if self.inputs_ else given
+        together = self.ensemble()
+        given = np.zeros((1, 0)) if u is None else columns(np.atleast_1d(u)[None], "inputs u", gaps=False)
+        seen = together.drive(given).u
         x = {name: jnp.asarray(values[0], dtype) for name, values in streams(self.network_, seen, None).items()}
         ys, self._now = running.tick(self.network_, self.weights_, self._now, x)
-        made = self.ensemble().mean(np.asarray(ys, float)[:, None])[0]
+        made = together.mean(np.asarray(ys, float)[:, None])[0]
         return float(made[0]) if self.single_ else made
 
     def evaluate(self, u: Any, y: Any, start: int | None = None) -> dict[str, Scores]:
@@ -316,7 +323,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
                washout
         """
         leading = self.used_ + self.washout if start is None else start
-        records = records_of(u, y)
+        records = self._records(u, y)
         truth = np.concatenate([r.y[leading:] for r in records])
         names = [c.name for c in self.outputs_]
         made = {}
@@ -346,7 +353,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise ValueError(
                 "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
             )
-        (record,), together, made = records_of(u, y), self.ensemble(), copy(self)
+        (record,), together, made = self._records(u, y), self.ensemble(), copy(self)
         seen = together.seen(record)
         made.weights_ = settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate)
         return made
@@ -372,9 +379,17 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         made.members_ = [self.members_[k] for k in chosen]
         return made
 
+    def _ordered(self, u: Any) -> Any:
+        """A table's input columns by their names."""
+        return in_order(u, [c.name for c in self.inputs_], "inputs u")
+
+    def _records(self, u: Any, y: Any) -> list[Record]:
+        """Checked records; columns of tables are found by their names."""
+        return records_of(self._ordered(u), in_order(y, [c.name for c in self.outputs_], "outputs y"))
+
     def _past(self, u: Any, y: Any) -> Any:
         """The histories after a measured record."""
-        (record,), together = records_of(u, y), self.ensemble()
+        (record,), together = self._records(u, y), self.ensemble()
         return together.after(together.seen(record))
 
     def _shown(self, values: Values, index: Any) -> Any:

@@ -55,6 +55,22 @@ def index_of(*given: Any) -> pd.Index | None:
     return None
 
 
+def in_order(values: Any, names: Sequence[str], where: str) -> Any:
+    """A table's columns of these names, in this order; what is no table, or has none of the names, as it is.
+
+    raises  ValueError if it has some of the names only
+    """
+    if many(values):
+        return [in_order(one, names, where) for one in values]
+    if not isinstance(values, pd.DataFrame):
+        return values
+    found = {str(name): name for name in values.columns}
+    missing = [name for name in names if name not in found]
+    if missing and len(missing) < len(names):
+        raise ValueError(f"{where}: there is no column {missing[0]!r}; the model knows {', '.join(names)}")
+    return values if missing else values[[found[name] for name in names]]
+
+
 def columns(values: Any, where: str, gaps: bool) -> Values:
     """(T, columns) as numbers, checked."""
     try:

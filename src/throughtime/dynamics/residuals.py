@@ -101,7 +101,7 @@ def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[b
         return True, f"{who}: uncorrelated within bounds ({count}, but none far: neighbours go together)"
     if not loud and not many:
         return True, f"{who}: {'white' if cause is None else 'uncorrelated'} within bounds ({count})"
-    misses = "dynamics" if cause is None else f"what {cause} does"
+    misses = "dynamics, or the noise is not white" if cause is None else f"what {cause} does"
     return (
         False,
         f"{who}: {_listed(loud or outside)} {'clearly ' if loud else ''}outside: the model misses {misses} ({count})",
