@@ -167,7 +167,7 @@ def choose(
 
 def _key(candidate: Candidate, u: Any, y: Any, *settings: int) -> str:
     """A fingerprint of all that the result depends on."""
-    parts = [candidate.network.to_json(), repr(candidate.teaching), repr(settings)]
+    parts = [candidate.name, candidate.network.to_json(), repr(candidate.teaching), repr(settings)]
     text = re.sub(" at 0x[0-9a-f]+", "", "\n".join(parts)).encode()  # functions print where they lie in memory
     arrays = [np.ascontiguousarray(np.asarray(v, float)).tobytes() for v in (u, y) if v is not None]
     return sha256(b"\n".join([text, *arrays])).hexdigest()

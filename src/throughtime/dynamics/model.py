@@ -147,6 +147,8 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
                 "give the network in closed loop and without removed delays: training opens the loop where it needs to"
             )
         self.network_, self.used_ = network, used_by(network)
+        for stale in ("_now", "_last"):  # of an earlier fit
+            self.__dict__.pop(stale, None)
         self.single_ = np.ndim(y[0] if many(y) else y) == 1
         rows = [np.concatenate([getattr(r, part) for r in records]) for part in ("u", "y")]
         if np.isnan(rows[1]).all(axis=0).any():
@@ -192,7 +194,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def _choose(self, report: Any, validated: bool) -> None:
         """Keep the best networks of each fold, of those that stayed finite."""
-        error, kept = np.asarray(report.best_loss), []
+        error, kept = np.asarray(report.best_loss if validated else report.loss), []  # without one, of the last weights
         for fold in range(int(self._fold[-1]) + 1):
             own = np.flatnonzero((self._fold == fold) & np.isfinite(error))
             kept += sorted(own[np.argsort(error[own], kind="stable")][: self.keep])
