@@ -24,6 +24,7 @@ NETWORKS = {
     "LSTM": tt.lstm(2, 3, 1),
     "GRU": tt.gru(2, 3, 1),
     "bidirectional LSTM": tt.lstm(2, 3, 1, bidirectional=True),
+    "neural Turing machine": tt.ntm(2, 3, 1, slots=4, width=3),
 }
 LEARNERS = (tt.Backprop(), tt.BPTT(), tt.BPTT(horizon=20), tt.RTRL(), tt.RTRL(block=20), tt.Focused())
 

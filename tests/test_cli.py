@@ -132,6 +132,11 @@ def test_show_draws() -> None:
     refused(run("show", "narx", "--png", "narx.png"), "exists")
     refused(run("show", "narx", "--png", "narx.docx"), ".png")
     assert "increment" in run("show", "narx", "--increments", "--skip").stdout
+    feedforward = run("show", "ntm", "--slots", "5", "--width", "4", "--activation", "relu", "--hidden", "3").stdout
+    assert "controller · 3 relu units" in feedforward
+    assert "memory · 4 ntm-5 units" in feedforward
+    refused(run("show", "lstm", "--slots", "5"), "--slots is not for --network lstm")
+    refused(run("show", "ntm", "--hidden", "3,2"), "layer 'controller': size must be a whole number")
     assert "hidden · 3 tanh units" in run("show", fitted() / "out/model.safetensors").stdout
 
 

@@ -116,6 +116,7 @@ def test_a_network_that_is_no_better_than_the_linear_model_is_told_so() -> None:
         ["--network", "narx", "--loop", "closed", "--learned-start", "--inputs", "u", "--outputs", "y"],
         ["--network", "window", "--width", "3", "--activation", "logistic", "--inputs", "u", "--outputs", "y"],
         ["--network", "narx", "--increments", "--skip", "--inputs", "u,v", "--outputs", "y,z", "--high", "none,2"],
+        ["--network", "ntm", "--slots", "4", "--width", "3", "--inputs", "u,v", "--outputs", "y,z"],
     ],
     ids=lambda options: " ".join(options[1:4]),
 )

@@ -37,6 +37,8 @@ WIRINGS = {
     "focused": zoo.focused(2, 6, 1),
     "lstm": zoo.lstm(1, [6, 6], 1, start="learned", bidirectional=True),
     "gru": zoo.gru(1, 6, 1, bidirectional=True),
+    "ntm": tt.ntm(2, 5, 1, slots=6, width=4),
+    "ntm, feedforward": tt.ntm(2, 5, 1, slots=6, width=4, controller=units.tanh),
     "wild": WILD,
 }
 every_wiring = pytest.mark.parametrize("network", WIRINGS.values(), ids=WIRINGS)

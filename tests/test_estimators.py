@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import throughtime as tt
-from throughtime.estimators import EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
+from throughtime.estimators import ARCHITECTURES, EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
 from throughtime.storage import load, save
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 40, "learning_rate": 0.05, "random_state": 0}
@@ -133,9 +133,18 @@ def test_networks_by_name_by_function_and_ready_made() -> None:
         SequenceRegressor(tt.elman(2, 2, 1)).fit(X, X)
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_learns_under_its_name(name: str) -> None:
+    """With its name alone: the error of the first epoch gets smaller, and predictions are finite."""
+    model = SequenceRegressor(name, hidden=4, epochs=5, random_state=0).fit(BLOCK, BLOCK[:, :, :1])
+    assert model.history_[-1] < model.history_[0]
+    assert np.isfinite(model.predict(BLOCK)).all()
+
+
 def test_a_fitted_estimator_becomes_a_model_file_and_comes_back(tmp_path: Path) -> None:
     y = np.array(["a", "b", "a", "b"])
     for fitted in (
+        SequenceClassifier(functools.partial(tt.ntm, hidden=3, slots=4, width=3), epochs=2).fit(LISTED, y),
         SequenceClassifier(**SMALL).fit(LISTED, y),
         SequenceRegressor(**SMALL).fit(LISTED, [x[:, 0] for x in LISTED]),
     ):

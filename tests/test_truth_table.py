@@ -39,6 +39,8 @@ TABLE = {
     "lstm": "never whole never always always never",
     "lstm without recurrence": "never whole never always always always",
     "gru": "never whole never always always never",
+    "ntm": "never whole never always always never",
+    "ntm, feedforward": "never whole never always always never",
 }
 
 

@@ -25,11 +25,22 @@ from throughtime.engine import init
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
 from throughtime.network import Network
+from throughtime.ntm import ntm
 from throughtime.sequences import inputs_of, refuse_first, run_each
 from throughtime.storage import Column, Model, columns_of, restore, standardise
 from throughtime.training import train
 
-ARCHITECTURES = ("feedforward", "jordan", "elman", "fully_recurrent", "narx", "focused", "lstm", "gru")
+ARCHITECTURES = {
+    "feedforward": architectures.feedforward,
+    "jordan": architectures.jordan,
+    "elman": architectures.elman,
+    "fully_recurrent": architectures.fully_recurrent,
+    "narx": architectures.narx,
+    "focused": architectures.focused,
+    "lstm": architectures.lstm,
+    "gru": architectures.gru,
+    "ntm": ntm,
+}
 
 EXPECTED_FAILED_CHECKS = {
     "check_methods_sample_order_invariance": "rows are ordered in time: another order is another series",
@@ -50,7 +61,8 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
 
     network              the name of an architecture, a function (inputs=, outputs=) -> Network, such as
                          `functools.partial(tt.window, hidden=8, width=10)`, or a `Network`
-    hidden               units of the hidden layer, or a list of them; for architectures given by name
+    hidden               units of the hidden layer, or a list of them (ntm: units of the controller); for architectures
+                         given by name
     learner              how gradients are found; None: `BPTT()`
     optimizer            a function learning_rate -> optax optimizer, such as `optax.sgd`; None: `optax.adam`
     learning_rate        its argument
@@ -167,8 +179,8 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             network = self.network
         elif callable(self.network):
             network = self.network(inputs=inputs, outputs=outputs)
-        elif self.network in ARCHITECTURES:
-            network = getattr(architectures, self.network)(inputs, self.hidden, outputs)
+        elif isinstance(self.network, str) and self.network in ARCHITECTURES:
+            network = ARCHITECTURES[self.network](inputs, self.hidden, outputs)
         else:
             raise ValueError(
                 f"unknown network {self.network!r}; known: {', '.join(ARCHITECTURES)}, a Network, or a "

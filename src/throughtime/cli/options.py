@@ -20,7 +20,10 @@ OutputDelays = Annotated[str | None, _wiring("narx: delays of the outputs fed ba
 Delays = Annotated[
     str | None, _wiring("tdnn: a set of delays for each layer, output included, as in 0:2/0,2,4.", metavar="D/D")
 ]
-Width = Annotated[int | None, typer.Option(help="window: steps it sees.", min=1, rich_help_panel=WIRING)]
+Width = Annotated[
+    int | None, typer.Option(help="window: steps it sees; ntm: columns of its memory.", min=1, rich_help_panel=WIRING)
+]
+Slots = Annotated[int | None, typer.Option(help="ntm: rows of its memory.", min=3, rich_help_panel=WIRING)]
 Activation = Annotated[
     str | None, _wiring("Activation function of the hidden units: tanh, logistic, relu, linear, saturated_linear.")
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from throughtime import architectures, learners, units
 from throughtime.cli.errors import Problem
 from throughtime.network import Network
+from throughtime.ntm import ntm
 from throughtime.units import Unit
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -20,9 +21,11 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "focused": architectures.focused,
     "lstm": architectures.lstm,
     "gru": architectures.gru,
+    "ntm": ntm,
 }
 OPTIONS = {
     "f": "--activation",
+    "controller": "--activation",
     "start": "--learned-start",
 }  # what an argument of a constructor is called on the command line, where not by its name
 
@@ -87,6 +90,7 @@ def chosen(
     output_delays: str | None,
     taps: str | None,
     width: int | None,
+    slots: int | None,
     activation: str | None,
     bidirectional: bool,
     learned_start: bool,
@@ -99,6 +103,7 @@ def chosen(
         "output_delays": output_delays and delays(output_delays),
         "delays": taps and [delays(part) for part in taps.split("/")],
         "width": width,
+        "slots": slots,
         "f": activation and unit(activation),
         "bidirectional": bidirectional or None,
         "start": "learned" if learned_start else None,
@@ -114,6 +119,8 @@ def build(name: str, inputs: int, layers: list[int], outputs: int, **options: An
         raise Problem(f"--network {name!r} is not known; choose {', '.join(NETWORKS)}")
     known = signature(NETWORKS[name]).parameters
     given = {key: value for key, value in options.items() if value is not None}
+    if "controller" in known and "f" in given:
+        given["controller"] = given.pop("f")
     for key in given:
         if key not in known:
             raise Problem(f"{_option(key)} is not for --network {name}, which takes {_takes(name)}")
