@@ -1,0 +1,156 @@
+"""Builds the native engine: one shared library beside this file, from `sources/`.
+
+    python -m throughtime.engine.native.build
+
+Installing does the same (`hatch_build.py`), before anything can be imported: hence the standard library only.
+What was built, or why nothing was, is kept in `built.json` beside the library.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCES = HERE / "sources"
+LIBRARY = HERE / ("throughtime.dylib" if sys.platform == "darwin" else "throughtime.so")
+FACTS = HERE / "built.json"
+
+COMMON = "-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -Wall -Wno-psabi".split()
+SETS = {  # instruction set: bytes of a vector, flags
+    "baseline": (16, ""),
+    "avx2": (32, "-mavx2 -mfma"),
+    "avx512": (64, "-mavx2 -mfma -mavx512f -mavx512vl -mavx512dq -mavx512bw -mprefer-vector-width=512"),
+}
+
+
+class NotBuilt(Exception):
+    """Why there is no native engine, in one line."""
+
+
+def build() -> bool:
+    """Build the library unless it is up to date; whether anything was compiled. Raises NotBuilt with the reason."""
+    try:
+        compiler, headers = _compiler(), _headers()
+        wanted = _digest(compiler, headers)
+        if LIBRARY.exists() and facts().get("digest") == wanted:
+            return False
+        with tempfile.TemporaryDirectory() as scratch:
+            _compile(compiler, headers, Path(scratch))
+    except NotBuilt as reason:
+        LIBRARY.unlink(missing_ok=True)
+        _note({"why": str(reason)})
+        raise
+    _note({"compiler": _named(compiler), "jaxlib": _jaxlib(), "sanitizers": _sanitizers(), "digest": wanted})
+    return True
+
+
+def facts() -> dict[str, str]:
+    """What `built.json` says: compiler, jaxlib, sanitizers, digest; or why nothing was built. Empty: never tried."""
+    return json.loads(FACTS.read_text()) if FACTS.exists() else {}
+
+
+def _note(found: dict[str, str]) -> None:
+    FACTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _compiler() -> list[str]:
+    """The command that compiles C++: $CXX, or the first of the usual names that is there."""
+    if sys.platform == "win32":
+        raise NotBuilt("it is not built on Windows")
+    wanted = shlex.split(os.environ.get("CXX", ""))
+    for command in [wanted] if wanted else [["c++"], ["g++"], ["clang++"]]:
+        if shutil.which(command[0]):
+            return command
+    raise NotBuilt(f"no C++ compiler: {wanted[0]} is not there" if wanted else "no C++ compiler was found")
+
+
+def _named(compiler: list[str]) -> str:
+    done = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
+    return (done.stdout.splitlines() or ["unknown"])[0]
+
+
+def _headers() -> Path:
+    """jaxlib's folder of FFI headers, without importing it."""
+    found = importlib.util.find_spec("jaxlib")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        if (Path(folder) / "include/xla/ffi/api/ffi.h").exists():
+            return Path(folder) / "include"
+    raise NotBuilt("jaxlib, which has the FFI headers, is not there")
+
+
+def _jaxlib() -> str:
+    try:
+        return version("jaxlib")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _sanitizers() -> str:
+    return os.environ.get("THROUGHTIME_SANITIZE", "")
+
+
+def _flags() -> list[str]:
+    extra = [f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
+    return [*COMMON, *extra]
+
+
+def _units() -> list[tuple[str, str, list[str]]]:
+    """(object, source, flags) of each translation unit, in the order they are linked.
+
+    Of a function that several units define alike, such as a template of the standard library, the linker keeps the
+    first: so the units that every processor can run come first.
+    """
+    sets = SETS if platform.machine().lower() in ("x86_64", "amd64") else {"baseline": SETS["baseline"]}
+    kernels = [
+        (f"kernels_{name}.o", "kernels.cc", [f"-DTT_ISA={name}", f"-DTT_BYTES={width}", *flags.split()])
+        for name, (width, flags) in sets.items()
+    ]
+    others = [(f"{path.stem}.o", path.name, []) for path in sorted(SOURCES.glob("*.cc")) if path.name != "kernels.cc"]
+    return others + kernels
+
+
+def _digest(compiler: list[str], headers: Path) -> str:
+    """Changes when anything does that the library is made from."""
+    made = hashlib.sha256(repr((_named(compiler), compiler, _flags(), _units())).encode())
+    for path in [*sorted(SOURCES.iterdir()), *sorted(headers.glob("xla/ffi/api/*.h"))]:
+        made.update(path.name.encode() + path.read_bytes())
+    return made.hexdigest()
+
+
+def _compile(compiler: list[str], headers: Path, scratch: Path) -> None:
+    commands = [
+        [*compiler, *_flags(), *flags, f"-isystem{headers}", "-c", str(SOURCES / source), "-o", str(scratch / made)]
+        for made, source, flags in _units()
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_call, commands))
+    linked = scratch / LIBRARY.name
+    _call([*compiler, *_flags(), "-shared", *[str(scratch / made) for made, *_ in _units()], "-o", str(linked)])
+    shutil.copy(linked, f"{LIBRARY}.new")
+    os.replace(f"{LIBRARY}.new", LIBRARY)  # never written over: a running process may have it mapped
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    sys.stderr.write(done.stderr)
+    if done.returncode:
+        error = re.search(r"^.*\berror: .*$", done.stderr, re.MULTILINE)
+        raise NotBuilt(f"the C++ compiler failed: {error.group() if error else shlex.join(command)}")
+
+
+if __name__ == "__main__":
+    try:
+        print("compiled" if build() else "up to date", LIBRARY.name)
+    except NotBuilt as reason:
+        sys.exit(f"not built: {reason}")
