@@ -6,6 +6,7 @@
 Rows are ordered in time: the order of rows matters, and a prediction depends on the rows before it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Self
 
@@ -30,7 +31,7 @@ from throughtime.sequences import inputs_of, refuse_first, run_each
 from throughtime.storage import Column, Model, columns_of, restore, standardise
 from throughtime.training import train
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "feedforward": architectures.feedforward,
     "jordan": architectures.jordan,
     "elman": architectures.elman,
