@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from throughtime.dynamics.preparing import prepare, used_by
 from throughtime.dynamics.records import Record
 from throughtime.engine import Weights
+from throughtime.engine.schedule import state
 from throughtime.learners import BPTT
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
@@ -153,9 +154,9 @@ def _best_of(report: Report, earlier: Report | None) -> Report:
 
 def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:
     """The free runs over what is held out: from the beginning of each record; without inputs, which hold a free run to the
-    measured one, from the measured past before each block."""
+    measured one, from the measured past before each block, if that is all a network remembers."""
     ys = [record.y for record in questions.records]
-    if u is not None:
+    if u is not None or not _measured_past(network):
         return prepare(network, u, ys, targets=questions.held_out).sequences
     runs, asked, used = [], [], used_by(network)
     for y, targets in zip(ys, questions.held_out, strict=True):
@@ -166,6 +167,12 @@ def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:
             others = np.array([span != (first, last) for span in spans])
             asked.append(np.where(others[:, None, None], np.nan, targets[:, rows]))
     return prepare(network, None, runs, targets=asked).sequences
+
+
+def _measured_past(network: Network) -> bool:
+    """True if what it remembers is past outputs and nothing else, so that it can begin anywhere in a record."""
+    remembered = {(row.kind, row.layer) for row in state(network)}
+    return remembered == {("a", network.output)} and network.by_name[network.output].start == "zero"
 
 
 def _span(asked: Values) -> tuple[int, int] | None:

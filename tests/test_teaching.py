@@ -1,0 +1,41 @@
+"""Teaching: what is examined, how often weights change, and what decays, is what `Teaching` says."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.teaching import Teaching
+
+WAVE = np.sin(0.3 * np.arange(100)) + 0.1 * np.random.default_rng(1).normal(size=100)
+
+
+def member(tree: Any, k: int) -> Any:
+    return {layer: {key: np.asarray(values[k]) for key, values in own.items()} for layer, own in tree.items()}
+
+
+def looped(*heard: str) -> tt.Network:
+    """A series without inputs whose hidden layer hears these layers one step late."""
+    hidden = tt.Layer("hidden", 3, tt.units.tanh, [tt.Connection(name, delays=1) for name in heard])
+    return tt.Network(0, (hidden, tt.Layer("output", 1, tt.units.linear, ("hidden",))), "output")
+
+
+@pytest.mark.parametrize("heard", [("hidden",), ("output", "hidden")], ids=" and ".join)
+def test_a_series_is_examined_from_its_beginning_if_more_than_outputs_is_remembered(heard: tuple[str, ...]) -> None:
+    network = looped(*heard)
+    model = DynamicModel(network, [Teaching(epochs=20, look=10)], restarts=2, random_state=0).fit(None, WAVE)
+    used, (column,) = model.used_, model.outputs_
+    z = (WAVE - column.mean) / column.scale
+    held = np.arange(100) >= 100 - round(0.2 * (100 - used))
+    for k, said in enumerate(model.members_):
+        w, ys = member(model.weights_, k), []
+        past = {"hidden": np.zeros(3), "output": z[:used][-1:] if used else np.zeros(1)}
+        for _ in range(used, 100):
+            net = w["hidden"]["bias"][0] + sum(past[name] @ w["hidden"][name][0, :, 0] for name in heard)
+            past["hidden"] = np.tanh(net)
+            past["output"] = past["hidden"] @ w["output"]["hidden"][0, :, 0] + w["output"]["bias"][0]
+            ys.append(past["output"])
+        error = np.sqrt(np.mean((np.array(ys)[:, 0] - z[used:])[held[used:]] ** 2))
+        assert said["error"] == pytest.approx(error, rel=1e-6)
