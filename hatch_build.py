@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class NativeEngine(BuildHookInterface):
     """Compiles `throughtime.engine.native`, and says for which platforms the wheel then is."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
         build = _module(Path(self.root) / "src/throughtime/engine/native/build.py")
         build_data["artifacts"].append(str(build.FACTS.relative_to(self.root)))
         try:
@@ -27,7 +27,8 @@ class NativeEngine(BuildHookInterface):
 def _module(path: Path) -> Any:
     """The module in that file, without the package around it, which cannot be imported yet."""
     spec = spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

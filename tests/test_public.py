@@ -36,6 +36,7 @@ PROMISED = [
     "deltas",
     "draw",
     "elman",
+    "engine_info",
     "evaluate",
     "export_c",
     "export_onnx",
@@ -68,6 +69,7 @@ PROMISED = [
     "train",
     "turing",
     "units",
+    "using_engine",
     "window",
 ]
 

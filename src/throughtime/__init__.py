@@ -17,7 +17,7 @@ from throughtime.architectures import (
     window,
 )
 from throughtime.descent import gradient_descent
-from throughtime.engine import deltas, hand_over, init, jacobians, run, start, step, trace
+from throughtime.engine import deltas, engine_info, hand_over, init, jacobians, run, start, step, trace, using_engine
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
@@ -81,6 +81,7 @@ __all__ = [
     "deltas",
     "draw",
     "elman",
+    "engine_info",
     "evaluate",
     "export_c",
     "export_onnx",
@@ -113,6 +114,7 @@ __all__ = [
     "train",
     "turing",
     "units",
+    "using_engine",
     "window",
 ]
 

@@ -5,6 +5,7 @@ from throughtime.engine.first import init
 from throughtime.engine.forward import History, start
 from throughtime.engine.handing import hand_over
 from throughtime.engine.looking import deltas, jacobians, trace
+from throughtime.engine.native import engine_info, using_engine
 from throughtime.engine.running import run, step
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Weights",
     "deltas",
     "effective",
+    "engine_info",
     "hand_over",
     "init",
     "jacobians",
@@ -19,4 +21,5 @@ __all__ = [
     "start",
     "step",
     "trace",
+    "using_engine",
 ]

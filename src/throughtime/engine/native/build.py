@@ -1,6 +1,6 @@
 """Builds the native engine: one shared library beside this file, from `sources/`.
 
-    python -m throughtime.engine.native.build
+    python -m throughtime.engine.native
 
 Installing does the same (`hatch_build.py`), before anything can be imported: hence the standard library only.
 What was built, or why nothing was, is kept in `built.json` beside the library.
@@ -23,10 +23,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "sources"
-LIBRARY = HERE / ("throughtime.dylib" if sys.platform == "darwin" else "throughtime.so")
+LIBRARY = HERE / ("libthroughtime.dylib" if sys.platform == "darwin" else "libthroughtime.so")
 FACTS = HERE / "built.json"
 
-COMMON = "-std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -Wall -Wno-psabi".split()
+COMMON = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=fast"]
+WARNINGS = ["-Wall", "-Wno-psabi"]  # psabi: vectors passed between functions, which all are in one unit
 SETS = {  # instruction set: bytes of a vector, flags
     "baseline": (16, ""),
     "avx2": (32, "-mavx2 -mfma"),
@@ -102,7 +103,7 @@ def _sanitizers() -> str:
 
 def _flags() -> list[str]:
     extra = [f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
-    return [*COMMON, *extra]
+    return [*COMMON, *WARNINGS, *extra]
 
 
 def _units() -> list[tuple[str, str, list[str]]]:
@@ -116,8 +117,8 @@ def _units() -> list[tuple[str, str, list[str]]]:
         (f"kernels_{name}.o", "kernels.cc", [f"-DTT_ISA={name}", f"-DTT_BYTES={width}", *flags.split()])
         for name, (width, flags) in sets.items()
     ]
-    others = [(f"{path.stem}.o", path.name, []) for path in sorted(SOURCES.glob("*.cc")) if path.name != "kernels.cc"]
-    return others + kernels
+    others = sorted(path for path in SOURCES.glob("*.cc") if path.name != "kernels.cc")
+    return [*[(f"{path.stem}.o", path.name, []) for path in others], *kernels]
 
 
 def _digest(compiler: list[str], headers: Path) -> str:
@@ -149,8 +150,13 @@ def _call(command: list[str]) -> None:
         raise NotBuilt(f"the C++ compiler failed: {error.group() if error else shlex.join(command)}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build, and say what was done."""
     try:
-        print("compiled" if build() else "up to date", LIBRARY.name)
+        print("compiled" if build() else "up to date:", LIBRARY.name)
     except NotBuilt as reason:
         sys.exit(f"not built: {reason}")
+
+
+if __name__ == "__main__":
+    main()

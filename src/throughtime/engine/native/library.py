@@ -1,20 +1,47 @@
-"""The built library: found, loaded, its handlers made known to XLA."""
+"""The built library: found, loaded, and its handlers made known to XLA; or why there is none."""
 
 import ctypes
 from functools import cache
+from typing import NamedTuple
 
 import jax
 
-from throughtime.engine.native.build import LIBRARY
+from throughtime.engine.native.build import LIBRARY, facts
 
-HANDLERS = ("throughtime_doubled",)
+HANDLERS = ("throughtime_forward", "throughtime_sweep")
+
+
+class Library(NamedTuple):
+    """The library, or why there is none; `broken` if it was built and yet does not work here."""
+
+    loaded: ctypes.CDLL | None
+    why: str
+    broken: bool = False
 
 
 @cache
-def load() -> ctypes.CDLL:
-    """The library, its handlers registered under their own names for the platform cpu."""
-    library = ctypes.CDLL(str(LIBRARY))
-    library.throughtime_instruction_set.restype = ctypes.c_char_p
+def load() -> Library:
+    """Load the library and register its handlers under their own names for the platform cpu, once.
+
+    XLA takes handlers that were compiled with the FFI version of this jaxlib or an older one that it still knows. It is
+    asked after its CPU client is there: before that it would only make a note of them, and for one that it does not
+    take refuse to start at all.
+    """
+    if not LIBRARY.exists():
+        return Library(None, f"it was not built: {facts().get('why', 'nobody tried')}")
+    try:
+        jax.devices("cpu")
+    except RuntimeError:
+        return Library(None, "JAX has no platform cpu here")
+    try:
+        return Library(_registered(ctypes.CDLL(str(LIBRARY))), "the default where it is built")
+    except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
+        return Library(None, f"it was built and cannot be loaded: {str(error).splitlines()[0]}", broken=True)
+
+
+def _registered(library: ctypes.CDLL) -> ctypes.CDLL:
     for name in HANDLERS:
-        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+        handler = jax.ffi.pycapsule(getattr(library, name))  # type: ignore[no-untyped-call]
+        jax.ffi.register_ffi_target(name, handler, platform="cpu")
+    library.throughtime_instruction_set.restype = ctypes.c_char_p
     return library

@@ -1,0 +1,144 @@
+"""Which engine computes: the native one where it is there, unless the environment or a `with` says otherwise."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+import jax
+
+from throughtime.engine.native.build import LIBRARY, SETS, facts
+from throughtime.engine.native.library import load
+
+ENGINES = ("native", "xla")
+REMEDY = "reinstall throughtime, or run: python -m throughtime.engine.native (it needs a C++17 compiler)"
+
+# Part of the key of every cache of JAX, also of those of functions that others jit. None stands for the default.
+_chosen = jax.make_user_context(None)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Which engine computes, and why; `str` makes one line of it.
+
+    engine           "native" or "xla"
+    why              what made it so
+    instruction_set  what the native engine uses: "avx512", "avx2" or "baseline"; "" with XLA
+    library          the library's file name; "" if there is none
+    built_with       the jaxlib it was built with; "" if there is none
+    running_with     the jaxlib that is installed
+    sanitizers       what the library was built with to find faults in it, "" as a rule
+    """
+
+    engine: str
+    why: str
+    instruction_set: str
+    library: str
+    built_with: str
+    running_with: str
+    sanitizers: str
+
+    def __str__(self) -> str:
+        parts = [
+            self.instruction_set,
+            self.built_with and f"built with jaxlib {self.built_with}",
+            f"running with jaxlib {self.running_with}",
+            self.sanitizers and f"sanitizers {self.sanitizers}",
+            self.why,
+        ]
+        return f"{self.engine} engine: {', '.join(filter(None, parts))}"
+
+
+def engine() -> str:
+    """Which engine computes here and now, "native" or "xla": to be asked while a function is traced."""
+    if _chosen.value is None:
+        _warn_once()
+    return _chosen.value or _default()
+
+
+@contextmanager
+def using_engine(name: str) -> Iterator[None]:
+    """Compute with that engine inside the `with`, in this thread.
+
+    The native engine gives first derivatives in reverse (`jax.grad`, `jax.vjp`); "xla" gives all that JAX has: second
+    and forward derivatives, every device, `jax.export`. Both give the same numbers up to rounding. What JAX has
+    compiled for one is never taken for the other, also in functions of your own; what counts is where they are called.
+
+    name  "native" or "xla"
+
+    raises  ValueError for another name, and for "native" where it is not there
+
+    >>> import throughtime as tt
+    >>> with tt.using_engine("xla"):
+    ...     tt.engine_info().engine
+    'xla'
+    """
+    _check(name, "using_engine")
+    with _chosen(None if name == _default() else name):
+        yield
+
+
+def engine_info() -> EngineInfo:
+    """Which engine computes here and now, and why.
+
+    returns  an `EngineInfo`; the first call starts JAX
+    raises   ValueError if the environment variable THROUGHTIME_ENGINE demands what is not there
+
+    >>> import throughtime as tt
+    >>> tt.engine_info().engine in ("native", "xla")
+    True
+    """
+    name = _chosen.value or _default()
+    found = facts() if LIBRARY.exists() else {}
+    loaded = load().loaded if name == "native" else None
+    return EngineInfo(
+        engine=name,
+        why=_why(),
+        instruction_set=loaded.throughtime_instruction_set().decode() if loaded else "",
+        library=LIBRARY.name if LIBRARY.exists() else "",
+        built_with=found.get("jaxlib", ""),
+        running_with=version("jaxlib"),
+        sanitizers=found.get("sanitizers", ""),
+    )
+
+
+def _why() -> str:
+    if _chosen.value:
+        return "chosen by using_engine"
+    if _asked("THROUGHTIME_ENGINE", ENGINES):
+        return "chosen by THROUGHTIME_ENGINE"
+    return load().why
+
+
+@cache
+def _default() -> str:
+    """The engine outside every `with`; the environment is looked at once, as JAX's caches outlive a change of it."""
+    _asked("THROUGHTIME_ISA", tuple(SETS))
+    asked = _asked("THROUGHTIME_ENGINE", ENGINES)
+    if asked:
+        _check(asked, "THROUGHTIME_ENGINE")
+        return asked
+    return "native" if load().loaded else "xla"
+
+
+def _asked(variable: str, possible: tuple[str, ...]) -> str:
+    value = os.environ.get(variable, "")
+    if value and value not in possible:
+        raise ValueError(f"{variable} is {value!r}: set it to {' or '.join(possible)}, or unset it")
+    return value
+
+
+def _check(name: str, source: str) -> None:
+    if name not in ENGINES:
+        raise ValueError(f"{source} was given {name!r}: the engines are {' and '.join(ENGINES)}")
+    if name == "native" and not load().loaded:
+        raise ValueError(f"{source} demands the native engine, but {load().why}: {REMEDY}")
+
+
+@cache
+def _warn_once() -> None:
+    if not _asked("THROUGHTIME_ENGINE", ENGINES) and load().broken:
+        warnings.warn(f"the native engine is not used, XLA computes instead: {load().why}: {REMEDY}", RuntimeWarning, 3)
