@@ -140,6 +140,18 @@ def test_records_of_unequal_length_with_gaps_and_several_outputs() -> None:
     assert [found["free run"][name]["rows"] for name in ("y1", "y2")] == [130 - 4 - 4, 130 - 4]
 
 
+def test_gaps_and_short_records_leave_intervals_standing() -> None:
+    """They are those of the errors where something is known, whatever else is not."""
+    y, settings = Y.copy(), {"teaching": QUICK, "restarts": 1, "horizon": 8}
+    y[::7] = np.nan  # a gap in every window
+    gappy = DynamicModel(LINEAR, **settings).fit(U, y).intervals_  # type: ignore[arg-type]
+    assert gappy is not None
+    assert np.isfinite(gappy.widths).all()
+    both = DynamicModel(LINEAR, **settings).fit([U, U[:20]], [Y, Y[:20]]).intervals_  # type: ignore[arg-type]
+    assert both is not None
+    assert len(both.widths[0]) == 8
+
+
 def test_tables_come_back_as_tables_with_their_time() -> None:
     days = pd.date_range("2026-01-01", periods=300, freq="h")
     u, y = pd.Series(U, index=days, name="valve"), pd.Series(Y, index=days, name="level")

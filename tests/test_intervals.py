@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from throughtime.dynamics.intervals import Conformal
+from throughtime.dynamics.intervals import Conformal, learned
 
 
 def by_hand(errors: list[float], level: float) -> float:
@@ -81,6 +81,23 @@ def test_monotone_widths_only_widen() -> None:
     assert (np.diff(plain, axis=1) < 0).any()
     assert (np.diff(made, axis=1) >= 0).all()
     np.testing.assert_array_equal(made, np.maximum.accumulate(plain, axis=1))
+
+
+def test_records_teach_intervals_as_far_ahead_as_each_goes() -> None:
+    random = np.random.default_rng(0)
+    long, short, few = (random.normal(size=shape) for shape in ((25, 6, 2), (30, 2, 2), (4, 9, 2)))
+    long[6:, 4, 0] = np.nan  # a gap, but the other output is known
+    made = learned([long, short, few])
+    assert made is not None
+    sizes = [len(step) for step in made.widths]
+    assert sizes == [6, 6]
+    both = [np.concatenate([e[:, h] for e in (long, short, few) if h < e.shape[1]]) for h in range(6)]
+    wanted = [[by_hand(both[h][:, o].tolist(), 0.8) for o in range(2)] for h in range(6)]
+    np.testing.assert_array_equal(made.widths[0], wanted)
+    assert math.inf not in [w for h in (0, 1, 2, 3, 5) for w in made.widths[1][h]]
+    assert made.widths[1][4][0] == math.inf
+    assert learned([]) is None
+    assert learned([random.normal(size=(19, 3, 1))]) is None
 
 
 def test_json_gives_the_same_intervals_back() -> None:

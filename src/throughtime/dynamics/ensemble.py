@@ -86,7 +86,7 @@ class Ensemble:
         return running.follow(self.network, self.weights, seen.u, seen.y).history
 
     def misses(self, record: Record, masks: Mask, groups: Sequence[Sequence[int]], most: int) -> list[Values]:
-        """Errors (n, H, O) of forecasts along a record, for each group of members where its mask is True.
+        """Errors (n, H, O) of forecasts along a record, for each group of members where its mask is True; NaN at gaps.
 
         masks   (F, T)
         groups  for each mask the networks whose mean forecasts there
@@ -101,7 +101,7 @@ class Ensemble:
         starts = stride * (1 + np.arange(ys.shape[1]))
         truth = record.y[starts[:, None] + np.arange(horizon)]
         for own, held in zip(groups, masks, strict=True):
-            inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).any(axis=(1, 2))
+            inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).all(axis=(1, 2))
             if len(own) and inside.any():
                 found.append((truth - self.mean(ys[list(own)]))[inside])
         return found

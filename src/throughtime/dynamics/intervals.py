@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
 Widths = tuple[tuple[float, ...], ...]
+FEWEST = 20  # errors from which intervals are learned: of fewer, those of 95 % would be infinite
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,20 @@ class Conformal:
         known = np.array(self.widths[self.levels.index(level)])
         beyond = np.tile(known.max(axis=0), (max(steps - len(known), 0), 1))
         return np.concatenate([known[:steps], beyond])
+
+
+def learned(errors: Sequence[Values]) -> Conformal | None:
+    """The intervals that errors (n, H, O) of several records give, H as far as each goes; None if too few are known.
+
+    They reach as far ahead as `FEWEST` errors of some output are known; where fewer are, as at gaps, they may be infinite.
+    """
+    if not errors:
+        return None
+    longest = max(e.shape[1] for e in errors)
+    padded = [np.pad(e, ((0, 0), (0, longest - e.shape[1]), (0, 0)), constant_values=np.nan) for e in errors]
+    known = np.sum([(~np.isnan(e)).sum(axis=0) for e in padded], axis=0)
+    enough = np.flatnonzero((known >= FEWEST).any(axis=-1))
+    return Conformal.fit(np.concatenate(padded)[:, : enough[-1] + 1]) if len(enough) else None
 
 
 def _as_errors(errors: ArrayLike) -> Values:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.holding import Fold, Mask, held_out
-from throughtime.dynamics.intervals import Conformal, Coverage
+from throughtime.dynamics.intervals import Conformal, Coverage, learned
 from throughtime.dynamics.preparing import streams, used_by
 from throughtime.dynamics.records import (
     Record,
@@ -217,9 +217,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         together, found = self.ensemble(), []
         for record, mask in zip(records, masks, strict=True):
             found += together.misses(record, mask, folds, self.horizon)
-        shortest = min((e.shape[1] for e in found), default=0)
-        errors = np.concatenate([e[:, :shortest] for e in found]) if found else np.zeros((0, 0, 0))
-        return Conformal.fit(errors) if len(errors) >= 20 else None
+        return learned(found)
 
     def ensemble(self) -> Ensemble:
         """The networks and their scaling, which run."""
