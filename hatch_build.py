@@ -12,13 +12,12 @@ class NativeEngine(BuildHookInterface):
 
     def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
         build = _module(Path(self.root) / "src/throughtime/engine/native/build.py")
-        build_data["artifacts"].append(str(build.FACTS.relative_to(self.root)))
+        build_data["artifacts"].append(f"{build.BUILT.relative_to(self.root)}/")
         try:
             build.build()
         except build.NotBuilt as reason:
             self.app.display_warning(f"throughtime is installed without its native engine: {reason}")
             return
-        build_data["artifacts"].append(str(build.LIBRARY.relative_to(self.root)))
         build_data["pure_python"] = False
         platform = self.build_config.builder.get_best_matching_tag().split("-")[-1]
         build_data["tag"] = f"py3-none-{platform}"

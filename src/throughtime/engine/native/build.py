@@ -1,9 +1,9 @@
-"""Builds the native engine: one shared library beside this file, from `sources/`.
+"""Builds the native engine: one shared library, from `sources/` to `built/`.
 
     python -m throughtime.engine.native
 
 Installing does the same (`hatch_build.py`), before anything can be imported: hence the standard library only.
-What was built, or why nothing was, is kept in `built.json` beside the library.
+What was built, or why nothing was, is noted in `built/facts.json`.
 """
 
 import hashlib
@@ -23,8 +23,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "sources"
-LIBRARY = HERE / ("libthroughtime.dylib" if sys.platform == "darwin" else "libthroughtime.so")
-FACTS = HERE / "built.json"
+BUILT = HERE / "built"
+LIBRARY = BUILT / ("libthroughtime.dylib" if sys.platform == "darwin" else "libthroughtime.so")
+FACTS = BUILT / "facts.json"
 
 COMMON = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=fast"]
 WARNINGS = ["-Wall", "-Wno-psabi"]  # psabi: vectors passed between functions, which all are in one unit
@@ -57,11 +58,12 @@ def build() -> bool:
 
 
 def facts() -> dict[str, str]:
-    """What `built.json` says: compiler, jaxlib, sanitizers, digest; or why nothing was built. Empty: never tried."""
+    """What was noted when it was built: compiler, jaxlib, sanitizers, digest; or why nothing was built. Empty: never tried."""
     return json.loads(FACTS.read_text()) if FACTS.exists() else {}
 
 
 def _note(found: dict[str, str]) -> None:
+    BUILT.mkdir(exist_ok=True)
     FACTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
@@ -138,6 +140,7 @@ def _compile(compiler: list[str], headers: Path, scratch: Path) -> None:
         list(pool.map(_call, commands))
     linked = scratch / LIBRARY.name
     _call([*compiler, *_flags(), "-shared", *[str(scratch / made) for made, *_ in _units()], "-o", str(linked)])
+    BUILT.mkdir(exist_ok=True)
     shutil.copy(linked, f"{LIBRARY}.new")
     os.replace(f"{LIBRARY}.new", LIBRARY)  # never written over: a running process may have it mapped
 
