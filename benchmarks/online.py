@@ -29,7 +29,7 @@ def rtrl(quick: bool) -> Table:
 def _size(units: int, quick: bool) -> list[Row]:
     exactness(units)
     steps = 256 if quick else STEPS
-    mine = [ours(units, block, steps) for block in (1, 2 * units)]
+    mine = [ours(units, tt.RTRL(block), steps) for block in (1, 2 * units)]
     peers = [numpy(units, name, NUMPY_STEPS) for name in PEERS]
     right = _in_numpy(units, np.float64, steps, numpy_rtrl.sparse)
     for contestant in mine:
@@ -59,13 +59,13 @@ def exactness(units: int) -> None:
     gate.same("the numpy forms", _in_numpy(units, np.float64, steps, numpy_rtrl.sparse), right, 1e-10)
     with jax.enable_x64(True):
         for size in (1, block):
-            found = ours(units, size, steps, np.float64).found()
+            found = ours(units, tt.RTRL(size), steps, np.float64).found()
             gate.same(f"RTRL(block={size}), {units} units, float64", found, right, 1e-10)
 
 
-def ours(units: int, block: int, steps: int, dtype: Any = np.float32) -> Contestant:
-    """`RTRL(block).learn` over one stretch."""
-    network, learner, loss = _network(units), tt.RTRL(block), tt.SquaredError()
+def ours(units: int, learner: tt.RTRL | tt.BPTT, steps: int, dtype: Any = np.float32) -> Contestant:
+    """The learner's `learn` over one stretch."""
+    network, loss = _network(units), tt.SquaredError()
     weights, xs, targets = (jax.device_put(part) for part in _data(units, steps, dtype))
     carry = learner.init(network, weights, batch=1)
 
@@ -73,7 +73,8 @@ def ours(units: int, block: int, steps: int, dtype: Any = np.float32) -> Contest
         _, lesson = learner.learn(network, weights, carry, xs[:, None], targets[:, None], loss)
         return jax.block_until_ready(lesson)
 
-    return Contestant(f"RTRL({block})", call, lambda lesson: _named(_plain(lesson.gradients)), steps)
+    name = f"RTRL({learner.block})" if isinstance(learner, tt.RTRL) else "BPTT()"
+    return Contestant(name, call, lambda lesson: _named(_plain(lesson.gradients)), steps)
 
 
 def numpy(units: int, name: str, steps: int) -> Contestant:

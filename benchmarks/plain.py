@@ -1,31 +1,53 @@
-"""Plain recurrent layers, as one writes them without a library: a JAX scan under jax.grad, and torch's own layers.
+"""Plain JAX, as one writes these networks without a library: a scan over time under jax.grad, jitted.
 
-All hear x (T, B, N) and give what a training step needs, the sum of squared errors and its gradients. Shared layout, gates in
-the order input, forget, output, cell: weights x (N, G N), r (N, G N), b (G N), G = 1 (tanh) or 4 (LSTM).
+The TDNN has no loop: each layer is one product with a window of what it hears.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from benchmarks.timing import Contestant
+from benchmarks.works import FEEDBACK, TAPS, Arrays, Work
 
-Arrays = Mapping[str, Any]
-_TORCH_GATES = (0, 1, 3, 2)  # torch: input, forget, cell, output
+Step = Callable[[Arrays, Any, Array], tuple[Any, Array]]
 
 
-def _tanh_step(weights: Arrays, state: Array, x: Array) -> tuple[Array, Array]:
-    a = jnp.tanh(x @ weights["x"] + state @ weights["r"] + weights["b"])
+def jax_scan(work: Work) -> Contestant:
+    """The summed squared error and its gradients."""
+    first = _first(work)
+
+    def outputs(weights: Arrays, xs: Array) -> Array:
+        if work.kind == "tdnn":
+            return _tdnn(weights, xs)
+        heard = window(xs, TAPS) if work.kind.startswith("narx") else xs
+        return jax.lax.scan(lambda state, x: STEPS[work.kind](weights, state, x), first, heard)[1]
+
+    @jax.jit
+    def learn(weights: Arrays, xs: Array, targets: Array) -> Any:
+        return jax.value_and_grad(lambda w: ((outputs(w, xs) - targets) ** 2).sum())(weights)
+
+    data = jax.device_put((work.shared, work.xs, work.targets))
+    name = "plain JAX" if work.kind == "tdnn" else "plain JAX scan"
+    return Contestant(name, lambda: jax.block_until_ready(learn(*data)), lambda found: {"loss": found[0], **found[1]})
+
+
+def _fully_recurrent(w: Arrays, a: Array, x: Array) -> tuple[Array, Array]:
+    a = jnp.tanh(x @ w["hidden input"] + a @ w["hidden recurrent"] + w["hidden bias"])
     return a, a
 
 
-def _lstm_step(weights: Arrays, state: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+def _elman(w: Arrays, a: Array, x: Array) -> tuple[Array, Array]:
+    a = jnp.tanh(x @ w["hidden input"] + a + w["hidden bias"])
+    return a, a
+
+
+def _lstm(w: Arrays, state: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
     a, cell = state
-    net = x @ weights["x"] + a @ weights["r"] + weights["b"]
+    net = x @ w["hidden input"] + a @ w["hidden recurrent"] + w["hidden bias"]
     gates, new = jax.nn.sigmoid(net[:, : 3 * a.shape[1]]), jnp.tanh(net[:, 3 * a.shape[1] :])
     enter, keep, leave = jnp.split(gates, 3, axis=1)
     cell = keep * cell + enter * new
@@ -33,69 +55,47 @@ def _lstm_step(weights: Arrays, state: tuple[Array, Array], x: Array) -> tuple[t
     return (a, cell), a
 
 
-def _loss(step: Callable[..., Any], states: int, weights: Arrays, xs: Array, targets: Array) -> Array:
-    first = jnp.zeros(xs.shape[1:], xs.dtype)
-    start = first if states == 1 else (first,) * states
-    _, outputs = jax.lax.scan(lambda state, x: step(weights, state, x), start, xs)
-    return ((outputs - targets) ** 2).sum()
+def _gru(w: Arrays, a: Array, x: Array) -> tuple[Array, Array]:
+    bias, recurrent_bias = jnp.split(w["hidden bias"], [3 * a.shape[1]])
+    candidate, reset, update = jnp.split(x @ w["hidden input"] + bias, 3, axis=1)
+    own_reset, own_update, recurrent = jnp.split(a @ w["hidden recurrent"], 3, axis=1)
+    reset, update = jax.nn.sigmoid(reset + own_reset), jax.nn.sigmoid(update + own_update)
+    new = jnp.tanh(candidate + reset * (recurrent + recurrent_bias))
+    a = (1 - update) * new + update * a
+    return a, a
 
 
-def jax_scan(kind: str, weights: Arrays, xs: np.ndarray, targets: np.ndarray) -> Contestant:
-    """The whole loss under jax.grad, jitted."""
-    step, states = {"tanh": (_tanh_step, 1), "lstm": (_lstm_step, 2)}[kind]
-    learn = jax.jit(jax.value_and_grad(lambda w, x, y: _loss(step, states, w, x, y)))
-    data = jax.device_put((dict(weights), xs, targets))
-
-    def read(result: Any) -> Arrays:
-        value, gradients = result
-        return {"loss": value, **gradients}
-
-    return Contestant("plain JAX scan", lambda: jax.block_until_ready(learn(*data)), read)
+def _narx(w: Arrays, past: Array, x: Array) -> tuple[Array, Array]:
+    """past: the last outputs side by side, the newest first; of a Jordan network, the last one."""
+    a = jnp.tanh(x @ w["hidden input"] + past @ w["hidden output"] + w["hidden bias"])
+    y = a @ w["output hidden"] + w["output bias"]
+    return jnp.concatenate([y, past[:, : -y.shape[1]]], axis=1), y
 
 
-def torch_layer(kind: str, weights: Arrays, xs: np.ndarray, targets: np.ndarray) -> Contestant:
-    """torch.nn.RNN or torch.nn.LSTM."""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise SystemExit("this table needs torch as its peer: pip install '.[peers]'") from error
-    torch.set_num_threads(1)
-    units = xs.shape[-1]
-    layer = {"tanh": torch.nn.RNN, "lstm": torch.nn.LSTM}[kind](units, units)
-    gates = len(weights["b"]) // units
-    with torch.no_grad():
-        for name, array in _to_torch(weights, gates).items():
-            getattr(layer, name).copy_(torch.tensor(array))
-    x, y = torch.tensor(xs), torch.tensor(targets)
-
-    def call() -> Any:
-        layer.zero_grad()
-        outputs, _ = layer(x)
-        value = ((outputs - y) ** 2).sum()
-        value.backward()
-        return value
-
-    def read(value: Any) -> Arrays:
-        named = {"x": layer.weight_ih_l0, "r": layer.weight_hh_l0, "b": layer.bias_ih_l0}
-        gradients = {key: _gates(value.grad.numpy(), gates).T for key, value in named.items()}
-        return {"loss": value.detach().numpy(), **gradients}
-
-    return Contestant(f"torch.nn.{type(layer).__name__}", call, read)
+def _tdnn(w: Arrays, xs: Array) -> Array:
+    a = jnp.tanh(window(xs, TAPS) @ w["hidden input"] + w["hidden bias"])
+    return window(a, TAPS) @ w["output hidden"] + w["output bias"]
 
 
-def _to_torch(weights: Arrays, gates: int) -> Arrays:
-    rows = {key: _gates(np.asarray(value).T, gates) for key, value in weights.items()}
-    return {
-        "weight_ih_l0": rows["x"],
-        "weight_hh_l0": rows["r"],
-        "bias_ih_l0": rows["b"],
-        "bias_hh_l0": np.zeros_like(rows["b"]),
-    }
+def window(xs: Array, taps: int) -> Array:
+    """x(t), x(t-1), ... side by side; 0 before the first step."""
+    padded = jnp.pad(xs, ((taps - 1, 0), (0, 0), (0, 0)))
+    return jnp.concatenate([padded[taps - 1 - d : len(padded) - d] for d in range(taps)], axis=-1)
 
 
-def _gates(rows: np.ndarray, gates: int) -> np.ndarray:
-    """From our order of gates to torch's, or back: the last two change places."""
-    if gates == 1:
-        return rows
-    parts = np.split(rows, gates)
-    return np.concatenate([parts[g] for g in _TORCH_GATES])
+def _first(work: Work) -> Any:
+    """What a scan starts with: activities and cells, or past outputs, all 0."""
+    size = {"jordan": 1, "narx": FEEDBACK, "narx-wide": FEEDBACK}.get(work.kind, 0) * work.targets.shape[-1]
+    first = jnp.zeros((work.xs.shape[1], size or work.units), work.xs.dtype)
+    return (first, first) if work.kind == "lstm" else first
+
+
+STEPS: dict[str, Step] = {
+    "fully-recurrent": _fully_recurrent,
+    "elman": _elman,
+    "jordan": _narx,
+    "lstm": _lstm,
+    "gru": _gru,
+    "narx": _narx,
+    "narx-wide": _narx,
+}

@@ -13,16 +13,17 @@ from benchmarks.timing import Times, ratio
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: its columns, the bar in words, and whether it is met (None: no bar, only reported)."""
+    """One figure: its columns, the bar in words, whether it is met (None: no bar, only reported), and which is not."""
 
     values: dict[str, Any]
     bar: str = ""
     met: bool | None = None
+    missed: str = ""
 
     @property
     def verdict(self) -> str:
         """What the last column says."""
-        return {True: "ok", False: "SHORT", None: ""}[self.met]
+        return {True: "ok", False: f"SHORT {self.missed}".strip(), None: ""}[self.met]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Table:
         """Plain lists and dicts."""
         return {"name": self.name, "title": self.title, "met": self.met, "rows": [asdict(row) for row in self.rows]}
 
+    @classmethod
+    def from_json(cls, made: dict[str, Any]) -> "Table":
+        """Back from `as_json`."""
+        return cls(made["name"], made["title"], [Row(**row) for row in made["rows"]])
+
 
 def against(case: str, times: Times, ours: str, peer: str, unit: str, bar: float | None) -> Row:
     """A row for two contestants: medians, and how many times faster ours is; bar: how many times it must be."""
@@ -58,11 +64,19 @@ def against(case: str, times: Times, ours: str, peer: str, unit: str, bar: float
     return Row(values, f">= {bar:g}", faster >= bar) if bar is not None else Row(values)
 
 
+def barred(values: dict[str, Any], bars: Sequence[tuple[str, bool]]) -> Row:
+    """A row with several bars, each in words and whether it is met."""
+    if not bars:
+        return Row(values)
+    missed = ", ".join(words for words, met in bars if not met) if len(bars) > 1 else ""
+    return Row(values, ", ".join(words for words, _ in bars), all(met for _, met in bars), missed)
+
+
 def show(table: Table) -> None:
     """Print it; readable in a terminal and in a log file."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=200)
     drawn = RichTable(title=table.title, title_justify="left")
     columns = list(table.rows[0].values)
     for name in columns:

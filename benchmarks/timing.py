@@ -34,12 +34,16 @@ class Contestant:
         return self.read(self.call())
 
 
-def interleave(contestants: Sequence[Contestant], rounds: int, turn: float) -> Times:
+def interleave(contestants: Sequence[Contestant], rounds: int, turn: float, seconds: float | None = None) -> Times:
     """Seconds per counted unit, for each contestant one figure per round.
 
-    turn  how long a contestant's turn lasts at least, in seconds; short work is repeated within the turn
+    turn     how long a contestant's turn lasts at least, in seconds; short work is repeated within the turn
+    seconds  fewer rounds, but at least three, where all would last longer than that
     """
-    repeats = {c.name: _repeats(c, turn) for c in contestants}
+    once = {c.name: _once(c) for c in contestants}
+    repeats = {name: max(1, round(turn / lasts)) for name, lasts in once.items()}
+    if seconds is not None:
+        rounds = min(rounds, max(3, int(seconds / sum(repeats[name] * lasts for name, lasts in once.items()))))
     times: Times = {c.name: [] for c in contestants}
     gc.collect()
     gc.disable()
@@ -59,10 +63,10 @@ def _turn(contestant: Contestant, repeats: int) -> float:
     return time.perf_counter() - begin
 
 
-def _repeats(contestant: Contestant, turn: float) -> int:
+def _once(contestant: Contestant) -> float:
     contestant.call()  # the first call compiles
-    once = min(_turn(contestant, 1) for _ in range(2))
-    return max(1, round(turn / once))
+    first = _turn(contestant, 1)
+    return first if first > 0.2 else min(first, _turn(contestant, 1))
 
 
 def ratio(times: Times, ours: str, peer: str) -> float:

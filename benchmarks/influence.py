@@ -1,0 +1,56 @@
+"""RTRL against what bounds it: `RTRL(1)` against the machine's matrix product, `RTRL(block=2n)` against full BPTT."""
+
+from statistics import median
+
+import throughtime as tt
+from benchmarks import gate, machine, online, peak
+from benchmarks.table import Row, Table
+from benchmarks.timing import interleave, ratio
+
+PEAK, BLOCK = 75.0, 5.0
+
+
+def peak_of_rtrl(quick: bool) -> Table:
+    """P' = A P + E (x) z is one product of (n, n) with (n, n (n + I + 1)) in each step."""
+    rows = [_peak(units, quick) for units in ((32,) if quick else (64, 128))]
+    counted = f"operations of A P, 2 n^3 (n + I + 1) a step, I = {online.INPUTS}"
+    return Table("rtrl-peak", f"rtrl-peak: RTRL(1), one sequence, float32; {counted}; {machine.in_words()}", rows)
+
+
+def _peak(units: int, quick: bool) -> Row:
+    online.exactness(units)
+    mine, product = online.ours(units, tt.RTRL(1), 32 if quick else 256 if units == 64 else 64), peak.best()
+    times = interleave([mine, product], rounds=3 if quick else 9, turn=0.02 if quick else 0.1, seconds=8)
+    own, flops = median(times[mine.name]), 2 * units**3 * (units + online.INPUTS + 1)
+    share = 100 * flops * ratio(times, mine.name, product.name)
+    values = {
+        "case": f"{units} units",
+        "us per step": 1e6 * own,
+        "GFLOP/s": 1e-9 * flops / own,
+        "matrix product GFLOP/s": 1e-9 / median(times[product.name]),
+        "% of peak": share,
+    }
+    return Row(values, f">= {PEAK:g} %", share >= PEAK)
+
+
+def block_against_bptt(quick: bool) -> Table:
+    """What an exact gradient online costs, next to the one that must keep all activities."""
+    rows = [_block(units, quick) for units in ((32,) if quick else (32, 64, 128))]
+    title = f"rtrl-block: RTRL(block=2n) and BPTT() over the same steps of one sequence, float32; {machine.in_words()}"
+    return Table("rtrl-block", title, rows)
+
+
+def _block(units: int, quick: bool) -> Row:
+    steps = 256 if quick else 1024
+    block, whole = online.ours(units, tt.RTRL(2 * units), steps), online.ours(units, tt.BPTT(), steps)
+    gate.same(f"{block.name}, {units} units, against BPTT()", block.found(), whole.found(), 1e-3)
+    times = interleave([block, whole], rounds=3 if quick else 9, turn=0.02 if quick else 0.1, seconds=8)
+    cost = median(own / other for own, other in zip(times[block.name], times[whole.name], strict=True))
+    values = {
+        "case": f"{units} units, {steps} steps",
+        "ours": block.name,
+        "us per step": 1e6 * median(times[block.name]),
+        "BPTT() us per step": 1e6 * median(times[whole.name]),
+        "times the cost of BPTT()": cost,
+    }
+    return Row(values, f"<= {BLOCK:g}", cost <= BLOCK)
