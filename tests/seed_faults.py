@@ -496,6 +496,22 @@ FAULTS = [
         "test_dynamics.py",
         "leave_intervals",
     ),
+    Fault(
+        "records of unequal length each have updates of their own",
+        "dynamics/teaching.py",
+        "padding=0.25 if damped else np.inf",
+        "padding=0.25 if damped else 0.25",
+        "test_teaching.py",
+        "rate_falls",
+    ),
+    Fault(
+        "stretches in which nothing is asked slow the rate",
+        "dynamics/teaching.py",
+        "return stage.epochs * int(asked.sum(axis=-1).max())",
+        "return stage.epochs * asked.shape[-1]",
+        "test_teaching.py",
+        "rate_falls",
+    ),
 ]
 
 

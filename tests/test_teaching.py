@@ -1,8 +1,10 @@
 """Teaching: what is examined, how often weights change, and what decays, is what `Teaching` says."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import optax
 import pytest
 
 import throughtime as tt
@@ -39,3 +41,30 @@ def test_a_series_is_examined_from_its_beginning_if_more_than_outputs_is_remembe
             ys.append(past["output"])
         error = np.sqrt(np.mean((np.array(ys)[:, 0] - z[used:])[held[used:]] ** 2))
         assert said["error"] == pytest.approx(error, rel=1e-6)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Gradient descent that remembers the schedule of its rate."""
+
+    schedules: list[Any] = field(default_factory=list, hash=False, compare=False)
+    name: str = ""
+
+    def __call__(self, rate: Any) -> Any:
+        self.schedules.append(rate)
+        return optax.sgd(rate)
+
+
+@pytest.mark.parametrize("every", [None, 7])
+@pytest.mark.parametrize("loop", ["open", "closed"])
+def test_the_rate_falls_to_zero_at_the_last_update_and_not_before(loop: str, every: int | None) -> None:
+    """With records of unequal length, of which the last parts are held out."""
+    watched = Watched(name=f"{loop} {every}")
+    stage = Teaching(loop, epochs=10, rate=0.01, optimizer=watched, every=every, look=5)
+    ys, network = [WAVE, WAVE[:40], WAVE[:9]], tt.narx(0, 2, 1, output_delays=1)
+    *_, last = DynamicModel(network, [stage], restarts=2, validation=0.5).lessons(None, ys)
+    updates, (schedule,) = set(last.report.updates.tolist()), watched.schedules
+    assert updates == {10 if every is None else 10 * 7}  # 49 of 99 steps are asked, in the first 7 stretches
+    (count,) = updates
+    assert schedule(count) == pytest.approx(0.0, abs=1e-12)
+    assert schedule(count - 1) > 1e-6

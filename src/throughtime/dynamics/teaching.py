@@ -113,6 +113,7 @@ def teach(
     if any((~np.isnan(q)).any() for q in questions.held_out):
         validation = _examined(network, u, questions)
     for number, stage in enumerate(stages):
+        damped = isinstance(stage.optimizer, LevenbergMarquardt)
         opened = stage.loop == "open" and network.feedback is not None
         form = network.open_loop() if opened else network
         sequences = _asked(prepare(form, u, ys, None if opened else stage.horizon, questions.training).sequences)
@@ -129,10 +130,11 @@ def teach(
             batch=len(sequences),
             members=members,
             look=stage.look,
+            padding=0.25 if damped else np.inf,  # one bucket: every update is a step down the error of all records
             validation=validation,
             validation_network=network,
             patience=stage.patience if validation else None,
-            clip=None if isinstance(stage.optimizer, LevenbergMarquardt) else stage.clip,
+            clip=None if damped else stage.clip,
         )
         for report in reports:
             found = _best_of(report, earlier)
@@ -187,8 +189,15 @@ def _asked(sequences: list[Any]) -> list[Any]:
 
 
 def _updates(stage: Teaching, sequences: Sequence[Any]) -> int:
+    """How often the weights of a member change, at most: in each epoch once per stretch in which something is asked."""
     longest = max(s[1].shape[-2] for s in sequences)
-    return stage.epochs * (1 if stage.every is None else -(-longest // stage.every))
+    every = stage.every or longest
+    asked: Any = False
+    for _, targets, _ in sequences:
+        known = (~np.isnan(targets)).any(axis=-1)
+        known = np.pad(known, ((0, 0), (0, -(-longest // every) * every - known.shape[1])))
+        asked = asked | known.reshape(len(known), -1, every).any(axis=-1)
+    return stage.epochs * int(asked.sum(axis=-1).max())
 
 
 @lru_cache(maxsize=128)
