@@ -219,7 +219,8 @@ def test_a_star_gives_way_to_what_names_more():
         ("init: q\nq,1,1\nq,1,>", "line 2: .*one tape only"),
         ("init: q\nq,1\nq,1,>\nq,_", "line 4: nothing follows"),
         ("init: q\nq,1\nr,1,>", "line 2: no transition starts from state 'r'"),
-        ("init: r\nq,1\nq,1,>", "line 2: no transition starts from the start state 'r'"),
+        ("name: x\ninit: r\nq,1\nq,1,>", "line 2: no transition starts from the start state 'r'"),
+        ("name: x\nq,1\nq,1,>", "line 1: no line init: STATE says where the machine starts"),
     ],
 )
 def test_errors_in_a_text_name_the_line(text: str, said: str):
@@ -272,6 +273,8 @@ def test_a_missing_transition_is_named_at_its_step():
     program = turing.compile(machine)
     with pytest.raises(ValueError, match="step 4: the machine has no transition from state 'b' for '_'"):
         list(program.run("111"))
+    with pytest.raises(ValueError, match=r"step 4: .* from state 'b' for '_', to which line 2 led; add one"):
+        list(turing.compile(turing.read("; there\n0 * * r b\nb 1 1 r 0")).run("11"))
     *_, last = turing.compile(machine.total()).run("111")
     assert last == ("reject", {0: "1", 1: "1", 2: "1"}, 3)
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from throughtime.engine import Weights
-from throughtime.network import Network
-from throughtime.turing.equations import OFF, Label, Terms, Wired, total, wire
+from throughtime.turing.equations import OFF, Compiled, Label, Terms, Wired, total, wire
 from throughtime.turing.evaluation import rational
 from throughtime.turing.machine import names
 
@@ -65,21 +63,11 @@ class Automaton:
 
 
 @dataclass(frozen=True)
-class Acceptor:
+class Acceptor(Compiled):
     """An automaton and the network it became: input "symbol", one of K; output layer "state", one of all states."""
 
     automaton: Automaton
     wired: Wired = field(repr=False)
-
-    @property
-    def network(self) -> Network:
-        """The wiring."""
-        return self.wired.network
-
-    @property
-    def weights(self) -> Weights:
-        """Its weights, whole numbers."""
-        return self.wired.weights
 
     def run(self, word: Iterable[Hashable]) -> Iterator[Hashable]:
         """The states that the network shows, one after each symbol.

@@ -17,10 +17,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from throughtime.engine import Weights
-from throughtime.network import Network
 from throughtime.turing import evaluation
-from throughtime.turing.equations import OFF, Label, Terms, Wired, total, wire
+from throughtime.turing.equations import OFF, Compiled, Label, Terms, Wired, total, wire
 from throughtime.turing.machine import names
 
 Instruction = tuple[Any, ...]
@@ -79,21 +77,14 @@ class CounterMachine:
 
 
 @dataclass(frozen=True)
-class CounterProgram:
-    """A counter machine and the network it became."""
+class CounterProgram(Compiled):
+    """A counter machine and the network it became.
+
+    Its output layer shows the next instruction, one of all, and 2^-n for each counter.
+    """
 
     machine: CounterMachine
     wired: Wired = field(repr=False)
-
-    @property
-    def network(self) -> Network:
-        """The wiring; its output layer shows the next instruction, one of all, and 2^-n for each counter."""
-        return self.wired.network
-
-    @property
-    def weights(self) -> Weights:
-        """Its weights, binary fractions."""
-        return self.wired.weights
 
     def run(self, counters: Mapping[str, int], exact: bool = True) -> Iterator[Count]:
         """Run the network and read its activities: (next instruction, {counter: number}) per step, until it halts.

@@ -32,6 +32,22 @@ class Wired:
     units: dict[str, tuple[Label, ...]] = field(repr=False)
 
 
+class Compiled:
+    """What a machine became: everything else about it is read from `wired`."""
+
+    wired: Wired
+
+    @property
+    def network(self) -> Network:
+        """The wiring."""
+        return self.wired.network
+
+    @property
+    def weights(self) -> Weights:
+        """Its weights, binary fractions."""
+        return self.wired.weights
+
+
 def total(*parts: tuple[float, Terms]) -> dict[Label, float]:
     """The sum of factor * terms over all parts."""
     made: dict[Label, float] = {}

@@ -1,7 +1,7 @@
 """What a Turing machine is: transitions, a start state, halting states and a blank symbol, checked when it is made."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ class Machine:
     start        the state it begins in
     halt         the states it ends in
     blank        the symbol of every cell that was never written
+    lines        {(state, symbol): line}, where a transition stands in the text it was read from, for messages
 
     raises  ValueError for a start state without transitions, a move that is none, a transition out of a halting state,
             and one into a state that neither halts nor has transitions
@@ -42,6 +43,7 @@ class Machine:
     start: State
     halt: frozenset[State]
     blank: Symbol = "_"
+    lines: tuple[tuple[Situation, int], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         given: Any = self.transitions
@@ -49,6 +51,7 @@ class Machine:
         made = tuple((_situation(s), _action(s, a)) for s, a in pairs)
         object.__setattr__(self, "transitions", made)
         object.__setattr__(self, "halt", names(self.halt))
+        object.__setattr__(self, "lines", tuple(dict(self.lines).items()))
         _check(self)
 
     @cached_property
@@ -75,7 +78,7 @@ class Machine:
         for state in self.states:
             for symbol in self.symbols if state not in self.halt else ():
                 given.setdefault((state, symbol), (symbol, "N", halt))
-        return Machine(given, self.start, {halt, *self.halt}, self.blank)  # type: ignore[arg-type]
+        return Machine(given, self.start, {halt, *self.halt}, self.blank, self.lines)  # type: ignore[arg-type]
 
     def cells(self, tape: Any) -> dict[int, Symbol]:
         """The cells of a tape that are not blank.

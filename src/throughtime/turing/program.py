@@ -6,18 +6,16 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from throughtime.engine import Weights
-from throughtime.network import Network
 from throughtime.turing import evaluation
-from throughtime.turing.equations import Label, Wired
-from throughtime.turing.machine import MOVES, Configuration, Machine, Symbol
+from throughtime.turing.equations import Compiled, Label, Wired
+from throughtime.turing.machine import MOVES, Configuration, Machine, Situation, Symbol
 from throughtime.turing.stacks import SIDES, Code
 
 OUTPUT = "configuration"
 
 
 @dataclass(frozen=True)
-class Program:
+class Program(Compiled):
     """A Turing machine and the network it became.
 
     network  an ordinary wiring; its output layer shows state and scanned symbol (one of each is 1), whether the head
@@ -27,16 +25,6 @@ class Program:
 
     machine: Machine
     wired: Wired = field(repr=False)
-
-    @property
-    def network(self) -> Network:
-        """The wiring."""
-        return self.wired.network
-
-    @property
-    def weights(self) -> Weights:
-        """Its weights."""
-        return self.wired.weights
 
     @property
     def code(self) -> Code:
@@ -110,19 +98,22 @@ class Program:
     def _seen(
         self, moments: Iterator[dict[Label, Any]], here: Configuration
     ) -> Iterator[tuple[Configuration, dict[Label, Any]]]:
-        count = 0
+        count, came = 0, None
         while here.state not in self.machine.halt:
             count += 1
             seen = next(moments)
             after = self._read(seen, here.head)
+            at = here.state, here.tape.get(here.head, self.machine.blank)
             if after is None:
-                symbol = here.tape.get(here.head, self.machine.blank)
-                raise ValueError(
-                    f"step {count}: the machine has no transition from state {here.state!r} for {symbol!r}; add one, or "
-                    "complete it with total()"
-                )
-            here = after
+                raise ValueError(f"step {count}: {self._missing(at, came)}")
+            here, came = after, at
             yield here, seen
+
+    def _missing(self, at: Situation, came: Situation | None) -> str:
+        """What to say of a transition that is not there, and of the one that led to it."""
+        line = dict(self.machine.lines).get(came) if came else None
+        led = f", to which line {line} led" if line else ""
+        return f"the machine has no transition from state {at[0]!r} for {at[1]!r}{led}; add one, or complete it with total()"
 
     def _first(self, cells: dict[int, Symbol], head: int) -> dict[Label, Fraction]:
         """The activities before the first step: the control in the start state, both stacks filled."""

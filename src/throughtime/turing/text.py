@@ -42,7 +42,7 @@ def read(text: str, symbols: Iterable[str] = (), start: str | None = None) -> Ma
     """
     if not isinstance(text, str):
         raise ValueError(f"a machine is read from text, not from {type(text).__name__}; pass Path(name).read_text()")
-    pairs = any(line.split(":")[0].strip() == "init" for line in text.splitlines())
+    pairs = any(_header(line) for line in text.splitlines())
     return _pairs(text, start, symbols) if pairs else _words(text, start or "0", symbols)
 
 
@@ -52,6 +52,12 @@ def _lines(text: str, comment: str) -> Iterator[Line]:
         said = line.split(comment)[0].strip()
         if said:
             yield number, said
+
+
+def _header(line: str) -> tuple[str, str] | None:
+    """Name and value, if the line is one of the three that say something of a whole machine in pairs of lines."""
+    key, colon, value = line.partition(":")
+    return (key.strip(), value.strip()) if colon and key.strip() in ("name", "init", "accept") else None
 
 
 def _direction(number: int, word: str, allowed: str) -> str:
@@ -74,17 +80,18 @@ def _words(text: str, start: str, symbols: Iterable[str]) -> Machine:
         state, seen, written, direction, after = words
         found.append((number, (state, seen), (written, _direction(number, direction, "l r *"), after)))
     named = [str(after) for _, _, (_, _, after) in found]
-    return _machine(found, start, {state for state in named if state.startswith("halt")}, symbols)
+    first = found[0][0] if found else 1
+    return _machine(found, (first, start), {state for state in named if state.startswith("halt")}, symbols)
 
 
 def _pairs(text: str, start: str | None, symbols: Iterable[str]) -> Machine:
-    headers: dict[str, str] = {}
+    headers: dict[str, Line] = {}
     first: tuple[int, list[str]] | None = None
     found: list[Transition] = []
     for number, line in _lines(text, "//"):
-        key, colon, value = line.partition(":")
-        if colon and key.strip() in ("name", "init", "accept"):
-            headers[key.strip()] = value.strip()
+        header = _header(line)
+        if header:
+            headers[header[0]] = number, header[1]
             continue
         words = [word.strip() for word in line.split(",")]
         if first is None:
@@ -96,8 +103,11 @@ def _pairs(text: str, start: str | None, symbols: Iterable[str]) -> Machine:
             first = None
     if first is not None:
         raise ValueError(f"line {first[0]}: nothing follows; add a line new state,new symbol,direction")
-    halt = {name.strip() for name in headers.get("accept", "").split(",") if name.strip()}
-    return _machine(found, start or headers["init"], halt, symbols)
+    halt = {name.strip() for name in headers.get("accept", (0, ""))[1].split(",") if name.strip()}
+    begin = headers.get("init", (1, start))
+    if begin[1] is None:
+        raise ValueError("line 1: no line init: STATE says where the machine starts; add one, or pass start=")
+    return _machine(found, (begin[0], start or begin[1]), halt, symbols)
 
 
 def _counted(number: int, line: str, words: list[str], count: int, wanted: str) -> list[str]:
@@ -106,20 +116,22 @@ def _counted(number: int, line: str, words: list[str], count: int, wanted: str) 
     return words
 
 
-def _machine(found: list[Transition], start: str, halt: set[str], symbols: Iterable[str]) -> Machine:
+def _machine(found: list[Transition], begin: Line, halt: set[str], symbols: Iterable[str]) -> Machine:
+    """The machine of these transitions; `begin`: the line that names the start state, and that state."""
+    line, start = begin
     states = tuple(dict.fromkeys(str(state) for _, (state, _), _ in found if state != ANY))
     written = [s for _, (_, seen), (new, _, _) in found for s in (seen, new) if s != ANY]
     alphabet = tuple(dict.fromkeys([BLANK, *symbols, *map(str, written)]))
     if start not in states and start not in halt:
-        line = found[0][0] if found else 1
         raise ValueError(f"line {line}: no transition starts from the start state {start!r}; pass start=, or add one")
     _check_ends(found, {*states, *halt})
     made: dict[Situation, Action] = {}
+    lines: dict[Situation, int] = {}
     for situation in product(states, alphabet):
-        action = _matching(found, situation)
-        if action is not None:
-            made[situation] = action
-    return Machine(made, start, halt, BLANK)  # type: ignore[arg-type]
+        matching = _matching(found, situation)
+        if matching is not None:
+            lines[situation], made[situation] = matching
+    return Machine(made, start, halt, BLANK, lines)  # type: ignore[arg-type]
 
 
 def _check_ends(found: list[Transition], known: set[str]) -> None:
@@ -138,12 +150,15 @@ def _check_ends(found: list[Transition], known: set[str]) -> None:
         seen[situation] = number
 
 
-def _matching(found: list[Transition], situation: Situation) -> Action | None:
-    """What is done in that situation: the transition that names most of it counts, its state before its symbol."""
+def _matching(found: list[Transition], situation: Situation) -> tuple[int, Action] | None:
+    """What is done in that situation, and the line that says so.
+
+    The transition that names most of the situation counts, its state before its symbol.
+    """
     state, symbol = situation
-    known = {said: does for _, said, does in found}
+    known = {said: (number, does) for number, said, does in found}
     for said in ((state, symbol), (state, ANY), (ANY, symbol), (ANY, ANY)):
         if said in known:
-            written, move, after = known[said]
-            return (symbol if written == ANY else written, move, state if after == ANY else after)
+            number, (written, move, after) = known[said]
+            return number, (symbol if written == ANY else written, move, state if after == ANY else after)
     return None
