@@ -512,6 +512,14 @@ FAULTS = [
         "test_teaching.py",
         "rate_falls",
     ),
+    Fault(
+        "a run that is no number is judged by the rest of it",
+        "dynamics/choosing.py",
+        "scores(truth, predicted, names)",
+        "scores(np.where(np.isnan(predicted), np.nan, truth), predicted, names)",
+        "test_choosing.py",
+        "no_number",
+    ),
 ]
 
 

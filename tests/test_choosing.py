@@ -61,6 +61,35 @@ def test_the_linear_figures_are_those_of_least_squares_on_what_came_before() -> 
     assert "NOT better" in Judged("x", [1.0], [0.1], [0.5], [0.1]).verdict
 
 
+def test_gaps_cost_network_and_linear_model_the_same_rows() -> None:
+    """Where a past output is missing, each hears its own in its place."""
+    y = Y.copy()
+    y[100::4] = np.nan
+    found = judge(grid(MAKE, [Teaching(epochs=1)], hidden=[2])[0], U, y, folds=2, restarts=1)
+    _, blocks = forward_chain(len(U), 1, 2, 0.2)
+    for fold, block in enumerate(blocks):
+        before = np.stack([U[: block.start - 1], y[: block.start - 1], np.ones(block.start - 1)], axis=1)
+        full = np.isfinite(before).all(axis=1) & np.isfinite(y[1 : block.start])
+        a, b, c = np.linalg.lstsq(before[full], y[1 : block.start][full], rcond=None)[0]
+        made = np.zeros(block.stop)
+        for t in range(1, block.stop):
+            made[t] = a * U[t - 1] + b * (made[t - 1] if np.isnan(y[t - 1]) else y[t - 1]) + c
+        error = np.nanmean((made[block] - y[block]) ** 2) / np.nanvar(y[block])
+        assert found.linear_one_step[fold] == pytest.approx(error, rel=1e-9)
+
+
+def test_a_run_that_is_no_number_is_infinitely_wrong_and_so_is_a_rival_that_cannot_be_fitted() -> None:
+    truth = np.array([[1.0], [np.nan], [3.0], [5.0]])
+    assert choosing._relative(truth, np.nan_to_num(truth)) == 0.0
+    assert choosing._relative(truth, np.array([[1.0], [2.0], [np.nan], [5.0]])) == np.inf
+    sparse = np.where(np.arange(len(Y)) % 2 == 0, Y, np.nan)  # no two outputs in a row
+    with pytest.raises(ValueError, match="no step has its whole past of 1 steps measured"):
+        Linear.fit([(U[:, None], sparse[:, None])], (1,), (1,))
+    found = judge(grid(MAKE, [Teaching(epochs=5, look=5)], hidden=[2])[0], U, sparse, folds=2, restarts=1)
+    assert found.linear_free == found.linear_one_step == [np.inf, np.inf]
+    assert np.isfinite(found.free).all()
+
+
 def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     candidates = grid(MAKE, [Teaching(epochs=2, look=1)], hidden=[1, 2, 3])
     file, settings = tmp_path / "search.jsonl", {"folds": 2, "restarts": 1, "workers": 0}

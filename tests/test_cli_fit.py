@@ -220,6 +220,16 @@ def test_gaps_in_outputs_ask_nothing_and_quiet_is_quiet() -> None:
     assert metrics_of()["network"]["free run"]["training"]["y"]["rows"] == 48 - 2 - 6
 
 
+def test_gaps_that_leave_a_linear_model_nothing_leave_it_out() -> None:
+    table = plant()
+    table.loc[::2, "y"] = np.nan
+    table.to_csv("plant.csv", index=False)
+    result = fit_plant("out", "--loop", "closed")
+    assert result.exit_code == 0, result.stderr
+    assert "linear" not in metrics_of()["baselines"]
+    assert np.isfinite(metrics_of()["network"]["free run"]["training"]["y"]["rmse"])
+
+
 def test_parquet_and_csv_give_the_same() -> None:
     fit_plant("a")
     plant().to_parquet("plant.parquet")

@@ -79,13 +79,19 @@ def scored(predicted: Predicted, data: Data, spans: Sequence[Span]) -> dict[str,
 
 
 def linear_models(network: Network, data: Data, parts: Parts) -> Linears:
-    """The linear models with the delays of the network (see `taps_of`), of all training rows and without each fold."""
+    """The linear models with the delays of the network (see `taps_of`), of all training rows and without each fold.
+
+    Empty if gaps leave no step to fit one to.
+    """
     u, y, taps = data.u[: parts.end], data.y[: parts.end], taps_of(network)
 
     def without(held: Any) -> Linear:
         return Linear.fit([(u, np.where(held[:, None], np.nan, y))], *taps)
 
-    return {None: without(parts.held.all(axis=0))} | {fold: without(held) for fold, held in enumerate(parts.held)}
+    try:
+        return {None: without(parts.held.all(axis=0))} | {fold: without(held) for fold, held in enumerate(parts.held)}
+    except ValueError:
+        return {}
 
 
 def follow_linear(linear: Linear, columns: Sequence[Column], u: Values, y: Values) -> Values:

@@ -49,7 +49,7 @@ def made_in(
         "version": library_version(),
         "ended": taught.ended,
         "epochs_done": taught.epochs,
-        "linear": judging.plain(linears[None]),
+        "linear": judging.plain(linears[None]) if linears else None,
     }
     save(out / "model.safetensors", taught.model.to_model(**settings))
     try:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear, taps_of
-from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.model import DynamicModel, leading_only
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, records_of
 from throughtime.dynamics.scores import scores
@@ -112,19 +112,21 @@ def judge(candidate: Candidate, u: Any, y: Any, folds: int = 4, restarts: int = 
 
 def _of_fold(model: DynamicModel, record: Record, fold: int, block: slice) -> tuple[float, float, float, float]:
     """Relative variances on a block: the networks of its fold, free and one step ahead, and the linear model's."""
-    known = np.where((np.arange(len(record)) < block.start)[:, None], record.y, np.nan)[: block.stop]
-    u, y = record.u[: block.stop], record.y[: block.stop]
-    own = model.of_fold(fold)
-    linear = Linear.fit([(u[: block.start], y[: block.start])], *taps_of(model.network_))
-    made = (own.follow(u, known), own.follow(u, y), linear.free_run(u, known), linear.one_step(u, y))
-    free, one, linear_free, linear_one = (_relative(y[block], ys[block]) for ys in made)
+    u, y, first = record.u[: block.stop], record.y[: block.stop], block.start
+    own, leads = model.of_fold(fold), (leading_only(y, first), y)
+    free, one = (_relative(y[block], own.follow(u, led)[block]) for led in leads)
+    try:
+        rival = Linear.fit([(u[:first], y[:first])], *taps_of(model.network_))
+    except ValueError:  # gaps leave no step to fit it to
+        return free, one, np.inf, np.inf
+    linear_free, linear_one = (_relative(y[block], rival.free_run(u, led)[block]) for led in leads)
     return free, one, linear_free, linear_one
 
 
 def _relative(truth: Values, predicted: Values) -> float:
+    """The relative variance, mean over the outputs; infinite for a run that is no number where something was measured."""
     names = [str(n) for n in range(truth.shape[1])]
-    usable = np.where(np.isnan(predicted), np.nan, truth) if np.isnan(predicted).any() else truth
-    found = [s["relative_variance"] for s in scores(usable, predicted, names).values()]
+    found = [s["relative_variance"] for s in scores(truth, predicted, names).values()]
     return float(np.mean([np.inf if value is None else value for value in found]))
 
 

@@ -28,13 +28,18 @@ class Linear:
 
     @classmethod
     def fit(cls, records: Sequence[Pair], input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> "Linear":
-        """Least squares over all steps with a full past and without gaps, of all records."""
+        """Least squares over all steps with a full past and without gaps, of all records; ValueError if there are none."""
         rows, wanted, past = [], [], max((*input_delays, *output_delays, 0))
         for u, y in records:
             made = _rows(u, y, input_delays, output_delays)
             usable = np.isfinite(made).all(axis=1) & np.isfinite(y).all(axis=1) & (np.arange(len(y)) >= past)
             rows.append(made[usable])
             wanted.append(y[usable])
+        if not sum(map(len, wanted)):
+            raise ValueError(
+                f"no step has its whole past of {past} steps measured, so a linear model with these delays cannot be "
+                "fitted; take smaller output delays"
+            )
         mean = np.nanmean(np.concatenate([y for _, y in records]), axis=0)
         found = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
         return cls(input_delays, output_delays, np.asarray(found, float), mean)
