@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from typer.testing import CliRunner, Result
 
-from throughtime.cli import app
+from throughtime.cli import program
 
+APP = program()
 FILES = {"model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png"}
 TINY = ["--hidden", "2", "--epochs", "2", "--look", "1", "--every", "40", "--restarts", "2"]
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="throughtime")
+    return CliRunner().invoke(APP, [str(a) for a in arguments], prog_name="throughtime")
 
 
 def plant(rows: int = 60) -> pd.DataFrame:

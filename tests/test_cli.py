@@ -11,6 +11,7 @@ import pytest
 
 from command_line import FILES, TINY, fit_plant, fitted, plant, refused, run
 from throughtime import __file__ as package
+from throughtime import engine_info
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +142,9 @@ def test_show_draws() -> None:
 
 
 def test_help_and_version() -> None:
-    assert run("--version").stdout.strip()
+    number, engine = run("--version").stdout.splitlines()
+    assert number[0].isdigit()
+    assert engine == str(engine_info())
     assert "130" in run("--help").stdout
     commands = ("fit", "evaluate", "simulate", "predict", "forecast", "report", "export", "show", "experiment", "demo")
     for command in commands:

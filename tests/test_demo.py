@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from throughtime import DynamicModel, load
-from throughtime.cli import app
+from throughtime.cli import program
 from throughtime.datasets import sunspots
 from throughtime.experiments import EXPERIMENTS
 from throughtime.experiments.sunspots import (
@@ -22,6 +22,7 @@ from throughtime.experiments.sunspots import (
     selections,
 )
 
+APP = program()
 FILES = {"model.safetensors", "sunspots.csv", "results.json", "wiring.png", "training.png", "prediction.png"}
 
 
@@ -55,7 +56,7 @@ def test_a_form_is_judged_on_years_it_has_not_learned_from() -> None:
 
 
 def test_quick_demo_says_and_writes_what_it_promises() -> None:
-    done = CliRunner().invoke(app, ["demo", "--quick", "--seeds", "2", "--out", "out", "--json"])
+    done = CliRunner().invoke(APP, ["demo", "--quick", "--seeds", "2", "--out", "out", "--json"])
     assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
     assert json.loads(Path("out/results.json").read_text()) == said
@@ -71,7 +72,7 @@ def test_quick_demo_says_and_writes_what_it_promises() -> None:
 
 
 def test_the_model_file_predicts_as_the_table_says_and_forecasts() -> None:
-    assert CliRunner().invoke(app, ["demo", "--quick", "--seeds", "1", "--out", "out"]).exit_code == 0
+    assert CliRunner().invoke(APP, ["demo", "--quick", "--seeds", "1", "--out", "out"]).exit_code == 0
     table = pd.read_csv("out/sunspots.csv").set_index("YEAR")
     model = DynamicModel.from_model(load("out/model.safetensors"))
     roots = table["sqrt(SUNACTIVITY)"]
@@ -79,7 +80,7 @@ def test_the_model_file_predicts_as_the_table_says_and_forecasts() -> None:
     np.testing.assert_allclose(model.predict(None, roots)[12:], wanted[12:], rtol=1e-3, atol=1e-2)
     ahead = model.forecast(11, history=(None, roots))
     assert (len(ahead), bool(np.all((ahead > 0) & (ahead < 16)))) == (11, True)
-    again = CliRunner().invoke(app, ["predict", "out/model.safetensors", "out/sunspots.csv"])
+    again = CliRunner().invoke(APP, ["predict", "out/model.safetensors", "out/sunspots.csv"])
     assert again.exit_code == 0, again.stderr
     told = pd.read_csv(StringIO(again.stdout)).iloc[:, -1]
     np.testing.assert_allclose(told[12:], wanted[12:], rtol=1e-3, atol=1e-2)
@@ -88,11 +89,11 @@ def test_the_model_file_predicts_as_the_table_says_and_forecasts() -> None:
 def test_results_of_an_experiment_are_never_overwritten_unasked() -> None:
     Path("throughtime-sunspots").mkdir()
     quick = ["demo", "--quick", "--seeds", "1"]
-    done = CliRunner().invoke(app, quick)
+    done = CliRunner().invoke(APP, quick)
     assert done.exit_code == 0, done.stderr
     assert "at most 0.358 (AR(12)) in 1 of 1" in done.stdout
     assert Path("throughtime-sunspots-2/model.safetensors").exists()
-    refused = CliRunner().invoke(app, [*quick, "--out", "throughtime-sunspots-2"])
+    refused = CliRunner().invoke(APP, [*quick, "--out", "throughtime-sunspots-2"])
     assert (refused.exit_code, "is not empty" in refused.stderr) == (2, True)
 
 

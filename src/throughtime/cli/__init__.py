@@ -7,28 +7,40 @@ from typing import Annotated
 
 import typer
 
-from throughtime.cli.choose import choose, delays
 from throughtime.cli.errors import INTERRUPTED, Group
-from throughtime.cli.export import export
-from throughtime.cli.fit import fit
-from throughtime.cli.forecast import forecast
-from throughtime.cli.lab import demo, experiment
-from throughtime.cli.report import report
-from throughtime.cli.show import show
-from throughtime.cli.use import evaluate, predict, simulate
+from throughtime.engine import engine_info
 
-__all__ = ["app", "main"]
+__all__ = ["main", "program"]
 
-app = typer.Typer(
-    name="throughtime",
-    cls=Group,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for _command in (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
-    app.command(no_args_is_help=_command is not demo)(_command)
+
+def program(commands: bool = True) -> typer.Typer:
+    """The program; without its commands, whose imports take seconds, it knows its version only."""
+    app = typer.Typer(
+        name="throughtime",
+        cls=Group,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_about)
+    if commands:
+        _add_commands(app)
+    return app
+
+
+def _add_commands(app: typer.Typer) -> None:
+    from throughtime.cli.choose import choose, delays
+    from throughtime.cli.export import export
+    from throughtime.cli.fit import fit
+    from throughtime.cli.forecast import forecast
+    from throughtime.cli.lab import demo, experiment
+    from throughtime.cli.report import report
+    from throughtime.cli.show import show
+    from throughtime.cli.use import evaluate, predict, simulate
+
+    for command in (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
+        app.command(no_args_is_help=command is not demo)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -37,13 +49,13 @@ def _version(wanted: bool) -> None:
             typer.echo(version("throughtime"))
         except PackageNotFoundError:  # run from a source folder
             typer.echo("unknown")
+        typer.echo(engine_info())
         raise typer.Exit
 
 
-@app.callback()
 def _about(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print version and engine, and end.")
     ] = False,
 ) -> None:
     """Recurrent networks for sequences: fit one to a table, run it, look at it.
@@ -54,9 +66,9 @@ def _about(
 
 
 def main() -> None:
-    """The program."""
+    """Run the program, and end as it says."""
     try:
-        app(prog_name="throughtime")
+        program(commands=sys.argv[1:] != ["--version"])(prog_name="throughtime")
     except SystemExit as end:
         if end.code == INTERRUPTED:  # at once: threads that still compile would crash on the way out
             sys.stdout.flush()

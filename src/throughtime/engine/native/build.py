@@ -75,7 +75,7 @@ def _compiler() -> list[str]:
     for command in [wanted] if wanted else [["c++"], ["g++"], ["clang++"]]:
         if shutil.which(command[0]):
             return command
-    raise NotBuilt(f"no C++ compiler: {wanted[0]} is not there" if wanted else "no C++ compiler was found")
+    raise NotBuilt(f"CXX names {wanted[0]}, which is not there" if wanted else "no C++ compiler was found")
 
 
 def _named(compiler: list[str]) -> str:
