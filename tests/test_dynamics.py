@@ -17,6 +17,14 @@ from throughtime.dynamics.teaching import Teaching, open_then_closed
 DRAWN = np.random.default_rng(0)
 LINEAR = tt.narx(1, 2, 1, (0, 1), (1, 2), skip=True)
 QUICK = [Teaching(epochs=50, look=10)]
+UNDELAYED = tt.Network(
+    1,
+    (
+        tt.Layer("hidden", 2, tt.units.tanh, ("input", "output")),
+        tt.Layer("output", 1, tt.units.linear, (tt.Connection("hidden", delays=1),)),
+    ),
+    "output",
+)
 
 
 def system(u: Any, limit: float = np.inf) -> Any:
@@ -271,6 +279,7 @@ def test_stopping_early_leaves_a_fitted_model() -> None:
     [
         ({"folds": 1}, U, Y, "folds must be 0"),
         ({"network": LINEAR.open_loop()}, U, Y, "give the network in closed loop"),
+        ({"network": UNDELAYED}, U, Y, "layer 'hidden' hears the output with delay 0, in whose place"),
         ({}, U, np.full(300, np.nan), "measured nowhere"),
         ({}, np.stack([U, U], 1), Y, "the records have 2 inputs and 1 outputs, but the network takes 1"),
         ({}, U[:2], Y[:2], "record 0 has 2 steps, but the network hears 2 steps back"),
@@ -289,6 +298,8 @@ def test_questions_to_a_model_that_do_not_fit_are_refused(fitted: DynamicModel) 
         fitted.forecast(5, U[:3])
     with pytest.raises(ValueError, match="the record has 2 inputs and 1 outputs; the model 1 and 1"):
         fitted.predict(np.stack([U, U], 1), Y)
+    with pytest.raises(ValueError, match="give that connection a delay of at least 1"):
+        DynamicModel.from_model(tt.Model(UNDELAYED, tt.init(UNDELAYED, 0)))
     with pytest.raises(ValueError, match="loop must be 'open' or 'closed'"):
         Teaching(loop="half")
     with pytest.raises(ValueError, match="rate must be above 0"):

@@ -45,6 +45,16 @@ def leading_only(y: Values, steps: int) -> Values:
     return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
 
 
+def refuse_undelayed(network: Network) -> None:
+    """Raise a ValueError if a layer hears the output of the same step, in whose place a measurement would come too late."""
+    for layer in network.layers:
+        if any(c.source == network.output and 0 in c.delays for c in layer.connections):
+            raise ValueError(
+                f"layer {layer.name!r} hears the output with delay 0, in whose place no measurement can be heard in time; "
+                "give that connection a delay of at least 1"
+            )
+
+
 class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A model of a dynamic system: networks of one wiring, trained from many starts, whose mean simulates and forecasts.
 
@@ -146,6 +156,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise ValueError(
                 "give the network in closed loop and without removed delays: training opens the loop where it needs to"
             )
+        refuse_undelayed(network)
         self.network_, self.used_ = network, used_by(network)
         for stale in ("_now", "_last"):  # of an earlier fit
             self.__dict__.pop(stale, None)
@@ -413,6 +424,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
     def from_model(cls, model: Model) -> Self:
         """A fitted model that simulates and forecasts as the one in the file; an open loop is closed."""
         network = model.network.close_loop() if model.network.is_open else model.network
+        refuse_undelayed(network)
         made = cls(network, washout=model.washout)
         made.network_, made.used_ = network, used_by(network)
         made.weights_ = model.weights if model.members else running.stack([model.weights])
