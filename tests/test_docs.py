@@ -5,25 +5,32 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 PAGES = ["from-a-table-to-a-forecast.md"]
+CHAPTER = {  # the pages on what recurrent networks can represent, and what their Python says
+    "counting.md": [],
+    "learning-algorithms.md": ["[[0. 0.]\n [2. 0.]\n [2. 0.]]"],
+    "neural-turing-machine.md": ["memory · 20 ntm-128 units", "controller · 64 lstm units"],
+    "programs.md": [
+        "go {0: '1', 1: '1', 2: '1', 3: '0'} 1",
+        "end {0: '1', 1: '0', 2: '0', 3: '1'} 4",
+        "step 26: unit configuration stack left needs 51 bits; ",
+        "\nTrue\n",
+    ],
+}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_can_be_followed(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    for language, block in re.findall(r"```(python|sh)\n(.*?)```", (DOCS / page).read_text(), re.DOTALL):
-        if language == "python":
-            exec(compile(block, page, "exec"), names)
-        else:
-            for line in block.strip().splitlines():
-                _run(line, tmp_path)
+    names = follow(page, tmp_path)
     assert names["error"] < 0.1 * names["table"]["level"].std()
     forecast = names["pd"].read_csv("forecast.csv")
     truth = names["pd"].read_csv("truth.csv")
@@ -32,6 +39,42 @@ def test_a_page_can_be_followed(page: str, tmp_path: Path, monkeypatch: pytest.M
     assert wrong.max() < 0.3 * names["table"]["level"].std()
     inside = (truth["level"] >= forecast["level low"]) & (truth["level"] <= forecast["level high"])
     assert inside.mean() >= 0.75  # sixty steps that hang together, of an interval for 95 of 100
+
+
+@pytest.mark.parametrize("page", CHAPTER)
+def test_a_page_on_the_chapter_can_be_followed(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the small version of every experiment, from one seed; each leaves the pictures that the page names."""
+    monkeypatch.chdir(tmp_path)
+    follow(page, tmp_path, ["--quick", "--seeds", "1"])
+    said = capsys.readouterr().out
+    for words in CHAPTER[page]:
+        assert words in said
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert left >= set(re.findall(r"`([\w-]+\.(?:png|gif|csv))`", (DOCS / page).read_text())) | {"results.json"}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_what_a_page_points_at_is_there(page: str) -> None:
+    text = (DOCS / page).read_text()
+    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (DOCS / path).is_file(), path
+    for path in re.findall(r"`((?:\w+/)+\w+\.\w+)`", text):
+        assert (ROOT / path).is_file() or (ROOT / "src" / path).is_file(), path
+
+
+def follow(page: str, folder: Path, small: Sequence[str] = ()) -> dict[str, Any]:
+    """Run all commands of a page, experiments with the options `small`, and all its Python; the names it leaves."""
+    names: dict[str, Any] = {}
+    for language, block in re.findall(r"```(python|sh)\n(.*?)```", (DOCS / page).read_text(), re.DOTALL):
+        if language == "python":
+            exec(compile(block, page, "exec"), names)
+        else:
+            for line in block.strip().splitlines():
+                options = [o for o in small if "experiment" in line and (o != "--quick" or o not in line)]
+                _run(shlex.join([*shlex.split(line), *options]), folder)
+    return names
 
 
 def _run(line: str, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The experiment on programs: it counts honestly, and writes a table, texts and pictures."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +41,3 @@ def test_a_disagreement_ends_the_count():
     here, there = (turing.Configuration("q", {}, head) for head in (0, 1))
     assert experiment._agreed([here, here, there], [here, here, here]) == 2
     assert experiment._agreed([here], [here, here]) == 1
-
-
-def test_the_page_on_programs_can_be_followed(capsys: pytest.CaptureFixture[str]):
-    page = (Path(__file__).parent.parent / "docs" / "programs.md").read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        exec(compile(block, "programs.md", "exec"), names)
-    said = capsys.readouterr().out
-    assert "end {0: '1', 1: '0', 2: '0', 3: '1'} 4" in said
-    assert "step 26: unit configuration stack left needs 51 bits" in said
-    assert "True" in said
