@@ -12,8 +12,9 @@ from jax import Array, lax
 
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights, effective
+from throughtime.engine.native import calls
 from throughtime.engine.schedule import Component, depths, schedule
-from throughtime.network import Layer, Network
+from throughtime.network import Connection, Layer, Network
 
 History = dict[str, dict[str, Any]]
 Arrays = dict[str, Array]
@@ -195,6 +196,8 @@ def _run(
                 if c.source not in tape.mirrored:
                     tape.mirrored[c.source] = mirror(network, acting, tape, c.source, lengths)
     drive = {layer.name: _drive(network, acting, component, tape, layer) for layer in component.layers}
+    if component.stepped and calls.takes(component, *_extent(drive)):
+        return _natively(network, acting, component, tape, history, drive, lengths)
     if component.stepped:
         activities, memory = _step_through(acting, component, tape, history, drive, valid)
     else:
@@ -206,12 +209,95 @@ def _run(
     return memory
 
 
+def _extent(drive: Arrays) -> tuple[int, Any]:
+    """Number of steps, and type."""
+    some = next(iter(drive.values()))
+    return some.shape[0], some.dtype
+
+
+def _natively(
+    network: Network,
+    acting: Weights,
+    component: Component,
+    tape: Tape,
+    history: History,
+    drive: Arrays,
+    lengths: Array | None,
+) -> Arrays:
+    """The same as stepping a loop here, by the native engine."""
+    done = calls.step_through(
+        calls.Loop(network, component), given(network, acting, component, tape, history, drive, lengths)
+    )
+    depth = depths(network, component.backward)
+    for layer in component.layers:
+        name = layer.name
+        if component.backward:
+            tape.mirrored[name] = done.full[name]
+            _file(tape, history, name, turn_round(done.full[name][depth[name] :], lengths))
+        else:
+            tape.full[name] = done.full[name]
+    tape.before.update(done.before)
+    tape.nets.update(done.nets)
+    for layer in component.layers:
+        if layer.name not in done.nets:  # not computed unless somebody looks
+            inside = _heard(network, acting, component.inner(layer), tape, layer)
+            tape.nets[layer.name] = drive[layer.name] + inside + acting[layer.name].get("bias", 0)
+    return done.after
+
+
+def given(
+    network: Network,
+    acting: Weights,
+    component: Component,
+    tape: Tape,
+    history: History,
+    drive: Arrays,
+    lengths: Array | None,
+) -> calls.Given:
+    """What the native engine needs to step a loop (to sweep it back, only its weights and masks)."""
+    some = next(iter(tape.full.values()))
+    batch, dtype, depth = some.shape[1], some.dtype, depths(network, component.backward)
+    past: dict[str, Any] = {}
+    memory: dict[str, Any] = {}
+    for layer in component.layers:
+        name = layer.name
+        if component.backward:
+            past[name] = first_activities(layer, acting, depth[name], batch, dtype)
+            memory[name] = first_memory(layer, acting, batch, dtype)
+        else:
+            past[name] = history["a"].get(name)
+            memory[name] = history["memory"].get(name)
+    return calls.Given(
+        drive,
+        {m.name: acting[m.name].get("bias", jnp.zeros((len(m.nets), m.size), dtype)) for m in component.layers},
+        {m.name: past[m.name].astype(dtype) for m in component.layers if depth[m.name]},
+        {m.name: memory[m.name].astype(dtype) for m in component.layers if m.memory},
+        *within_loop(acting, component, tape),
+        lengths,
+    )
+
+
+def within_loop(acting: Weights, component: Component, tape: Tape) -> tuple[dict[str, Arrays], dict[str, Arrays]]:
+    """The weights and the dropout masks of the connections within a loop."""
+    inner = {layer.name: [c.key for c in component.inner(layer)] for layer in component.layers}
+    weights = {name: {key: acting[name][key] for key in keys if key in acting[name]} for name, keys in inner.items()}
+    masks = {
+        name: {key: m for key, m in tape.dropout.get(name, {}).items() if key in keys} for name, keys in inner.items()
+    }
+    return weights, {name: own for name, own in masks.items() if own}
+
+
 def _drive(network: Network, acting: Weights, component: Component, tape: Tape, layer: Layer) -> Array:
     """(T, B, nets, N): all that is heard from outside the component, over all time."""
     source, some = next(iter(tape.full.items()))
     shape = (some.shape[0] - depths(network)[source], some.shape[1], len(layer.nets), layer.size)
-    total = jnp.zeros(shape, some.dtype)
-    for c in component.outer(layer):
+    return jnp.zeros(shape, some.dtype) + _heard(network, acting, component.outer(layer), tape, layer)
+
+
+def _heard(network: Network, acting: Weights, connections: tuple[Connection, ...], tape: Tape, layer: Layer) -> Any:
+    """What is heard through some of a layer's connections, over all time."""
+    total: Any = 0
+    for c in connections:
         heard = tapped(tape, network, layer, c)
         fed = wires.product(c, acting[layer.name].get(c.key), heard, len(layer.fed(c.nets)))
         total = total + wires.spread(layer, c, fed)

@@ -14,7 +14,8 @@ from jax import Array, lax
 
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import Arrays, Tape, keep, last_rows, tapped, turn_round, within
+from throughtime.engine.forward import Arrays, Tape, keep, last_rows, tapped, turn_round, within, within_loop
+from throughtime.engine.native import calls
 from throughtime.engine.schedule import Component, depths, schedule, state
 from throughtime.network import Connection, Layer, Network
 from throughtime.units import Activation
@@ -112,6 +113,10 @@ class _Errors:
         size = self.network.size_of(name)
         return where[name] if name in where else jnp.zeros((depth + self.shape[0], *self.shape[1:], size), self.dtype)
 
+    def any(self, name: str) -> bool:
+        """Whether there are errors for that source."""
+        return name in self.real or name in self.own
+
     def present(self, name: str) -> Array:
         """dL/da(t), t = 1..T, in real time, of all that listens in either direction."""
         depth = depths(self.network)[name]
@@ -139,7 +144,9 @@ def _component(
     found: Adjoint,
 ) -> None:
     lengths = waiting.lengths
-    if component.stepped and through == "time":
+    if component.stepped and through == "time" and calls.takes(component, waiting.shape[0], waiting.dtype):
+        activity, deltas, memory = _natively(network, acting, component, tape, waiting, after)
+    elif component.stepped and through == "time":
         errors = {m.name: _own_time(component, waiting.present(m.name), lengths) for m in component.layers}
         activity, deltas, past, memory = _step_back(network, acting, component, tape, errors, after, valid)
         for name, error in past.items():
@@ -162,6 +169,34 @@ def _component(
                 found.start[name]["memory"] = memory[name]
         elif layer.memory:
             found.history["memory"][name] = memory[name]
+
+
+def _natively(
+    network: Network, acting: Weights, component: Component, tape: Tape, waiting: _Errors, after: Arrays
+) -> tuple[Arrays, Arrays, Arrays]:
+    """The same as stepping a loop back here, by the native engine."""
+    steps, lengths, memory = waiting.shape[0], waiting.lengths, _no_memory(component, waiting)
+    own: dict[str, Array] = {}
+    for layer in component.layers:
+        if waiting.any(layer.name) or layer is component.layers[-1]:
+            own[layer.name] = _own_time(component, waiting.present(layer.name), lengths)
+    heard = tape.heard(component.backward)
+    done = calls.Stepped({m.name: heard[m.name] for m in component.layers}, tape.nets, tape.before, {})
+    given = calls.Given({}, {}, {}, {}, *within_loop(acting, component, tape), lengths)
+    later = memory if component.backward else memory | {name: after[name] for name in memory if name in after}
+    errors = {m.name: own.get(m.name) for m in component.layers}
+    deltas, sooner = calls.sweep_back(calls.Loop(network, component), given, done, errors, later)
+    activity: dict[str, Any] = {name: 0 if error is None else error for name, error in errors.items()}
+    for layer in component.layers:
+        for c in component.inner(layer):
+            depth = depths(network, component.backward)[c.source]
+            near = deltas[layer.name][: max(c.delays)]
+            pulled = wires.untaps(_pull(acting, tape, layer, c, near), depth, c.delays)[:depth]
+            waiting.add_past(c.source, component.backward, pulled)
+            back = wires.untaps(_pull(acting, tape, layer, c, deltas[layer.name]), depth, c.delays)  # only if asked for
+            activity[c.source] = activity[c.source] + back[depth:]
+    activity = {name: _within(within(lengths, steps), error) for name, error in activity.items()}
+    return activity, deltas, sooner
 
 
 def _own_time(component: Component, errors: Array, lengths: Array | None) -> Array:

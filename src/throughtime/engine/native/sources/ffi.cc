@@ -1,23 +1,144 @@
-// What XLA calls.
+// What XLA calls: a loop stepped forward, and swept back. Buffers in, the kernels of this processor, buffers out.
 #include "isa.h"
+#include "operands.h"
+#include "sharing.h"
+#include "wiring.h"
 #include "xla/ffi/api/ffi.h"
 
-TT_EACH_ISA(void doubled(const float* from, float* to, ptrdiff_t n);)
+TT_EACH_ISA(
+  void forward_f32(const throughtime::Forward<float>&, ptrdiff_t, const throughtime::Share&);
+  void forward_f64(const throughtime::Forward<double>&, ptrdiff_t, const throughtime::Share&);
+  void sweep_f32(const throughtime::Sweep<float>&, ptrdiff_t, const throughtime::Share&);
+  void sweep_f64(const throughtime::Sweep<double>&, ptrdiff_t, const throughtime::Share&);
+)
 
 namespace throughtime {
 namespace {
 
 namespace ffi = ::xla::ffi;
 
-ffi::Error doubled(ffi::Buffer<ffi::F32> x, ffi::ResultBuffer<ffi::F32> y) {
-  TT_BEST(doubled)(x.typed_data(), y->typed_data(), static_cast<ptrdiff_t>(x.element_count()));
+void call(const Forward<float>& f, ptrdiff_t threads, const Share& share) { TT_BEST(forward_f32)(f, threads, share); }
+void call(const Forward<double>& f, ptrdiff_t threads, const Share& share) { TT_BEST(forward_f64)(f, threads, share); }
+void call(const Sweep<float>& s, ptrdiff_t threads, const Share& share) { TT_BEST(sweep_f32)(s, threads, share); }
+void call(const Sweep<double>& s, ptrdiff_t threads, const Share& share) { TT_BEST(sweep_f64)(s, threads, share); }
+
+// What one group of a call is, for each group in turn or all at once.
+template <class Make>
+void each_group(const Groups& groups, Threads& threads, const Make& make) {
+  const Share alone = [](ptrdiff_t parts, const std::function<void(ptrdiff_t)>& f) {
+    for (ptrdiff_t i = 0; i < parts; ++i) f(i);
+  };
+  const ptrdiff_t cores = threads.count();
+  if (groups.count == 1 || cores == 1) {
+    for (int64_t g = 0; g < groups.count; ++g) call(make(groups.at(g)), cores, std::ref(threads));
+    return;
+  }
+  const ptrdiff_t parts = std::min<ptrdiff_t>(cores, groups.count);
+  threads(parts, [&](ptrdiff_t part) {
+    for (int64_t g = part; g < groups.count; g += parts) call(make(groups.at(g)), 1, alone);
+  });
+}
+
+// Operands and results of one layer, of all groups.
+struct Buffers {
+  Grouped first, bias, past, memory, full, nets, before, out, last;
+  std::vector<Grouped> weights, masks;
+};
+
+size_t axes(Kind kind) { return kind == Kind::kDense ? 4 : 3; }
+
+void read_connections(const Layer& layer, Operands& operands, Buffers& buffers) {
+  for (const Connection& c : layer.connections) {
+    buffers.weights.push_back(c.kind == Kind::kIdentity ? Grouped() : operands.arg(axes(c.kind)));
+    buffers.masks.push_back(c.masked ? operands.arg(2) : Grouped());
+  }
+}
+
+template <class T>
+std::vector<const T*> all_at(const std::vector<Grouped>& some, const std::vector<int64_t>& group) {
+  std::vector<const T*> made;
+  for (const Grouped& one : some) made.push_back(one.at<T>(group));
+  return made;
+}
+
+template <class T>
+void step_forward(Threads& threads, Numbers plan, Operands operands) {
+  const ptrdiff_t steps = plan.next(), batch = plan.next();
+  const Wiring wiring = read_wiring(plan);
+  std::vector<Buffers> all(wiring.layers.size());
+  for (size_t l = 0; l < all.size(); ++l) {
+    const Layer& layer = wiring.layers[l];
+    all[l].first = operands.arg(4);
+    all[l].bias = operands.arg(2);
+    if (layer.depth) all[l].past = operands.arg(3);
+    if (layer.memory) all[l].memory = operands.arg(3);
+    read_connections(layer, operands, all[l]);
+    all[l].full = operands.ret(3);
+    if (layer.kept) all[l].nets = operands.ret(4);
+    if (layer.memory) all[l].before = operands.ret(4);
+    if (layer.memory) all[l].last = operands.ret(3);
+  }
+  const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
+  each_group(Groups(all[0].full.lead()), threads, [&](const std::vector<int64_t>& g) {
+    Forward<T> f{&wiring, steps, batch, lengths.at<const int32_t>(g), {}};
+    for (const Buffers& b : all)
+      f.layers.push_back({b.first.at<const T>(g), b.bias.at<const T>(g), b.past.at<const T>(g), b.memory.at<const T>(g),
+                          all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.full.at<T>(g), b.nets.at<T>(g), b.before.at<T>(g),
+                          b.last.at<T>(g)});
+    return f;
+  });
+}
+
+template <class T>
+void sweep_back(Threads& threads, Numbers plan, Operands operands) {
+  const ptrdiff_t steps = plan.next(), batch = plan.next(), rows = plan.next() * batch;
+  std::vector<int64_t> silent = plan.list();
+  const Wiring wiring = read_wiring(plan);
+  std::vector<Buffers> all(wiring.layers.size());
+  for (size_t l = 0; l < all.size(); ++l) {
+    const Layer& layer = wiring.layers[l];
+    if (!silent[l]) all[l].first = operands.arg(4);
+    all[l].full = operands.arg(3);
+    if (layer.kept) all[l].nets = operands.arg(4);
+    if (layer.memory) all[l].before = operands.arg(4);
+    if (layer.memory) all[l].memory = operands.arg(4);
+    read_connections(layer, operands, all[l]);
+    all[l].out = operands.ret(5);
+    if (layer.memory) all[l].last = operands.ret(4);
+  }
+  const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
+  each_group(Groups(all[0].out.lead()), threads, [&](const std::vector<int64_t>& g) {
+    Sweep<T> s{&wiring, steps, batch, rows, lengths.at<const int32_t>(g), {}};
+    for (const Buffers& b : all)
+      s.layers.push_back({b.first.at<const T>(g), b.full.at<const T>(g), b.nets.at<const T>(g), b.before.at<const T>(g),
+                          b.memory.at<const T>(g), all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.out.at<T>(g), b.last.at<T>(g)});
+    return s;
+  });
+}
+
+using Call = void (*)(Threads&, Numbers, Operands);
+
+template <Call F32, Call F64>
+ffi::Error handle(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> plan) {
+  try {
+    Threads threads(pool);
+    auto first = rets.get<ffi::AnyBuffer>(0);
+    const bool wide = (*first)->element_type() == ffi::DataType::F64;
+    (wide ? F64 : F32)(threads, Numbers(plan), Operands(args, rets));
+  } catch (const std::exception& error) {
+    return ffi::Error::Internal(std::string("throughtime: ") + error.what());
+  }
   return ffi::Error::Success();
 }
+
+auto bound() { return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<ffi::Span<const int64_t>>("plan"); }
 
 }  // namespace
 }  // namespace throughtime
 
 #pragma GCC visibility push(default)
-XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_doubled, throughtime::doubled,
-                              xla::ffi::Ffi::Bind().Arg<xla::ffi::Buffer<xla::ffi::F32>>().Ret<xla::ffi::Buffer<xla::ffi::F32>>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_forward, (throughtime::handle<throughtime::step_forward<float>, throughtime::step_forward<double>>),
+                              throughtime::bound());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_sweep, (throughtime::handle<throughtime::sweep_back<float>, throughtime::sweep_back<double>>),
+                              throughtime::bound());
 #pragma GCC visibility pop

@@ -1,13 +1,12 @@
 // The kernels, compiled once per instruction set: TT_ISA names it, TT_BYTES is the width of its vectors.
-#include "vec.h"
+#include "forward.h"
+#include "sweep.h"
 
 namespace TT_ISA {
 
-void doubled(const float* from, float* to, ptrdiff_t n) {
-  along<float>(n, [&](ptrdiff_t i, ptrdiff_t lanes) {
-    const Vec<float> x = load_up_to(from + i, lanes);
-    store_up_to(to + i, x + x, lanes);
-  });
-}
+void forward_f32(const throughtime::Forward<float>& f, ptrdiff_t threads, const Share& share) { forward(f, threads, share); }
+void forward_f64(const throughtime::Forward<double>& f, ptrdiff_t threads, const Share& share) { forward(f, threads, share); }
+void sweep_f32(const throughtime::Sweep<float>& s, ptrdiff_t threads, const Share& share) { sweep(s, threads, share); }
+void sweep_f64(const throughtime::Sweep<double>& s, ptrdiff_t threads, const Share& share) { sweep(s, threads, share); }
 
 }  // namespace TT_ISA

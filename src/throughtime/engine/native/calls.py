@@ -1,0 +1,189 @@
+"""The native engine's two calls, on one loop: step it forward, sweep it back. Shapes as in `forward.py` and `sweep.py`.
+
+Under `jax.vmap` a call takes all that is mapped at once. `jax.grad` goes through `step_through`, once: its derivative is the
+sweep, which has none.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from throughtime.engine import wires
+from throughtime.engine.native.choice import engine
+from throughtime.engine.native.plan import keeps_nets, kind_of, knows, plan
+from throughtime.engine.schedule import Component, depths
+from throughtime.network import Layer, Network
+
+Arrays = dict[str, Array]
+
+
+class Loop(NamedTuple):
+    """What is fixed in a call."""
+
+    network: Network
+    component: Component
+
+    def depth(self, layer: Layer) -> int:
+        """The rows of its past that come first."""
+        return depths(self.network, self.component.backward)[layer.name]
+
+
+class Given(NamedTuple):
+    """What a loop is given: drive (T, B, nets, N), bias, past (D, B, N), memory (B, M, N), weights, masks, lengths (B,)."""
+
+    drive: Arrays
+    bias: Arrays
+    past: Arrays
+    memory: Arrays
+    weights: dict[str, Arrays]
+    masks: dict[str, Arrays]
+    lengths: Array | None
+
+
+class Stepped(NamedTuple):
+    """What a loop did: full (D + T, B, N), nets (T, B, nets, N) where kept, memories before each step and after the last."""
+
+    full: Arrays
+    nets: Arrays
+    before: Arrays
+    after: Arrays
+
+
+def takes(component: Component, steps: int, dtype: Any) -> bool:
+    """Whether the native engine runs this loop; one step alone is not worth packing weights for."""
+    return engine() == "native" and knows(component) and steps > 1 and dtype in (jnp.float32, jnp.float64)
+
+
+def _call(
+    name: str, shapes: list[tuple[int, ...]], dtype: Any, operands: list[Any], numbers: tuple[int, ...]
+) -> list[Array]:
+    made = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]  # type: ignore[no-untyped-call]
+    call = jax.ffi.ffi_call(name, made, vmap_method="expand_dims")
+    return list(call(*operands, plan=np.asarray(numbers, np.int64)))
+
+
+def _wiring(loop: Loop, given: Given) -> tuple[int, ...]:
+    masked = frozenset((layer, key) for layer, keys in given.masks.items() for key in keys)
+    return plan(loop.network, loop.component, given.lengths is not None, masked)
+
+
+def _connected(loop: Loop, layer: Layer, given: Given) -> list[Array]:
+    """Weights and masks of what a layer hears within the loop."""
+    made = []
+    for c in loop.component.inner(layer):
+        if kind_of(c) != "identity":
+            made.append(given.weights[layer.name][c.key])
+        if c.key in given.masks.get(layer.name, {}):
+            made.append(given.masks[layer.name][c.key])
+    return made
+
+
+def _ragged(given: Given) -> list[Array]:
+    return [] if given.lengths is None else [given.lengths.astype(jnp.int32)]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def step_through(loop: Loop, given: Given) -> Stepped:
+    """Step a loop through time."""
+    steps, batch = next(iter(given.drive.values())).shape[:2]
+    dtype = next(iter(given.drive.values())).dtype
+    operands: list[Array] = []
+    shapes: list[tuple[str, str, tuple[int, ...]]] = []
+    for layer in loop.component.layers:
+        name, n, depth = layer.name, layer.size, loop.depth(layer)
+        operands += [given.drive[name], given.bias[name]]
+        operands += [given.past[name]] if depth else []
+        operands += [given.memory[name]] if layer.memory else []
+        operands += _connected(loop, layer, given)
+        shapes.append(("full", name, (depth + steps, batch, n)))
+        if keeps_nets(layer):
+            shapes.append(("nets", name, (steps, batch, len(layer.nets), n)))
+        if layer.memory:
+            shapes.append(("before", name, (steps, batch, layer.memory, n)))
+            shapes.append(("after", name, (batch, layer.memory, n)))
+    numbers = (steps, batch, *_wiring(loop, given))
+    found = _call("throughtime_forward", [s for *_, s in shapes], dtype, operands + _ragged(given), numbers)
+    stepped = Stepped({}, {}, {}, {})
+    for (kind, name, _), array in zip(shapes, found, strict=True):
+        getattr(stepped, kind)[name] = array
+    return stepped
+
+
+def sweep_back(
+    loop: Loop, given: Given, done: Stepped, errors: dict[str, Array | None], after: Arrays
+) -> tuple[Arrays, Arrays]:
+    """Deltas (T, K, B, nets, N) from errors at activities (T, K, B, N), and errors at the memories (K, B, M, N), first and last."""
+    like = next(error for error in errors.values() if error is not None)
+    steps, rows, batch, _ = like.shape
+    operands: list[Array] = []
+    shapes: list[tuple[bool, str, tuple[int, ...]]] = []
+    for layer in loop.component.layers:
+        name, n = layer.name, layer.size
+        error = errors[name]
+        operands += [] if error is None else [error]
+        operands += [done.full[name]]
+        operands += [done.nets[name]] if keeps_nets(layer) else []
+        operands += [done.before[name], after[name]] if layer.memory else []
+        operands += _connected(loop, layer, given)
+        shapes.append((False, name, (steps, rows, batch, len(layer.nets), n)))
+        if layer.memory:
+            shapes.append((True, name, (rows, batch, layer.memory, n)))
+    silent = [int(errors[layer.name] is None) for layer in loop.component.layers]
+    numbers = (steps, batch, rows, len(silent), *silent, *_wiring(loop, given))
+    found = _call("throughtime_sweep", [s for *_, s in shapes], like.dtype, operands + _ragged(given), numbers)
+    deltas, sooner = (
+        {n: a for (m, n, _), a in zip(shapes, found, strict=True) if m == memory} for memory in (False, True)
+    )
+    return deltas, sooner
+
+
+def _forward(loop: Loop, given: Given) -> Any:
+    done = step_through(loop, given)
+    return done, (given, done)
+
+
+def _back(loop: Loop, kept: tuple[Given, Stepped], errors: Stepped) -> tuple[Given]:
+    """Errors at all that was given, from those at activities and at the memory after the last step."""
+    given, done = kept
+    depth = {layer.name: loop.depth(layer) for layer in loop.component.layers}
+    seeds = {name: error[depth[name] :, None] for name, error in errors.full.items()}
+    after = {name: error[None] for name, error in errors.after.items()}
+    swept, sooner = sweep_back(loop, given, done, dict(seeds), after)
+    deltas = {name: delta[:, 0] for name, delta in swept.items()}
+    past = {name: errors.full[name][: depth[name]] for name in given.past}
+    weights: dict[str, Arrays] = {}
+    masks: dict[str, Arrays] = {}
+    for layer in loop.component.layers:
+        for c in loop.component.inner(layer):
+            heard = wires.taps(done.full[c.source], depth[c.source], c.delays)
+            delta = wires.pick(layer, c, deltas[layer.name])
+            weight = given.weights[layer.name].get(c.key)
+            pulled = wires.product_back(c, wires.turned(c, weight), delta)
+            mask = given.masks.get(layer.name, {}).get(c.key)
+            if mask is not None:
+                masks.setdefault(layer.name, {})[c.key] = (heard * pulled).sum((0, 2))
+                heard, pulled = heard * mask[:, None, :], pulled * mask[:, None, :]
+            if weight is not None:
+                weights.setdefault(layer.name, {})[c.key] = wires.gradient(c, heard, delta)
+            if c.source in past:
+                past[c.source] = (
+                    past[c.source] + wires.untaps(pulled[:, None], depth[c.source], c.delays)[: depth[c.source], 0]
+                )
+    return (
+        Given(
+            deltas,
+            {name: delta.sum((0, 1)) for name, delta in deltas.items()},
+            past,
+            {name: error[0] for name, error in sooner.items()},
+            {layer.name: weights.get(layer.name, {}) for layer in loop.component.layers},
+            masks,
+            None,
+        ),
+    )
+
+
+step_through.defvjp(_forward, _back)

@@ -1,0 +1,82 @@
+// What stepping forward and sweeping back have in common: which rows are alive, and connections that are no matrix product.
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "packing.h"
+#include "units.h"
+#include "wiring.h"
+
+namespace TT_ISA {
+
+using throughtime::Connection;
+using throughtime::Kind;
+using throughtime::Layer;
+using throughtime::Share;
+
+// A one-to-one connection (diagonal or identity) at one delay, into one net input: to[n] += weight[n] * from[n] * mask[n].
+template <class T>
+struct Single {
+  const T* from;
+  ptrdiff_t step, stride, first, last;
+  const T *weight, *mask;  // null: 1
+  ptrdiff_t to;            // its first column
+};
+
+template <class T>
+inline void add_single(const Single<T>& one, ptrdiff_t t, int32_t row, ptrdiff_t batch_row, ptrdiff_t size, T* to) {
+  if (t < one.first || t >= one.last) return;
+  const T *from = one.from + t * one.step + row * one.stride, *mask = one.mask ? one.mask + batch_row * size : nullptr;
+  along<T>(size, [&](ptrdiff_t i, ptrdiff_t real) {
+    Vec<T> value = load_up_to(from + i, real);
+    if (one.weight) value *= load_up_to(one.weight + i, real);
+    if (mask) value *= load_up_to(mask + i, real);
+    store_up_to(to + one.to + i, load_up_to(to + one.to + i, real) + value, real);
+  });
+}
+
+// Rows that one thread works on, the longest sequence first, so that those alive at a step are the first ones.
+struct Rows {
+  std::vector<int32_t> index;
+  std::vector<int32_t> lengths;  // of each; empty: all steps
+
+  ptrdiff_t alive(ptrdiff_t t, ptrdiff_t guess) const {  // how many have more than t steps, beginning at the last answer
+    if (lengths.empty()) return static_cast<ptrdiff_t>(index.size());
+    while (guess > 0 && lengths[guess - 1] <= t) --guess;
+    while (guess < static_cast<ptrdiff_t>(index.size()) && lengths[guess] > t) ++guess;
+    return guess;
+  }
+};
+
+inline Rows rows_of(ptrdiff_t rows, ptrdiff_t batch, const int32_t* lengths, ptrdiff_t part, ptrdiff_t parts) {
+  Rows made;
+  if (!lengths) {
+    for (ptrdiff_t r = rows * part / parts; r < rows * (part + 1) / parts; ++r) made.index.push_back(static_cast<int32_t>(r));
+    return made;
+  }
+  std::vector<int32_t> order(rows);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return lengths[a % batch] > lengths[b % batch]; });
+  for (ptrdiff_t i = part; i < rows; i += parts) made.index.push_back(order[i]);
+  for (int32_t r : made.index) made.lengths.push_back(lengths[r % batch]);
+  return made;
+}
+
+// In how many parts to cut the rows: a thread is worth waking for some hundred thousand products.
+inline ptrdiff_t parts_for(const throughtime::Wiring& wiring, ptrdiff_t steps, ptrdiff_t rows, ptrdiff_t threads) {
+  ptrdiff_t work = 0;
+  for (const Layer& layer : wiring.layers) {
+    work += layer.columns() * 16;
+    for (const Connection& c : layer.connections)
+      work += static_cast<ptrdiff_t>(c.delays.size()) * layer.columns() * (c.kind == Kind::kDense ? wiring.layers[c.source].size : 1);
+  }
+  const ptrdiff_t worth = work * steps * rows / 400000;
+  return std::max<ptrdiff_t>(1, std::min({threads, rows, worth}));
+}
+
+inline ptrdiff_t lowest(const Connection& c) { return *std::min_element(c.places.begin(), c.places.end()); }
+inline ptrdiff_t highest(const Connection& c) { return *std::max_element(c.places.begin(), c.places.end()); }
+
+}  // namespace TT_ISA

@@ -1,0 +1,125 @@
+// The buffers of a call, in the order of its plan. Under vmap they have further leading axes, of size 1 where nothing was
+// mapped: each combination is a group, a call of its own on the same wiring.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "wiring.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace throughtime {
+
+// One operand or result: where it begins, and how far it is from one group to the next.
+class Grouped {
+ public:
+  Grouped() = default;
+  Grouped(void* data, ::xla::ffi::Span<const int64_t> dimensions, size_t own, size_t width) : data_(static_cast<char*>(data)) {
+    if (dimensions.size() < own) throw std::invalid_argument("an operand has too few axes");
+    int64_t size = static_cast<int64_t>(width);
+    for (size_t i = dimensions.size(); i-- > 0;) {
+      if (i < dimensions.size() - own) {
+        lead_.insert(lead_.begin(), dimensions[i]);
+        strides_.insert(strides_.begin(), dimensions[i] == 1 ? 0 : size);
+      }
+      size *= dimensions[i];
+    }
+  }
+
+  const std::vector<int64_t>& lead() const { return lead_; }
+
+  template <class T>
+  T* at(const std::vector<int64_t>& group) const {
+    int64_t offset = 0;
+    for (size_t i = 0; i < group.size(); ++i) offset += group[i] * strides_[i];
+    return data_ ? reinterpret_cast<T*>(data_ + offset) : nullptr;
+  }
+
+ private:
+  char* data_ = nullptr;
+  std::vector<int64_t> lead_, strides_;
+};
+
+// Reads whole numbers one after the other.
+class Numbers {
+ public:
+  explicit Numbers(::xla::ffi::Span<const int64_t> all) : all_(all) {}
+  int64_t next() {
+    if (place_ >= all_.size()) throw std::invalid_argument("the plan ends too early");
+    return all_[place_++];
+  }
+  std::vector<int64_t> list() {
+    std::vector<int64_t> made(static_cast<size_t>(next()));
+    for (int64_t& number : made) number = next();
+    return made;
+  }
+
+ private:
+  ::xla::ffi::Span<const int64_t> all_;
+  size_t place_ = 0;
+};
+
+// The plan: ragged, then for each layer unit, unit within, N, nets, M, D, kept, and its connections: source, kind, masked,
+// places, delays (lists begin with their number of members).
+inline Wiring read_wiring(Numbers& plan) {
+  Wiring wiring;
+  wiring.ragged = plan.next();
+  wiring.layers.resize(static_cast<size_t>(plan.next()));
+  for (Layer& layer : wiring.layers) {
+    layer.unit = static_cast<Unit>(plan.next());
+    layer.within = static_cast<Unit>(plan.next());
+    layer.size = plan.next();
+    layer.nets = plan.next();
+    layer.memory = plan.next();
+    layer.depth = plan.next();
+    layer.kept = plan.next();
+    layer.connections.resize(static_cast<size_t>(plan.next()));
+    for (Connection& c : layer.connections) {
+      c.source = static_cast<int>(plan.next());
+      c.kind = static_cast<Kind>(plan.next());
+      c.masked = plan.next();
+      c.places = plan.list();
+      c.delays = plan.list();
+    }
+  }
+  return wiring;
+}
+
+// Hands out arguments, then results, in order.
+class Operands {
+ public:
+  Operands(::xla::ffi::RemainingArgs args, ::xla::ffi::RemainingRets rets) : args_(args), rets_(rets) {}
+
+  Grouped arg(size_t own) {
+    auto buffer = args_.get<::xla::ffi::AnyBuffer>(arg_++);
+    if (buffer.has_error()) throw std::invalid_argument("too few operands");
+    return {buffer->untyped_data(), buffer->dimensions(), own, ::xla::ffi::ByteWidth(buffer->element_type())};
+  }
+  Grouped ret(size_t own) {
+    auto buffer = rets_.get<::xla::ffi::AnyBuffer>(ret_++);
+    if (buffer.has_error()) throw std::invalid_argument("too few results");
+    return {(*buffer)->untyped_data(), (*buffer)->dimensions(), own, ::xla::ffi::ByteWidth((*buffer)->element_type())};
+  }
+
+ private:
+  ::xla::ffi::RemainingArgs args_;
+  ::xla::ffi::RemainingRets rets_;
+  size_t arg_ = 0, ret_ = 0;
+};
+
+// The number of groups, and the place of each along the leading axes.
+struct Groups {
+  explicit Groups(const std::vector<int64_t>& lead) : lead(lead) {
+    for (int64_t size : lead) count *= size;
+  }
+  std::vector<int64_t> at(int64_t number) const {
+    std::vector<int64_t> made(lead.size());
+    for (size_t i = lead.size(); i-- > 0; number /= lead[i]) made[i] = number % lead[i];
+    return made;
+  }
+  std::vector<int64_t> lead;
+  int64_t count = 1;
+};
+
+}  // namespace throughtime

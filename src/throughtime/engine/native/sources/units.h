@@ -1,0 +1,145 @@
+// The built-in units, a row of N units at a time: net inputs and memory to activity and memory, and their adjoints.
+#pragma once
+
+#include "functions.h"
+#include "vec.h"
+#include "wiring.h"
+
+namespace TT_ISA {
+
+using throughtime::Unit;
+
+template <class T>
+inline Vec<T> saturate(Vec<T> x) {
+  return choose<T>(x <= T(0), Vec<T>{}, choose<T>(x >= T(1), splat(T(1)), x));
+}
+
+// f, and its slope told from the activity a = f(net).
+template <class T, Unit U>
+inline Vec<T> activated(Vec<T> net) {
+  if constexpr (U == Unit::kTanh) return tanh<T>(net);
+  if constexpr (U == Unit::kLogistic) return logistic<T>(net);
+  if constexpr (U == Unit::kRelu) return choose<T>(net < T(0), Vec<T>{}, net);  // NaN stays
+  if constexpr (U == Unit::kSaturated) return saturate<T>(net);
+  return net;
+}
+
+template <class T, Unit U>
+inline Vec<T> slope(Vec<T> a) {
+  const Vec<T> none{}, one = splat(T(1));
+  if constexpr (U == Unit::kTanh) return one - a * a;
+  if constexpr (U == Unit::kLogistic) return a * (one - a);
+  if constexpr (U == Unit::kRelu) return choose<T>(a > T(0), one, none);
+  if constexpr (U == Unit::kSaturated) return choose<T>((a > T(0)) & (a < T(1)), one, none);
+  return one;
+}
+
+// f(the elementwise unit as a constant).
+template <class F>
+inline void with_elementwise(Unit unit, F&& f) {
+  switch (unit) {
+    case Unit::kTanh: return f(std::integral_constant<Unit, Unit::kTanh>());
+    case Unit::kLogistic: return f(std::integral_constant<Unit, Unit::kLogistic>());
+    case Unit::kRelu: return f(std::integral_constant<Unit, Unit::kRelu>());
+    case Unit::kSaturated: return f(std::integral_constant<Unit, Unit::kSaturated>());
+    default: return f(std::integral_constant<Unit, Unit::kLinear>());
+  }
+}
+
+template <class T>
+inline void lstm(ptrdiff_t n, const T* nets, T* memory, T* activity) {
+  along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+    const Vec<T> in = logistic<T>(load_up_to(nets + i, real)), keep = logistic<T>(load_up_to(nets + n + i, real)),
+                 out = logistic<T>(load_up_to(nets + 2 * n + i, real)), cell = tanh<T>(load_up_to(nets + 3 * n + i, real));
+    const Vec<T> now = keep * load_up_to(memory + i, real) + in * cell;
+    store_up_to(memory + i, now, real);
+    store_up_to(activity + i, out * tanh<T>(now), real);
+  });
+}
+
+template <class T>
+inline void lstm_back(ptrdiff_t n, const T* nets, const T* before, const T* error, T* memory, T* delta) {
+  const Vec<T> one = splat(T(1));
+  along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+    const Vec<T> in = logistic<T>(load_up_to(nets + i, real)), keep = logistic<T>(load_up_to(nets + n + i, real)),
+                 out = logistic<T>(load_up_to(nets + 2 * n + i, real)), cell = tanh<T>(load_up_to(nets + 3 * n + i, real));
+    const Vec<T> old = load_up_to(before + i, real), shown = tanh<T>(keep * old + in * cell), e = load_up_to(error + i, real);
+    const Vec<T> d = load_up_to(memory + i, real) + e * out * (one - shown * shown);
+    store_up_to(delta + i, d * cell * in * (one - in), real);
+    store_up_to(delta + n + i, d * old * keep * (one - keep), real);
+    store_up_to(delta + 2 * n + i, e * shown * out * (one - out), real);
+    store_up_to(delta + 3 * n + i, d * in * (one - cell * cell), real);
+    store_up_to(memory + i, d * keep, real);
+  });
+}
+
+template <class T>
+inline void gru(ptrdiff_t n, const T* nets, T* activity) {
+  along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+    const Vec<T> reset = logistic<T>(load_up_to(nets + n + i, real)), update = logistic<T>(load_up_to(nets + 2 * n + i, real));
+    const Vec<T> candidate = tanh<T>(load_up_to(nets + i, real) + reset * load_up_to(nets + 3 * n + i, real));
+    store_up_to(activity + i, (splat(T(1)) - update) * candidate + update * load_up_to(nets + 4 * n + i, real), real);
+  });
+}
+
+template <class T>
+inline void gru_back(ptrdiff_t n, const T* nets, const T* error, T* delta) {
+  const Vec<T> one = splat(T(1));
+  along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+    const Vec<T> reset = logistic<T>(load_up_to(nets + n + i, real)), update = logistic<T>(load_up_to(nets + 2 * n + i, real));
+    const Vec<T> recurrent = load_up_to(nets + 3 * n + i, real), previous = load_up_to(nets + 4 * n + i, real);
+    const Vec<T> candidate = tanh<T>(load_up_to(nets + i, real) + reset * recurrent), e = load_up_to(error + i, real);
+    const Vec<T> d = e * (one - update) * (one - candidate * candidate);
+    store_up_to(delta + i, d, real);
+    store_up_to(delta + n + i, d * recurrent * reset * (one - reset), real);
+    store_up_to(delta + 2 * n + i, e * (previous - candidate) * update * (one - update), real);
+    store_up_to(delta + 3 * n + i, d * reset, real);
+    store_up_to(delta + 4 * n + i, e * update, real);
+  });
+}
+
+// One row of a layer, forward.
+template <class T>
+inline void activate(const throughtime::Layer& layer, const T* nets, T* memory, T* activity) {
+  const ptrdiff_t n = layer.size;
+  switch (layer.unit) {
+    case Unit::kLstm: return lstm(n, nets, memory, activity);
+    case Unit::kGru: return gru(n, nets, activity);
+    case Unit::kContext:
+      return with_elementwise(layer.within, [&](auto unit) {
+        along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+          store_up_to(activity + i, activated<T, unit()>(load_up_to(nets + i, real)) + load_up_to(nets + n + i, real), real);
+        });
+      });
+    default:
+      return with_elementwise(layer.unit, [&](auto unit) {
+        along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) { store_up_to(activity + i, activated<T, unit()>(load_up_to(nets + i, real)), real); });
+      });
+  }
+}
+
+// And back: the error at its activities (and at its memory, in place) to deltas.
+template <class T>
+inline void deltas(const throughtime::Layer& layer, const T* nets, const T* before, const T* activity, const T* error, T* memory, T* delta) {
+  const ptrdiff_t n = layer.size;
+  switch (layer.unit) {
+    case Unit::kLstm: return lstm_back(n, nets, before, error, memory, delta);
+    case Unit::kGru: return gru_back(n, nets, error, delta);
+    case Unit::kContext:
+      return with_elementwise(layer.within, [&](auto unit) {
+        along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+          const Vec<T> e = load_up_to(error + i, real);
+          store_up_to(delta + i, e * slope<T, unit()>(activated<T, unit()>(load_up_to(nets + i, real))), real);
+          store_up_to(delta + n + i, e, real);
+        });
+      });
+    default:
+      return with_elementwise(layer.unit, [&](auto unit) {
+        along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
+          store_up_to(delta + i, load_up_to(error + i, real) * slope<T, unit()>(load_up_to(activity + i, real)), real);
+        });
+      });
+  }
+}
+
+}  // namespace TT_ISA

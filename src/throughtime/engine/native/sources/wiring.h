@@ -1,0 +1,77 @@
+// What a call is about: the loop as the Python side describes it, and where its numbers lie. Nothing here depends on the
+// instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace throughtime {
+
+enum class Unit : int64_t { kLinear, kTanh, kLogistic, kRelu, kSaturated, kLstm, kGru, kContext };  // context: + the unit within
+enum class Kind : int64_t { kDense, kDiagonal, kIdentity };
+
+// One connection within the loop. `places`: the net inputs it feeds, in the order of its weights.
+struct Connection {
+  int source;
+  Kind kind;
+  bool masked;
+  std::vector<int64_t> places, delays;
+};
+
+// One layer of the loop: `nets` net inputs and `memory` numbers for each of its `size` units; `depth` rows of its past are
+// given. `kept`: its net inputs go on the tape; of the others the sweep knows the slope from the activity.
+struct Layer {
+  Unit unit, within;
+  ptrdiff_t size, nets, memory, depth;
+  bool kept;
+  std::vector<Connection> connections;
+  ptrdiff_t columns() const { return nets * size; }
+};
+
+// Layers in the order of their connections without delay.
+struct Wiring {
+  std::vector<Layer> layers;
+  bool ragged;  // the sequences have lengths of their own
+};
+
+inline bool elementwise(Unit unit) { return unit < Unit::kLstm; }
+
+// Where the numbers of one forward pass lie. Rows of time first, then of the batch.
+template <class T>
+struct ForwardLayer {
+  const T *drive, *bias, *past, *memory;    // (T, B, nets N), (nets N), (D, B, N), (B, M N)
+  std::vector<const T*> weights, masks;     // (D, S, nets, N) or (D, nets, N); (B, S); null where there is none
+  T *full, *nets, *before, *after;          // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N), (B, M N)
+};
+
+template <class T>
+struct Forward {
+  const Wiring* wiring;
+  ptrdiff_t steps, batch;
+  const int32_t* lengths;
+  std::vector<ForwardLayer<T>> layers;
+};
+
+// The same for one sweep back; R = K B rows of errors.
+template <class T>
+struct SweepLayer {
+  const T *errors;                          // (T, R, N); null: none from outside
+  const T *full, *nets, *before, *memory;   // as above; memory: errors that come from later (R, M N)
+  std::vector<const T*> weights, masks;
+  T *deltas, *sooner;                       // (T, R, nets N), (R, M N)
+};
+
+template <class T>
+struct Sweep {
+  const Wiring* wiring;
+  ptrdiff_t steps, batch, rows;
+  const int32_t* lengths;
+  std::vector<SweepLayer<T>> layers;
+};
+
+// f(part, parts), side by side if it pays; returns when all parts are done.
+using Share = std::function<void(ptrdiff_t parts, const std::function<void(ptrdiff_t)>& f)>;
+
+}  // namespace throughtime
