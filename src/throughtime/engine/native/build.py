@@ -7,7 +7,6 @@ What was built, or why nothing was, is noted in `built/facts.json`.
 """
 
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -16,9 +15,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
+from importlib.machinery import PathFinder
+from importlib.metadata import distributions
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,8 +28,7 @@ BUILT = HERE / "built"
 LIBRARY = BUILT / ("libthroughtime.dylib" if sys.platform == "darwin" else "libthroughtime.so")
 FACTS = BUILT / "facts.json"
 
-COMMON = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=fast"]
-WARNINGS = ["-Wall", "-Wno-psabi"]  # psabi: vectors passed between functions, which all are in one unit
+COMMON = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=fast", "-Wno-psabi"]
 SETS = {  # instruction set: bytes of a vector, flags
     "baseline": (16, ""),
     "avx2": (32, "-mavx2 -mfma"),
@@ -43,17 +43,17 @@ class NotBuilt(Exception):
 def build() -> bool:
     """Build the library unless it is up to date; whether anything was compiled. Raises NotBuilt with the reason."""
     try:
-        compiler, headers = _compiler(), _headers()
-        wanted = _digest(compiler, headers)
+        compiler, jaxlib = _compiler(), _jaxlib()
+        wanted = _digest(compiler, jaxlib)
         if LIBRARY.exists() and facts().get("digest") == wanted:
             return False
         with tempfile.TemporaryDirectory() as scratch:
-            _compile(compiler, headers, Path(scratch))
+            _compile(compiler, jaxlib / "include", Path(scratch))
     except NotBuilt as reason:
         LIBRARY.unlink(missing_ok=True)
         _note({"why": str(reason)})
         raise
-    _note({"compiler": _named(compiler), "jaxlib": _jaxlib(), "sanitizers": _sanitizers(), "digest": wanted})
+    _note({"compiler": _named(compiler), "jaxlib": _version(jaxlib), "sanitizers": _sanitizers(), "digest": wanted})
     return True
 
 
@@ -83,20 +83,22 @@ def _named(compiler: list[str]) -> str:
     return (done.stdout.splitlines() or ["unknown"])[0]
 
 
-def _headers() -> Path:
-    """jaxlib's folder of FFI headers, without importing it."""
-    found = importlib.util.find_spec("jaxlib")
+def _jaxlib() -> Path:
+    """jaxlib's folder, which has the FFI headers: that of this Python's environment, if it has one.
+
+    XLA takes what was compiled for an older version, not for a newer one. pip hides the environment it installs into
+    and brings the newest jaxlib instead, but its folder can be asked for.
+    """
+    places = [sysconfig.get_path("platlib"), *sys.path]
+    found = PathFinder.find_spec("jaxlib", places)
     for folder in (found.submodule_search_locations or []) if found else []:
         if (Path(folder) / "include/xla/ffi/api/ffi.h").exists():
-            return Path(folder) / "include"
+            return Path(folder)
     raise NotBuilt("jaxlib, which has the FFI headers, is not there")
 
 
-def _jaxlib() -> str:
-    try:
-        return version("jaxlib")
-    except PackageNotFoundError:
-        return "unknown"
+def _version(jaxlib: Path) -> str:
+    return next((found.version for found in distributions(name="jaxlib", path=[str(jaxlib.parent)])), "unknown")
 
 
 def _sanitizers() -> str:
@@ -105,7 +107,7 @@ def _sanitizers() -> str:
 
 def _flags() -> list[str]:
     extra = [f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
-    return [*COMMON, *WARNINGS, *extra]
+    return [*shlex.split(os.environ.get("CXXFLAGS", "")), *COMMON, *extra]
 
 
 def _units() -> list[tuple[str, str, list[str]]]:
@@ -123,10 +125,10 @@ def _units() -> list[tuple[str, str, list[str]]]:
     return [*[(f"{path.stem}.o", path.name, []) for path in others], *kernels]
 
 
-def _digest(compiler: list[str], headers: Path) -> str:
+def _digest(compiler: list[str], jaxlib: Path) -> str:
     """Changes when anything does that the library is made from."""
-    made = hashlib.sha256(repr((_named(compiler), compiler, _flags(), _units())).encode())
-    for path in [*sorted(SOURCES.iterdir()), *sorted(headers.glob("xla/ffi/api/*.h"))]:
+    made = hashlib.sha256(repr((_named(compiler), compiler, _flags(), _units(), _version(jaxlib))).encode())
+    for path in [*sorted(SOURCES.iterdir()), *sorted(jaxlib.glob("include/xla/ffi/api/*.h"))]:
         made.update(path.name.encode() + path.read_bytes())
     return made.hexdigest()
 
