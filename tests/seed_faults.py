@@ -520,6 +520,38 @@ FAULTS = [
         "test_choosing.py",
         "no_number",
     ),
+    Fault(
+        "diverged networks are kept where nothing is held out",
+        "dynamics/model.py",
+        "np.asarray(report.best_loss if validated else report.loss)",
+        "np.asarray(report.best_loss)",
+        "test_dynamics.py",
+        "diverged_are_not_kept",
+    ),
+    Fault(
+        "a refit goes on with the old stream",
+        "dynamics/model.py",
+        "        self._forget()\n        self.single_",
+        "        self.single_",
+        "test_dynamics.py",
+        "nothing_of_the_old",
+    ),
+    Fault(
+        "a search tells candidates apart by wiring alone",
+        "dynamics/choosing.py",
+        "parts = [candidate.name, candidate.network",
+        "parts = [candidate.network",
+        "test_choosing.py",
+        "apart_by_name",
+    ),
+    Fault(
+        "a part of a model keeps the intervals of the whole",
+        "dynamics/model.py",
+        "made.weights_, made.intervals_ = weights, None",
+        "made.weights_ = weights",
+        "test_dynamics.py",
+        "nothing_of_the_old",
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 """Candidates are judged by what they have not heard, in order of time; a search can be stopped and goes on."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pyte
     assert len(asked) == 4  # other data: nothing counts as done
     with pytest.raises(ValueError, match="two candidates are called 'hidden=1'"):
         list(choose([candidates[0]] * 2, U, Y))
+
+
+def test_a_search_tells_candidates_of_one_wiring_apart_by_name(tmp_path: Path) -> None:
+    """What is done is found again under its own name."""
+    one, file = grid(MAKE, [Teaching(epochs=2, look=1)], hidden=[1])[0], tmp_path / "search.jsonl"
+    settings: Any = {"folds": 2, "restarts": 1, "workers": 0, "file": file}
+    both = [replace(one, name="a"), replace(one, name="b")]
+    assert [made.name for made in choose(both[:1], U, Y, **settings)] == ["a"]
+    assert [made.name for made in choose(both, U, Y, **settings)] == ["a", "b"]
 
 
 def test_processes_find_what_one_finds() -> None:

@@ -4,7 +4,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+import optax
 import pandas as pd
 import pytest
 from sklearn.base import clone
@@ -241,6 +243,37 @@ def test_a_settled_model_starts_where_the_record_does() -> None:
                 np.testing.assert_array_equal(values, model.weights_[layer][key])
     with pytest.raises(ValueError, match="no layer has start='learned'"):
         DynamicModel(LINEAR, QUICK, restarts=1).fit(U, Y).settle(U, Y)
+
+
+def test_a_refitted_model_a_part_of_one_and_a_settled_one_remember_nothing_of_the_old() -> None:
+    network = tt.narx(1, 2, 1, (0, 1), (1, 2), start="learned")
+    model = DynamicModel(network, QUICK, restarts=2, folds=2, horizon=5, random_state=0).fit(U, Y)
+    model.start(history=(U, Y))
+    for made in (model.of_fold(1), model.settle(U[:20], Y[:20], steps=2)):
+        np.testing.assert_allclose([made.step(x) for x in U[:9]], made.simulate(U[:9]), atol=1e-10)
+        with pytest.raises(ValueError, match="this model does not hold its record; give history="):
+            made.forecast(3, U[:3])
+        with pytest.raises(ValueError, match=r"the model has no forecast intervals: .* or settled"):
+            made.forecast(3, U[:3], (U, Y), level=0.8)
+    assert model.intervals_ is not None
+    assert np.isfinite(model.forecast(3, U[:3])).all()
+    model.fit(U[:150], Y[:150])
+    np.testing.assert_allclose([model.step(x) for x in U[:9]], model.simulate(U[:9]), atol=1e-10)
+
+
+def test_networks_that_diverged_are_not_kept_where_nothing_is_held_out() -> None:
+    """Also if they were finite for some epochs."""
+
+    def first(network: tt.Network, seed: int) -> Any:
+        return jax.tree.map(lambda w: 10 * w if seed % 2 else w, tt.init(network, seed))
+
+    network = tt.narx(1, 2, 1, (0, 1), (1, 2), f=tt.units.linear)
+    steep = Teaching("open", epochs=20, rate=0.05, optimizer=optax.sgd, clip=None, look=1)
+    model = DynamicModel(network, [steep], restarts=4, validation=0.0, first=first, random_state=0).fit(U, Y)
+    assert np.isfinite(model.losses_[0][1]).all()
+    assert np.isinf(model.losses_[0][-1]).sum() == 2
+    assert [m["seed"] % 2 for m in model.members_] == [0, 0]
+    assert np.isfinite(model.simulate(U)).all()
 
 
 def test_first_weights_may_be_given() -> None:

@@ -158,8 +158,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             )
         refuse_undelayed(network)
         self.network_, self.used_ = network, used_by(network)
-        for stale in ("_now", "_last"):  # of an earlier fit
-            self.__dict__.pop(stale, None)
+        self._forget()
         self.single_ = np.ndim(y[0] if many(y) else y) == 1
         rows = [np.concatenate([getattr(r, part) for r in records]) for part in ("u", "y")]
         if np.isnan(rows[1]).all(axis=0).any():
@@ -266,7 +265,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """
         together = self.ensemble()
         if history is None and not hasattr(self, "_last"):
-            raise ValueError("a model from a file does not hold its record; give history=(u, y) to forecast from")
+            raise ValueError("this model does not hold its record; give history=(u, y) to forecast from")
         past, index = self._last if history is None else (self._past(*history), index_of(*history))
         later = following(index, horizon)
         if u_future is None and self.inputs_:
@@ -281,7 +280,10 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         if level is None:
             return self._shown(ys, later)
         if self.intervals_ is None:
-            raise ValueError("too little was held out to learn intervals from; fit with validation= or folds=")
+            raise ValueError(
+                "the model has no forecast intervals: too little was held out to learn them from (validation=, folds=), or "
+                "it is a part of another, or settled"
+            )
         low, high = limits(self.outputs_)
         ends = [np.clip(end, low, high) for end in self.intervals_.interval(ys, level)]
         return tuple(self._shown(values, later) for values in (ys, *ends))
@@ -354,7 +356,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """The same model, whose networks start in the state that fits the beginning of a record: u, y measured there.
 
         For networks with start="learned", which remember what is not measured. `simulate` and `evaluate` of the settled
-        model then run from the first step of that record. All other weights stay.
+        model then run from the first step of that record. All other weights stay; there are no forecast intervals.
 
         steps, rate  of Adam, with which the start is learned
 
@@ -364,10 +366,9 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise ValueError(
                 "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
             )
-        (record,), together, made = self._records(u, y), self.ensemble(), copy(self)
+        (record,), together = self._records(u, y), self.ensemble()
         seen = together.seen(record)
-        made.weights_ = settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate)
-        return made
+        return self._with(settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate))
 
     def each(self, u: Values, y: Values) -> Values:
         """(K, T, O): what `follow` gives the mean of, every network for itself."""
@@ -383,12 +384,23 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return together.run(together.seen(Record(u, y)), advance=advance)
 
     def of_fold(self, fold: int) -> "DynamicModel":
-        """The model of those networks alone for which that fold was held out."""
+        """The model of those networks alone for which that fold was held out; without forecast intervals."""
         chosen = [k for k, member in enumerate(self.members_) if member["fold"] == fold]
-        made = copy(self)
-        made.weights_ = self.ensemble().members(chosen).weights
+        made = self._with(self.ensemble().members(chosen).weights)
         made.members_ = [self.members_[k] for k in chosen]
         return made
+
+    def _with(self, weights: Weights) -> "DynamicModel":
+        """The same model of other weights; what it remembered and its intervals were those of the old ones."""
+        made = copy(self)
+        made.weights_, made.intervals_ = weights, None
+        made._forget()
+        return made
+
+    def _forget(self) -> None:
+        """The stream, and the state after the last record."""
+        for stale in ("_now", "_last"):
+            self.__dict__.pop(stale, None)
 
     def _ordered(self, u: Any) -> Any:
         """A table's input columns by their names."""
