@@ -552,6 +552,14 @@ FAULTS = [
         "test_dynamics.py",
         "nothing_of_the_old",
     ),
+    Fault(
+        "an optimizer of its own step size decays no weights",
+        "dynamics/teaching.py",
+        "descent) if stage.decay else descent",
+        "descent) if stage.decay and callable(stage.optimizer) else descent",
+        "test_teaching.py",
+        "weights_decay",
+    ),
 ]
 
 

@@ -1,8 +1,10 @@
 """Teaching: what is examined, how often weights change, and what decays, is what `Teaching` says."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import optax
 import pytest
@@ -15,7 +17,7 @@ WAVE = np.sin(0.3 * np.arange(100)) + 0.1 * np.random.default_rng(1).normal(size
 
 
 def member(tree: Any, k: int) -> Any:
-    return {layer: {key: np.asarray(values[k]) for key, values in own.items()} for layer, own in tree.items()}
+    return jax.tree.map(lambda values: np.asarray(values[k]), tree)
 
 
 def looped(*heard: str) -> tt.Network:
@@ -68,3 +70,26 @@ def test_the_rate_falls_to_zero_at_the_last_update_and_not_before(loop: str, eve
     (count,) = updates
     assert schedule(count) == pytest.approx(0.0, abs=1e-12)
     assert schedule(count - 1) > 1e-6
+
+
+@pytest.mark.parametrize("given", ["a function", "a value"])
+def test_weights_decay_under_any_optax_optimizer_but_biases_and_starts_do_not(given: str) -> None:
+    rate, decay, network = 0.1, 0.25, tt.narx(0, 2, 1, output_delays=1, start="learned")
+    optimizer: Any = optax.sgd if given == "a function" else optax.sgd(rate)  # the first rate of the schedule
+    first = jax.tree.map(lambda w: w + 0.5, tt.init(network, 0))
+    made = [
+        DynamicModel(
+            network,
+            [Teaching(epochs=1, rate=rate, optimizer=optimizer, decay=d, clip=None, look=1)],
+            restarts=1,
+            validation=0.0,
+            first=lambda *_: first,
+        ).fit(None, WAVE)
+        for d in (0.0, decay)
+    ]
+    plain, decayed = (member(model.weights_, 0) for model in made)
+    for layer, own in first.items():
+        for key, values in own.items():
+            shrunk = 0.0 if key in ("bias", "start") else 2 * decay * rate
+            same = jax.tree.map(lambda old, one, s=shrunk: one - s * old, values, plain[layer][key])
+            jax.tree.map(partial(np.testing.assert_allclose, atol=1e-12), decayed[layer][key], same)

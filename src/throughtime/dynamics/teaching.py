@@ -32,12 +32,14 @@ class Teaching:
     loop           "closed": the network hears its own outputs, as it will when it runs free; "open": the measured ones.
                    A network that hears no outputs has no loop to open
     epochs         at most so many
-    rate           first step size; it falls to zero as a half cosine. Not for Levenberg-Marquardt
-    optimizer      a function step size -> optax optimizer, such as `optax.adam`, or a value such as `LevenbergMarquardt()`
+    rate           first step size; it falls to zero as a half cosine. Not for an optimizer that is a value
+    optimizer      a function step size -> optax optimizer, such as `optax.adam`, or a value with a step size of its own, such
+                   as `optax.adam(0.01)` or `LevenbergMarquardt()`
     learner        how gradients are found
     horizon        closed loop: runs of so many steps from measured history; None: from the beginning of each record
     every          steps between two updates; None: one update per epoch
-    decay          weight decay: decay |w|^2 is added to the mean squared error, biases left out
+    decay          weight decay: decay |w|^2 is added to the mean squared error, biases and starts left out; by
+                   Levenberg-Marquardt over all weights
     clip           largest norm of the gradient; None: any
     patience       end after so many epochs without a better free run on held-out data; None: all epochs
     look           epochs from one look at the held-out data to the next
@@ -205,12 +207,10 @@ def _optimizer(stage: Teaching, updates: int) -> Any:
     """One object for equal settings, so that compiled training is shared."""
     if isinstance(stage.optimizer, LevenbergMarquardt):
         return replace(stage.optimizer, decay=stage.decay) if stage.decay else stage.optimizer
-    if not callable(stage.optimizer):
-        return stage.optimizer
-    falling = stage.optimizer(optax.cosine_decay_schedule(stage.rate, updates))
-    if not stage.decay:
-        return falling
-    return optax.chain(optax.add_decayed_weights(2 * stage.decay, _decaying), falling)
+    descent = stage.optimizer
+    if callable(descent):
+        descent = descent(optax.cosine_decay_schedule(stage.rate, updates))
+    return optax.chain(optax.add_decayed_weights(2 * stage.decay, _decaying), descent) if stage.decay else descent
 
 
 def _decaying(weights: Any) -> Any:
