@@ -409,6 +409,14 @@ FAULTS = [
         "gives_way",
     ),
     Fault(
+        "a missing transition forgets the line that led to it",
+        "turing/program.py",
+        "here, came = after, at",
+        "here, came = after, None",
+        "test_turing.py",
+        "missing_transition",
+    ),
+    Fault(
         "an automaton moves on by any symbol",
         "turing/automata.py",
         '(1, {("symbol", symbol): 1.0}), (1, OFF)',
