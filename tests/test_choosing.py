@@ -47,6 +47,7 @@ def test_a_candidate_is_judged_by_blocks_it_has_not_heard() -> None:
     assert found.error < 0.5 * np.mean(found.linear_free)
     assert found.verdict.startswith("better than the linear model")
     assert other.linear_free[0] == pytest.approx(found.linear_free[0], rel=1e-9)
+    assert other.free[0] == pytest.approx(found.free[0], rel=1e-9)
     assert other.free[1] != pytest.approx(found.free[1], rel=1e-3)
 
 

@@ -126,7 +126,7 @@ def test_held_out_outputs_are_not_heard_of() -> None:
     """In closed loop nothing depends on them but the choice of the epoch."""
     one, other = Y.copy(), Y.copy()
     other[-30:] = 99.0
-    settings: Any = {"teaching": [Teaching(epochs=10, look=10)], "restarts": 2, "scale": False, "random_state": 0}
+    settings: Any = {"teaching": [Teaching(epochs=10, look=10)], "restarts": 2, "random_state": 0}
     made = [DynamicModel(LINEAR, **settings).fit(U, y) for y in (one, other)]
     np.testing.assert_allclose(made[0].simulate(U), made[1].simulate(U), atol=1e-10)
 

@@ -48,7 +48,8 @@ class Judged:
     """What cross-validation says of a candidate; each list has a value per fold, relative variances (mean over outputs).
 
     free, one_step                of the mean of the restarts
-    linear_free, linear_one_step  of the linear model with the same delays, by least squares on the same rows
+    linear_free, linear_one_step  of the linear model with the same delays, by least squares on all rows before the block; of
+                                  those the networks hold out the last, to tell when to stop
     """
 
     name: str
@@ -96,6 +97,8 @@ def _told(value: Any) -> str:
 def judge(candidate: Candidate, u: Any, y: Any, folds: int = 4, restarts: int = 3, seed: int = 0) -> Judged:
     """Cross-validate one candidate on one record; u and y as for `DynamicModel.fit`.
 
+    No network hears anything of its block: mean and deviation, which all share, are those of the rows before the first one.
+
     raises  ValueError if the record is too short, or more than one
     """
     began, (record, *more) = time.monotonic(), records_of(u, y)
@@ -103,7 +106,7 @@ def judge(candidate: Candidate, u: Any, y: Any, folds: int = 4, restarts: int = 
         raise ValueError("candidates are compared on one record; give one")
     model = DynamicModel(candidate.network, candidate.teaching, restarts, validation=0.0, random_state=seed)
     parts, blocks = forward_chain(len(record), used_by(candidate.network), folds, share=0.2)
-    for _ in model.lessons(u, y, [parts]):
+    for _ in model.lessons(u, y, [parts], scaled=[np.arange(len(record)) < blocks[0].start]):
         pass
     found = [_of_fold(model, record, fold, block) for fold, block in enumerate(blocks)]
     free, one_step, linear_free, linear_one_step = (list(column) for column in zip(*found, strict=True))

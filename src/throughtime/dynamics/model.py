@@ -70,7 +70,8 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
     washout       steps, after those that fill the delays, in which nothing is asked
     low, high     limits that the output sensors can show (a number, or one per output): outputs are shown within them, and
                   in training a target at its limit is no reproach to an output beyond it; what is fed back is not cut off
-    scale         bring inputs and outputs to mean 0 and deviation 1; undone in all that is returned
+    scale         bring inputs and outputs to mean 0 and deviation 1 over the steps that are learned from (with folds: all);
+                  undone in all that is returned
     horizon       steps ahead for which forecast intervals are learned from held-out data
     first         a function (network, seed) -> first weights of one network
     random_state  of the first weights
@@ -128,14 +129,19 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             pass
         return self
 
-    def lessons(self, u: Any, y: Any, folds: Sequence[Fold] | None = None) -> Iterator[Progress]:
+    def lessons(
+        self, u: Any, y: Any, folds: Sequence[Fold] | None = None, scaled: Sequence[Mask] | None = None
+    ) -> Iterator[Progress]:
         """`fit`, look by look: after each the model is fitted with the best weights so far, so one may stop.
 
-        folds  of every record what is asked and what is held out, in place of what `folds` and `validation` say
+        folds   of every record what is asked and what is held out, in place of what `folds` and `validation` say
+        scaled  of every record (T,) the steps whose mean and deviation the networks see as 0 and 1; None: those that some
+                network is asked
         """
         records = records_of(u, y)
-        self._decide(u, y, records)
+        self._decide(records)
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
+        self._scale(u, y, records, scaled or [np.asarray(p.asked.any(axis=0)) for p in parts])
         masks = [part.held_out for part in parts]
         weights = self._draw(len(masks[0]))
         drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
@@ -148,8 +154,8 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         together = self.ensemble()
         self._last = together.after(together.seen(records[-1])), records[-1].index
 
-    def _decide(self, u: Any, y: Any, records: list[Record]) -> None:
-        """Network, names and scaling."""
+    def _decide(self, records: list[Record]) -> None:
+        """The network."""
         inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
         network = self.network if isinstance(self.network, Network) else self.network(inputs=inputs, outputs=outputs)
         if network.is_open or network.lead:
@@ -159,10 +165,14 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         refuse_undelayed(network)
         self.network_, self.used_ = network, used_by(network)
         self._forget()
+
+    def _scale(self, u: Any, y: Any, records: list[Record], steps: Sequence[Mask]) -> None:
+        """Names and scaling, from these steps of each record."""
         self.single_ = np.ndim(y[0] if many(y) else y) == 1
-        rows = [np.concatenate([getattr(r, part) for r in records]) for part in ("u", "y")]
+        inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
+        rows = [np.concatenate([getattr(r, part)[m] for r, m in zip(records, steps, strict=True)]) for part in "uy"]
         if np.isnan(rows[1]).all(axis=0).any():
-            raise ValueError("an output was measured nowhere: one column of y is all NaN")
+            raise ValueError("an output was measured nowhere in what is learned from: one column of y is all NaN there")
         self.inputs_ = columns_of(rows[0], names_of(u, "u", inputs), self.scale) if inputs else ()
         bare = columns_of(rows[1], names_of(y, "y", outputs), self.scale)
         low, high = (np.broadcast_to(np.nan if v is None else v, outputs) for v in (self.low, self.high))
