@@ -76,7 +76,7 @@ def show(table: Table) -> None:
     """Print it; readable in a terminal and in a log file."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=220)
     drawn = RichTable(title=table.title, title_justify="left")
     columns = list(table.rows[0].values)
     for name in columns:

@@ -63,7 +63,16 @@ class Work:
     @property
     def flops(self) -> int:
         """Floating-point operations of the products in one forward pass: 2 T B (numbers in dense weights)."""
-        dense = sum(array.size for array in self.shared.values() if array.ndim == 2)
+        return self._operations(list(self.shared))
+
+    @property
+    def spared(self) -> int:
+        """Those of sending errors back to the inputs, where nobody asks for them."""
+        inputs = {name for name, _ in self.network.inputs}
+        return self._operations([name for name in self.shared if name.split()[1] in inputs])
+
+    def _operations(self, names: list[str]) -> int:
+        dense = sum(self.shared[name].size for name in names if self.shared[name].ndim == 2)
         return 2 * self.xs.shape[0] * self.xs.shape[1] * dense
 
 
