@@ -1,15 +1,19 @@
 """Candidates are judged by what they have not heard, in order of time; a search can be stopped and goes on."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optax
 import pytest
 
 import throughtime as tt
-from throughtime.dynamics import choosing
+from throughtime.dynamics import choosing, running
 from throughtime.dynamics.choosing import Candidate, Judged, choose, grid, judge
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear
@@ -122,6 +126,31 @@ def test_a_search_tells_candidates_of_one_wiring_apart_by_name(tmp_path: Path) -
     both = [replace(one, name="a"), replace(one, name="b")]
     assert [made.name for made in choose(both[:1], U, Y, **settings)] == ["a"]
     assert [made.name for made in choose(both, U, Y, **settings)] == ["a", "b"]
+
+
+def test_what_is_done_with_one_step_size_is_not_done_with_another() -> None:
+    """Also where it is hidden in a function; a process that is new finds the same key."""
+    network = MAKE(hidden=2)
+    ways: list[Any] = [optax.sgd, optax.sgd(0.1), optax.sgd(0.2), lambda rate: optax.sgd(rate / 2), optax.adam(0.1)]
+    ways += [lambda rate: optax.sgd(rate / 3), partial(optax.sgd, momentum=0.5), partial(optax.sgd, momentum=0.6)]
+    keys = [choosing._key(Candidate("a", network, (Teaching(optimizer=way),)), U, Y) for way in ways]
+    assert len(set(keys)) == len(ways)
+    say = (
+        "import optax; from throughtime.dynamics.choosing import _said; from throughtime.dynamics.teaching import Teaching;"
+        "print(_said((Teaching(optimizer=optax.adam(0.1)), Teaching())))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", say], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in "12"
+    ]
+    assert said[0] == said[1]
+
+
+def test_no_intervals_are_learned_for_a_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "origins", lambda *_: pytest.fail("forecasts that nobody asks for"))
+    judge(grid(MAKE, [Teaching(epochs=1)], hidden=[1])[0], U, Y, folds=2, restarts=1)
 
 
 def test_processes_find_what_one_finds() -> None:

@@ -10,13 +10,14 @@ import multiprocessing
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def judge(candidate: Candidate, u: Any, y: Any, folds: int = 4, restarts: int = 
     began, (record, *more) = time.monotonic(), records_of(u, y)
     if more:
         raise ValueError("candidates are compared on one record; give one")
-    model = DynamicModel(candidate.network, candidate.teaching, restarts, validation=0.0, random_state=seed)
+    model = DynamicModel(candidate.network, candidate.teaching, restarts, validation=0.0, horizon=0, random_state=seed)
     parts, blocks = forward_chain(len(record), used_by(candidate.network), folds, share=0.2)
     for _ in model.lessons(u, y, [parts], scaled=[np.arange(len(record)) < blocks[0].start]):
         pass
@@ -172,10 +173,30 @@ def choose(
 
 def _key(candidate: Candidate, u: Any, y: Any, *settings: int) -> str:
     """A fingerprint of all that the result depends on."""
-    parts = [candidate.name, candidate.network.to_json(), repr(candidate.teaching), repr(settings)]
-    text = re.sub(" at 0x[0-9a-f]+", "", "\n".join(parts)).encode()  # functions print where they lie in memory
+    parts = [candidate.name, candidate.network.to_json(), _said(candidate.teaching), repr(settings)]
+    text = "\n".join(parts).encode()
     arrays = [np.ascontiguousarray(np.asarray(v, float)).tobytes() for v in (u, y) if v is not None]
     return sha256(b"\n".join([text, *arrays])).hexdigest()
+
+
+def _said(value: Any) -> str:
+    """All that a value is made of, the same in every process: of a function its code and what it was made with."""
+    if isinstance(value, (tuple, list)):
+        return f"({','.join(map(_said, value))})"
+    if isinstance(value, (set, frozenset)):
+        return _said(sorted(map(_said, value)))
+    if isinstance(value, Mapping):
+        return _said([(key, value[key]) for key in sorted(value)])
+    if isinstance(value, CodeType):
+        return _said((value.co_name, value.co_code.hex(), value.co_names, value.co_consts))
+    if isinstance(value, FunctionType):
+        made = [cell.cell_contents for cell in value.__closure__ or () if cell.cell_contents is not value]
+        return _said((value.__module__, value.__code__, value.__defaults__, value.__kwdefaults__, made))
+    if isinstance(value, partial):
+        return _said((value.func, value.args, value.keywords))
+    if is_dataclass(value) and not isinstance(value, type):
+        return _said((type(value).__qualname__, [(f.name, getattr(value, f.name)) for f in fields(value)]))
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))  # what else prints where it lies in memory
 
 
 def _done(file: Any) -> dict[str, Judged]:
