@@ -93,3 +93,15 @@ def test_weights_decay_under_any_optax_optimizer_but_biases_and_starts_do_not(gi
             shrunk = 0.0 if key in ("bias", "start") else 2 * decay * rate
             same = jax.tree.map(lambda old, one, s=shrunk: one - s * old, values, plain[layer][key])
             jax.tree.map(partial(np.testing.assert_allclose, atol=1e-12), decayed[layer][key], same)
+
+
+def test_where_nothing_is_held_out_the_last_weights_go_on_to_the_next_stage() -> None:
+    network = tt.narx(0, 2, 1, output_delays=1)
+    wild = Teaching("open", epochs=8, optimizer=optax.adam(0.7), clip=None, look=1)
+    still = Teaching("closed", epochs=1, rate=1e-12, look=1)
+    settings: Any = {"restarts": 2, "validation": 0.0, "random_state": 0}
+    one, two = (DynamicModel(network, stages, **settings) for stages in ([wild], [wild, still]))
+    *_, last = one.lessons(None, WAVE)
+    assert (last.report.best_epoch < 8).any()  # else this would tell nothing
+    two.fit(None, WAVE)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-9), two.weights_, one.weights_)

@@ -103,10 +103,10 @@ class Questions(NamedTuple):
 def teach(
     network: Network, weights: Weights, stages: Sequence[Teaching], questions: Questions, loss: SquaredError, seed: int
 ) -> Iterator[Progress]:
-    """Train all members through all stages; each begins with the best weights of the one before.
+    """Train all members through all stages; each begins with what the one before leaves.
 
     The held-out outputs are always compared with a free run, also while the loop is open, so the best weights so far are
-    those of any stage; without held-out outputs they are those of the last.
+    those of any stage, and they are what is left; without held-out outputs the last weights are.
     """
     members = len(jax.tree.leaves(weights)[0])
     us, ys = [r.u for r in questions.records], [r.y for r in questions.records]
@@ -141,7 +141,7 @@ def teach(
         for report in reports:
             found = _best_of(report, earlier)
             yield Progress(number, found)
-        weights, earlier = found.best, found if validation else None
+        weights, earlier = (found.best, found) if validation else (found.weights, None)
 
 
 def _best_of(report: Report, earlier: Report | None) -> Report:
