@@ -170,6 +170,14 @@ def test_a_pure_delay_is_found_behind_a_slow_input() -> None:
     assert len(blurred.outside) > 10  # what prewhitening is for
 
 
+def test_a_record_shorter_than_the_delays_looked_at_adds_nothing_to_their_choice() -> None:
+    random = np.random.default_rng(0)
+    us = [random.normal(size=n) for n in (400, 5)]
+    ys = [np.roll(u, 3) + 0.1 * random.normal(size=len(u)) for u in us]
+    found = suggest_delays(us, ys, 12)
+    assert (found.inputs, found.outputs) == ((3,), ())
+
+
 def test_delays_of_a_system_with_feedback_begin_at_its_dead_time() -> None:
     random = np.random.default_rng(0)
     u, y = random.normal(size=(2000, 2)), 0.1 * random.normal(size=2000)

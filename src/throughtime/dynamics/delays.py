@@ -126,7 +126,8 @@ def _orders(causes: Signals, effects: Signals, first: int, most: int) -> tuple[t
 
 def _row(signals: Signals, columns: Sequence[tuple[str, int]], past: int, record: int) -> Values:
     """(T - past, columns): signals delayed, of one record."""
-    return np.stack([signals[name][record][past - d : len(signals[name][record]) - d] for name, d in columns], axis=1)
+    steps = len(next(iter(signals.values()))[record])
+    return np.stack([signals[name][record][past - d : max(steps, past) - d] for name, d in columns], axis=1)
 
 
 def _criterion(heard: Values, told: Values) -> float:
