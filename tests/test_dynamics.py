@@ -12,6 +12,7 @@ import pytest
 from sklearn.base import clone
 
 import throughtime as tt
+from throughtime.dynamics import running
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching, open_then_closed
@@ -223,6 +224,22 @@ def test_a_limit_of_the_sensor_is_shown_but_not_fed_back() -> None:
     blind = DynamicModel(network, stages[1:], restarts=3, random_state=0).fit(U, y)
     below = Y < 0.5
     assert np.mean((aware.simulate(U) - y)[below] ** 2) < np.mean((blind.simulate(U) - y)[below] ** 2)
+
+
+def test_an_output_may_have_no_limit_where_another_has_one() -> None:
+    network, both = tt.narx(1, 2, 2, (0, 1), 1), np.stack([Y, Y], axis=1)
+    model = DynamicModel(network, QUICK, restarts=1, low=[None, 0.0], high=2.5).fit(U, both)
+    assert [(c.low, c.high) for c in model.outputs_] == [(None, 2.5), (0.0, 2.5)]
+    low = model.simulate(U).min(axis=0)
+    assert low[0] < 0 <= low[1]
+
+
+def test_the_state_after_a_record_holds_no_outputs(fitted: DynamicModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed, follow = [], running.follow
+    monkeypatch.setattr(running, "follow", lambda *a, **k: followed.append(follow(*a, **k)) or followed[-1])
+    fitted.forecast(5, U[:5], history=(U, Y))
+    assert followed[0].outputs.size == 0  # of the record; what comes then is the forecast
+    assert followed[1].outputs.shape == (5, 1)
 
 
 def test_a_settled_model_starts_where_the_record_does() -> None:

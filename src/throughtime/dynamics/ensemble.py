@@ -83,7 +83,7 @@ class Ensemble:
 
     def after(self, seen: Record) -> History:
         """The histories after a measured record."""
-        return running.follow(self.network, self.weights, seen.u, seen.y).history
+        return running.follow(self.network, self.weights, seen.u, seen.y, reduce=_nothing).history
 
     def misses(self, record: Record, masks: Mask, groups: Sequence[Sequence[int]], most: int) -> list[Values]:
         """Errors (n, H, O) of forecasts along a record, for each group of members where its mask is True; NaN at gaps.
@@ -112,3 +112,8 @@ class Ensemble:
         xs = {name: jnp.asarray(x, dtype) for name, x in streams(self.network, seen.u, None).items()}
         made = running.origins(self.network, self.weights, xs, jnp.asarray(seen.y, dtype), stride, horizon)
         return np.asarray(made, float)
+
+
+def _nothing(ys: Values) -> Values:
+    """No step of outputs (K, t, O): where only the histories are wanted."""
+    return ys[:, :0]

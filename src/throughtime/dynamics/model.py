@@ -68,11 +68,12 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
     validation    share of every record that is held out, with folds=0; 0: nothing is, and the last weights are kept
     keep          how many networks of each fold to keep, the best by their free run on held-out data; None: all
     washout       steps, after those that fill the delays, in which nothing is asked
-    low, high     limits that the output sensors can show (a number, or one per output): outputs are shown within them, and
-                  in training a target at its limit is no reproach to an output beyond it; what is fed back is not cut off
+    low, high     limits that the output sensors can show (a number, or one per output; None: none): outputs are shown within
+                  them, and in training a target at its limit is no reproach to an output beyond it; what is fed back is not
+                  cut off
     scale         bring inputs and outputs to mean 0 and deviation 1 over the steps that are learned from (with folds: all);
                   undone in all that is returned
-    horizon       steps ahead for which forecast intervals are learned from held-out data
+    horizon       steps ahead for which forecast intervals are learned from held-out data; 0: none are
     first         a function (network, seed) -> first weights of one network
     random_state  of the first weights
 
@@ -175,7 +176,7 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             raise ValueError("an output was measured nowhere in what is learned from: one column of y is all NaN there")
         self.inputs_ = columns_of(rows[0], names_of(u, "u", inputs), self.scale) if inputs else ()
         bare = columns_of(rows[1], names_of(y, "y", outputs), self.scale)
-        low, high = (np.broadcast_to(np.nan if v is None else v, outputs) for v in (self.low, self.high))
+        low, high = (np.broadcast_to(np.asarray(v, float), outputs) for v in (self.low, self.high))
         self.outputs_ = tuple(
             Column(c.name, c.mean, c.scale, *(None if np.isnan(v) else float(v) for v in edges))
             for c, *edges in zip(bare, low, high, strict=True)
