@@ -46,7 +46,7 @@ class Opened:
         return rows - round(settings["test"] * rows) if same else 0
 
     def led(self, start_rows: int | None) -> int:
-        """In how many first rows measured outputs lead; None: as many as fill the delays."""
+        """In how many first rows measured outputs lead; None: those that fill the delays, and the washout."""
         if start_rows and self.model.network_.feedback is None:
             raise Problem(
                 "--start-rows is for models that hear past outputs; this one hears only its inputs: leave it out"

@@ -59,7 +59,9 @@ Time = Annotated[
 StartRows = Annotated[
     int | None,
     typer.Option(
-        min=0, help="First rows in which measured outputs lead. Default: as many as fill the delays.", metavar="ROWS"
+        min=0,
+        help="First rows in which measured outputs lead. Default: those that fill the delays, and the washout.",
+        metavar="ROWS",
     ),
 ]
 OutFile = Annotated[

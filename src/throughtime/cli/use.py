@@ -27,7 +27,7 @@ def simulate(
         typer.Option(
             min=0,
             metavar="ROWS",
-            help="First rows in which measured outputs lead; default 0, for a series as many as fill its delays.",
+            help="First rows in which measured outputs lead; default 0, for a series those that fill its delays, and the washout.",
         ),
     ] = None,
     time: options.Time = None,
