@@ -42,7 +42,7 @@ from throughtime.architectures import elman, fully_recurrent, gru, jordan, lstm,
 from throughtime.drawing import draw
 from throughtime.dynamics.holding import Fold, held_out
 from throughtime.dynamics.linear import Linear
-from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.model import DynamicModel, leading_only
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
@@ -168,21 +168,19 @@ def judged(kind: Entry, known: Record, test: Record, seeds: int, look: int, shar
     model, masks = kind.model(seeds, look), held_out([known], FIRST, FOLDS, 0.0)[0]
     asked = (np.arange(len(known)) >= FIRST) & ~masks
     fold = Fold(asked, masks if kind.loop == "closed" else np.zeros_like(masks))
-    for step in model.lessons(known.u, known.y, [fold]):
+    for step in model.lessons(known.u, known.y, [fold], scaled=[np.ones(len(known), bool)]):
         share(step.report.epoch)
     if kind.settled:
         ready = model.settle(test.u[:START], test.y[:START])
         free = one_step = ready.each(test.u, np.full_like(test.y, np.nan))
     else:
-        leading = np.where((np.arange(len(test)) < START)[:, None], test.y, np.nan)
-        free, one_step = model.each(test.u, leading), model.each(test.u, test.y)
+        free, one_step = model.each(test.u, leading_only(test.y, START)), model.each(test.u, test.y)
     return Judged(model, free[:, START:, 0], one_step[:, START:, 0], _on_blocks(model, known, masks))
 
 
 def _on_blocks(model: DynamicModel, known: Record, masks: NDArray[np.bool_]) -> float:
     """The ensemble error over all blocks, each of the networks for which it was held out; the run passes through it."""
-    leading = np.where((np.arange(len(known)) < model.used_)[:, None], known.y, np.nan)
-    runs = model.each(known.u, leading)
+    runs = model.each(known.u, leading_only(known.y, model.used_))
     wrong = []
     for fold, mask in enumerate(masks):
         own = [k for k, member in enumerate(model.members_) if member["fold"] == fold]
@@ -210,7 +208,7 @@ def _rows(name: str, found: Judged, truth: Values) -> list[dict[str, Any]]:
 
 def _linear(known: Record, test: Record) -> list[dict[str, Any]]:
     """ARX by least squares on the estimation record: the orders that its blocks chose, and those of the literature."""
-    leading, made = np.where((np.arange(len(test)) < START)[:, None], test.y, np.nan), []
+    leading, made = leading_only(test.y, START), []
     for name, (inputs, outputs) in ARX.items():
         model = Linear.fit([(known.u, known.y)], tuple(inputs), tuple(outputs))
         runs = {
