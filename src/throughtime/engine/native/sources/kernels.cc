@@ -9,4 +9,15 @@ void forward_f64(const throughtime::Forward<double>& f, ptrdiff_t threads, const
 void sweep_f32(const throughtime::Sweep<float>& s, ptrdiff_t threads, const Share& share) { sweep(s, threads, share); }
 void sweep_f64(const throughtime::Sweep<double>& s, ptrdiff_t threads, const Share& share) { sweep(s, threads, share); }
 
+// The units' functions by themselves, so that their errors can be measured.
+template <class T, Unit U>
+void apply(const T* from, T* to, ptrdiff_t n) {
+  along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) { store_up_to(to + i, activated<T, U>(load_up_to(from + i, real)), real); });
+}
+
+void tanh_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kTanh>(from, to, n); }
+void tanh_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kTanh>(from, to, n); }
+void logistic_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kLogistic>(from, to, n); }
+void logistic_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kLogistic>(from, to, n); }
+
 }  // namespace TT_ISA
