@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -122,6 +123,56 @@ def test_a_forecast_goes_on_in_time() -> None:
     untimed = json.loads(run("forecast", MODEL, TABLE, "--future", "no times.csv", "--json").stdout)
     assert untimed["time"] == [str(t) for t in to_come["hour"]]
     np.testing.assert_allclose(untimed["outputs"]["y"][:20], found["y"], rtol=1e-6)
+
+
+def test_inputs_to_come_must_follow_on_the_table_in_time() -> None:
+    def planned(first: str, freq: str = "h", source: str = "plan.csv") -> pd.DataFrame:
+        plan = pd.DataFrame({"hour": pd.date_range(first, periods=5, freq=freq), "u": 0.5})
+        plan.to_csv(source, index=False)
+        return plan
+
+    planned("2026-01-12")
+    said = run("forecast", MODEL, TABLE, "--future", "plan.csv")
+    refused(said, "plan.csv begins at 2026-01-12 00:00:00", "ends at 2026-01-10 23:00:00", "its rows are 1 h apart")
+    planned("2026-01-11", "D")
+    refused(run("forecast", MODEL, TABLE, "--future", "plan.csv"), "rows of plan.csv are 1 d apart", "hours.csv 1 h")
+    planned("2026-01-11").drop(index=2).to_csv("plan.csv", index=False)
+    said = run("forecast", MODEL, TABLE, "--future", "plan.csv")
+    assert said.exit_code == 0, said.stderr
+    assert "note: plan.csv, column 'hour' is uneven" in said.stderr
+    dated().drop(index=100).to_csv("gap.csv", index=False)
+    planned("2026-01-12")
+    said = run("forecast", MODEL, "gap.csv", "--future", "plan.csv")
+    assert said.exit_code == 0, said.stderr
+    assert "note: plan.csv begins at 2026-01-12 00:00:00, but gap.csv ends at" in said.stderr
+
+
+def test_a_forecast_says_that_its_intervals_held_too_few() -> None:
+    pd.DataFrame({"u": np.zeros(5)}).to_csv("plan.csv", index=False)
+    wrong = dated()
+    wrong["y"] += 3 * wrong["u"].shift(5, fill_value=0.0)
+    wrong.to_csv("wrong.csv", index=False)
+    asked = ["--future", "plan.csv", "--level", "0.95"]
+    said = run("forecast", MODEL, "wrong.csv", *asked)
+    assert "note: forecast intervals of 95 % held" in said.stderr
+    assert "of the rows of wrong.csv that were not learned from" in said.stderr
+    assert "too few, these rows are unlike the held-out ones" in said.stderr
+    assert "intervals" not in run("forecast", MODEL, TABLE, *asked).stderr
+    assert run("forecast", MODEL, "wrong.csv", *asked, "--quiet").stderr == ""
+
+
+def test_what_is_not_finite_is_null_in_json() -> None:
+    model = load(MODEL)
+    known = model.settings["intervals"]
+    widths = [[[None if h == 1 else w for w in step] for h, step in enumerate(own)] for own in known["widths"]]
+    about = model.settings | {"intervals": known | {"widths": widths}}
+    tt.save("sparse.safetensors", replace(model, settings=about))
+    pd.DataFrame({"u": np.zeros(3)}).to_csv("plan.csv", index=False)
+    said = run("forecast", "sparse.safetensors", TABLE, "--future", "plan.csv", "--level", "0.8", "--json")
+    assert said.exit_code == 0, said.stderr
+    assert "note: intervals are infinite where too few" in said.stderr
+    low = json.loads(said.stdout)["outputs"]["y low"]
+    assert [end is None for end in low] == [False, True, False]
 
 
 def test_forecasts_that_cannot_be_are_refused() -> None:

@@ -1,15 +1,16 @@
 """`throughtime forecast`: a saved model goes on where a table ends."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from throughtime.cli import options, tables
-from throughtime.cli.data import Data
+from throughtime.cli import judging, options, results, tables
+from throughtime.cli.data import Data, step_of, told_step, uneven
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
-from throughtime.dynamics.intervals import Conformal
 
 
 def forecast(
@@ -49,7 +50,9 @@ def forecast(
         steps = horizon or len(ahead)
     if steps is None:
         raise Problem("say how far to go on: --horizon N")
-    note = None if level is None else _check_level(opened.model.intervals_, model, level, steps)
+    notes = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
+    if ahead is not None:
+        notes += _check_times(data, ahead)
     made = opened.model.forecast(steps, None if ahead is None else ahead.u[:steps], data.frames(), level)
     frame, *ends = [made] if level is None else made
     for end, name in zip(ends, ("low", "high"), strict=False):
@@ -57,7 +60,7 @@ def forecast(
             frame[f"{output} {name}"] = end[output]
     if ahead is not None and ahead.time is not None:
         frame.index = ahead.times[:steps]
-    if note and not quiet:
+    for note in () if quiet else notes:
         typer.echo(note, err=True)
     deliver(frame, data.time, out, json_, quiet)
 
@@ -72,8 +75,9 @@ def _check(opened: Opened, future: Path | None) -> None:
         raise Problem("this model hears only past outputs: leave --future out, and say --horizon N")
 
 
-def _check_level(intervals: Conformal | None, file: Path, level: float, steps: int) -> str | None:
-    """Refuse a level that was not learned; a note on steps beyond those that were."""
+def _check_level(opened: Opened, file: Path, level: float, steps: int) -> Iterator[str]:
+    """Refuse a level that was not learned; notes on steps of which too little is known."""
+    intervals = opened.model.intervals_
     if intervals is None:
         raise Problem(
             f"{file} has no forecast intervals: too little was held out; fit with more --validation, or --folds"
@@ -81,12 +85,44 @@ def _check_level(intervals: Conformal | None, file: Path, level: float, steps: i
     if level not in intervals.levels:
         levels = " or ".join(f"{own:g}" for own in intervals.levels)
         raise Problem(f"there are no intervals of --level {level:g}; take {levels}")
-    known = len(intervals.widths[0])
-    if steps <= known:
-        return None
-    return (
-        f"note: intervals were learned up to {known} steps ahead; beyond, the widest of them stands, and promises less"
-    )
+    widths = np.array(intervals.widths[intervals.levels.index(level)])
+    if steps > len(widths):
+        yield (
+            f"note: intervals were learned up to {len(widths)} steps ahead; beyond, the widest of them stands, and promises "
+            "less"
+        )
+    if np.isinf(widths[:steps]).any():
+        yield "note: intervals are infinite where too few held-out rows were measured to learn them from"
+
+
+def _held(opened: Opened, table: Path, data: Data, level: float) -> Iterator[str]:
+    """A note if the intervals held too few of those rows of the table that the model has not learned from."""
+    first = max(opened.learned(table, len(data)), opened.first)
+    found = judging.plain_coverage(judging.coverage(opened.model, data, first))
+    short = [c for c in found if c["level"] == level and c["measured"] <= level - results.SHORT]
+    for sentence in results.told_coverage(short, f"the rows of {table} that were not learned from"):
+        yield f"note: {sentence}"
+
+
+def _check_times(data: Data, ahead: Data) -> Iterator[str]:
+    """Refuse inputs to come that do not follow on the table; a note where its times, or theirs, are uneven."""
+    usual, theirs = step_of(data.times), step_of(ahead.times)
+    if ahead.time is None or usual is None:
+        return
+    if theirs is not None and not 0.5 * usual < theirs < 1.5 * usual:
+        raise Problem(
+            f"rows of {ahead.source} are {told_step(theirs)} apart, but those of {data.source} {told_step(usual)}: --future "
+            "holds the rows that follow"
+        )
+    wait = ahead.times[0] - data.times[-1]
+    if not 0.5 * usual < wait < 1.5 * usual:
+        gap = f"{ahead.source} begins at {ahead.times[0]}, but {data.source} ends at {data.times[-1]}"
+        if uneven(data) is None:
+            raise Problem(f"{gap}, and its rows are {told_step(usual)} apart: --future holds the rows that follow")
+        yield f"note: {gap}; the network takes the one as the row after the other"
+    note = uneven(ahead)
+    if note is not None:
+        yield note.replace("note: ", f"note: {ahead.source}, ", 1)
 
 
 def _inputs_to_come(opened: Opened, future: Path, data: Data, horizon: int | None) -> Data:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import typer
 
@@ -81,7 +82,8 @@ def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool
     if out is not None or not json_:
         tables.write(shown, out)
     if json_:
-        said: dict[str, Any] = {"rows": len(frame), "written": out and str(out), "outputs": frame.to_dict("list")}
+        finite = frame.astype(object).where(np.isfinite(frame), None)  # JSON knows no NaN, nor infinite intervals
+        said: dict[str, Any] = {"rows": len(frame), "written": out and str(out), "outputs": finite.to_dict("list")}
         if time is not None:
             said["time"] = [str(at) for at in frame.index]
         typer.echo(json.dumps(said))
