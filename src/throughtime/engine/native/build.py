@@ -106,7 +106,7 @@ def _sanitizers() -> str:
 
 
 def _flags() -> list[str]:
-    extra = [f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
+    extra = ["-O1", f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
     return [*shlex.split(os.environ.get("CXXFLAGS", "")), *COMMON, *extra]
 
 
