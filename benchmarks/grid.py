@@ -39,12 +39,11 @@ class Point:
     times: Times
     mine: str
     forward: str
-    product: str
     peers: Sequence[str]
 
     def of_peak(self, who: str, operations: int) -> float:
         """Operations per second, in percent of the matrix product's in the same rounds."""
-        return 100 * operations * ratio(self.times, who, self.product)
+        return 100 * operations * ratio(self.times, who, peak.FASTEST)
 
 
 def grid(quick: bool, networks: Sequence[str] | None = None) -> Table:
@@ -80,10 +79,10 @@ def _measured(given: Work, quick: bool) -> Point:
     found = mine.found()
     for one in peers:
         gate.same(f"{point}, against {one.name}", found, one.found(), TOLERANCE)
-    forward, product = ours.running(given), peak.best()
-    all_of_them = [mine, forward, product, *peers]
+    forward = ours.running(given)
+    all_of_them = [mine, forward, *peak.products(), *peers]
     times = interleave(all_of_them, rounds=3 if quick else 11, turn=0.02 if quick else 0.04, seconds=1 if quick else 5)
-    return Point(given, times, mine.name, forward.name, product.name, [one.name for one in peers])
+    return Point(given, peak.with_fastest(times), mine.name, forward.name, [one.name for one in peers])
 
 
 def _row(point: Point) -> Row:
