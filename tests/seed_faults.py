@@ -539,8 +539,8 @@ FAULTS = [
     Fault(
         "a refit goes on with the old stream",
         "dynamics/model.py",
-        "        self._forget()\n        self.single_",
-        "        self.single_",
+        "used_by(network)\n        self._forget()",
+        "used_by(network)",
         "test_dynamics.py",
         "nothing_of_the_old",
     ),
@@ -554,7 +554,7 @@ FAULTS = [
     ),
     Fault(
         "a part of a model keeps the intervals of the whole",
-        "dynamics/model.py",
+        "dynamics/fitted.py",
         "made.weights_, made.intervals_ = weights, None",
         "made.weights_ = weights",
         "test_dynamics.py",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from throughtime.cli.data import Data
 from throughtime.cli.plan import Parts
+from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.linear import Linear, taps_of
-from throughtime.dynamics.model import FREE, ONE_STEP, DynamicModel
+from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import filled
 from throughtime.dynamics.residuals import ResidualTests, residual_tests
 from throughtime.dynamics.scores import Scores, scores

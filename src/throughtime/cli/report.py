@@ -19,8 +19,9 @@ from throughtime.cli.learning import KEPT
 from throughtime.cli.opening import Opened, open_model
 from throughtime.cli.plan import parts_of
 from throughtime.dynamics import report as pages
+from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.intervals import Coverage
-from throughtime.dynamics.model import FREE, ONE_STEP, DynamicModel
+from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
 from throughtime.dynamics.report import ColumnFacts, Findings, Origin, Picture, Score
 

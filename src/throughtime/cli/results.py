@@ -14,7 +14,8 @@ from throughtime.cli.data import Data
 from throughtime.cli.judging import Predicted, Span
 from throughtime.cli.pictures import plot_course
 from throughtime.drawing import draw
-from throughtime.dynamics.model import FREE, ONE_STEP, DynamicModel
+from throughtime.dynamics.fitted import FREE, ONE_STEP
+from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.pictures import plot_response
 
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")

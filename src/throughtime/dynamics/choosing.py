@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.dynamics.fitted import leading_only
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear, taps_of
-from throughtime.dynamics.model import DynamicModel, leading_only
+from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, records_of
 from throughtime.dynamics.scores import scores

@@ -1,48 +1,26 @@
-"""Models of dynamic systems, from measured inputs and outputs to free runs and forecasts."""
+"""Models of dynamic systems: how they are learned from records, and read from a file."""
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
+from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
-from throughtime.dynamics.intervals import Conformal, Coverage, learned
-from throughtime.dynamics.preparing import streams, used_by
-from throughtime.dynamics.records import (
-    Record,
-    columns,
-    following,
-    in_order,
-    index_of,
-    many,
-    names_of,
-    records_of,
-    table,
-)
-from throughtime.dynamics.scores import Scores, scores
-from throughtime.dynamics.settling import settle
+from throughtime.dynamics.intervals import Conformal, learned
+from throughtime.dynamics.preparing import used_by
+from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
 from throughtime.network import CLOCK, Network
-from throughtime.sequences import dtype_of
-from throughtime.storage import Column, Model, columns_of, limits, standardise
+from throughtime.storage import Column, Model, columns_of
 
 Values = NDArray[np.float64]
-FREE, ONE_STEP = "free run", "one step"
-
-
-def leading_only(y: Values, steps: int) -> Values:
-    """The first steps of y (T, O), NaN after them: measured outputs that lead a free run at its beginning."""
-    return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
 
 
 def refuse_undelayed(network: Network) -> None:
@@ -55,7 +33,7 @@ def refuse_undelayed(network: Network) -> None:
             )
 
 
-class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class DynamicModel(Fitted):
     """A model of a dynamic system: networks of one wiring, trained from many starts, whose mean simulates and forecasts.
 
     network       a `Network` in closed loop, such as `tt.narx(1, 10, 1, range(3), range(1, 3))` or `tt.gru(1, 6, 1)`, or a
@@ -239,209 +217,6 @@ class DynamicModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         for record, mask in zip(records, masks, strict=True):
             found += together.misses(record, mask, folds, self.horizon)
         return learned(found)
-
-    def ensemble(self) -> Ensemble:
-        """The networks and their scaling, which run."""
-        check_is_fitted(self, "weights_")
-        return Ensemble(self.network_, self.weights_, self.inputs_, self.outputs_)
-
-    def predict(self, u: Any, y: Any) -> Any:
-        """One step ahead: y^(t) from inputs up to t and measured outputs up to t-1; in the form of y.
-
-        Where an output is missing (NaN), the model's own prediction is heard in its place.
-        """
-        made = [self._shown(self.follow(r.u, r.y), r.index) for r in self._records(u, y)]
-        return made if many(y) else made[0]
-
-    def simulate(self, u: Any, history: Any = None, steps: int | None = None) -> Any:
-        """A free run: the model hears the inputs and its own past outputs; (T, O), or (T,) for one.
-
-        u        (T, I), (T,), a table, or a list of records; None with `steps` for a series without inputs
-        history  (u, y) measured before, any number of steps: the run goes on from there; None: from the start
-        """
-        if u is not None and many(u):
-            return [self.simulate(one, history) for one in u]
-        inputs = np.zeros((steps or 0, 0)) if u is None else columns(self._ordered(u), "inputs u", gaps=False)
-        together, past = self.ensemble(), None if history is None else self._past(*history)
-        return self._shown(together.run(together.drive(inputs), past), index_of(u))
-
-    def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
-        """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
-
-        u_future  (horizon, I): the inputs to come; None for a series without inputs
-        level     0.8 or 0.95: also the ends of intervals that hold the true values so often, as learned from held-out data
-
-        returns  (horizon, O), or (horizon,) for one output, with an index that goes on where the record had one; with
-                 `level` the triple (forecast, low, high)
-        """
-        together = self.ensemble()
-        if history is None and not hasattr(self, "_last"):
-            raise ValueError("this model does not hold its record; give history=(u, y) to forecast from")
-        past, index = self._last if history is None else (self._past(*history), index_of(*history))
-        later = following(index, horizon)
-        if u_future is None and self.inputs_:
-            heard = ", ".join(c.name for c in self.inputs_)
-            raise ValueError(f"the model hears {heard}: give the inputs to come, u_future=, {horizon} steps of them")
-        given = (
-            np.zeros((horizon, 0)) if u_future is None else columns(self._ordered(u_future), "inputs u_future", False)
-        )
-        if len(given) != horizon:
-            raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
-        ys = together.run(together.drive(given), past)
-        if level is None:
-            return self._shown(ys, later)
-        if self.intervals_ is None:
-            raise ValueError(
-                "the model has no forecast intervals: too little was held out to learn them from (validation=, folds=), or "
-                "it is a part of another, or settled"
-            )
-        low, high = limits(self.outputs_)
-        ends = [np.clip(end, low, high) for end in self.intervals_.interval(ys, level)]
-        return tuple(self._shown(values, later) for values in (ys, *ends))
-
-    def coverage(self, u: Any, y: Any, start: int = 0) -> tuple[Coverage, ...]:
-        """How often one record lay within the intervals of forecasts made along it, from step `start` on, for each level.
-
-        raises  ValueError without intervals, or if the record is too short
-        """
-        together, (record,) = self.ensemble(), self._records(u, y)
-        if self.intervals_ is None:
-            raise ValueError("the model has no forecast intervals")
-        after = np.arange(len(record)) >= start
-        found = together.misses(record, after[None], [range(len(self.members_))], self.horizon)
-        if not found:
-            raise ValueError(f"{len(record) - start} steps are too few to measure the coverage of forecast intervals")
-        known = len(self.intervals_.widths[0])
-        return self.intervals_.coverage(found[0][:, :known])
-
-    def start(self, history: Any = None) -> Self:
-        """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
-        together = self.ensemble()
-        self._now = running.begin(together.network, together.weights) if history is None else self._past(*history)
-        return self
-
-    def step(self, u: Any = None, measured: Any = None) -> Any:
-        """One step of a stream: the next output, (O,) or a number.
-
-        u         (I,) the inputs of this step
-        measured  (O,) what was measured at the step before; it takes the place of the model's own output. None, NaN: not
-        """
-        if not hasattr(self, "_now"):
-            self.start()
-        dtype = dtype_of(self.weights_)
-        if measured is not None and self.network_.feedback is not None:
-            known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
-            self._now = running.told(self.network_, self._now, jnp.asarray(known[0], dtype))
-        together = self.ensemble()
-        given = np.zeros((1, 0)) if u is None else columns(np.atleast_1d(u)[None], "inputs u", gaps=False)
-        seen = together.drive(given).u
-        x = {name: jnp.asarray(values[0], dtype) for name, values in streams(self.network_, seen, None).items()}
-        ys, self._now = running.tick(self.network_, self.weights_, self._now, x)
-        made = together.mean(np.asarray(ys, float)[:, None])[0]
-        return float(made[0]) if self.single_ else made
-
-    def evaluate(self, u: Any, y: Any, start: int | None = None) -> dict[str, Scores]:
-        """Scores of the free run and of the one-step prediction, output by output, over all records.
-
-        start  first steps in which measured outputs lead and nothing is counted; None: those that fill the delays, and the
-               washout
-        """
-        leading = self.used_ + self.washout if start is None else start
-        records = self._records(u, y)
-        truth = np.concatenate([r.y[leading:] for r in records])
-        names = [c.name for c in self.outputs_]
-        made = {}
-        for mode in (FREE, ONE_STEP):
-            ys = [self.follow(r.u, r.y if mode == ONE_STEP else leading_only(r.y, leading))[leading:] for r in records]
-            made[mode] = scores(truth, np.concatenate(ys), names)
-        return made
-
-    def score(self, u: Any, y: Any) -> float:
-        """1 minus the relative squared error of the free run, mean over outputs (R^2): 1 is perfect."""
-        found = self.evaluate(u, y)[FREE].values()
-        return float(
-            np.mean([-np.inf if s["relative_variance"] is None else 1 - s["relative_variance"] for s in found])
-        )
-
-    def settle(self, u: Any, y: Any, steps: int = 200, rate: float = 0.05) -> "DynamicModel":
-        """The same model, whose networks start in the state that fits the beginning of a record: u, y measured there.
-
-        For networks with start="learned", which remember what is not measured. `simulate` and `evaluate` of the settled
-        model then run from the first step of that record. All other weights stay; there are no forecast intervals.
-
-        steps, rate  of Adam, with which the start is learned
-
-        raises  ValueError if no layer has a learned start
-        """
-        if all(layer.start == "zero" for layer in self.network_.layers):
-            raise ValueError(
-                "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
-            )
-        (record,), together = self._records(u, y), self.ensemble()
-        seen = together.seen(record)
-        return self._with(settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate))
-
-    def each(self, u: Values, y: Values) -> Values:
-        """(K, T, O): what `follow` gives the mean of, every network for itself."""
-        together = self.ensemble()
-        return together.each(together.seen(Record(u, y)))
-
-    def follow(self, u: Values, y: Values, advance: running.Advance | None = None) -> Values:
-        """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
-
-        What lies behind `predict` and `simulate`; `advance` is told how far the work has come, 0 to 1.
-        """
-        together = self.ensemble()
-        return together.run(together.seen(Record(u, y)), advance=advance)
-
-    def of_fold(self, fold: int) -> "DynamicModel":
-        """The model of those networks alone for which that fold was held out; without forecast intervals."""
-        chosen = [k for k, member in enumerate(self.members_) if member["fold"] == fold]
-        made = self._with(self.ensemble().members(chosen).weights)
-        made.members_ = [self.members_[k] for k in chosen]
-        return made
-
-    def _with(self, weights: Weights) -> "DynamicModel":
-        """The same model of other weights; what it remembered and its intervals were those of the old ones."""
-        made = copy(self)
-        made.weights_, made.intervals_ = weights, None
-        made._forget()
-        return made
-
-    def _forget(self) -> None:
-        """The stream, and the state after the last record."""
-        for stale in ("_now", "_last"):
-            self.__dict__.pop(stale, None)
-
-    def _ordered(self, u: Any) -> Any:
-        """A table's input columns by their names."""
-        return in_order(u, [c.name for c in self.inputs_], "inputs u")
-
-    def _records(self, u: Any, y: Any) -> list[Record]:
-        """Checked records; columns of tables are found by their names."""
-        return records_of(self._ordered(u), in_order(y, [c.name for c in self.outputs_], "outputs y"))
-
-    def _past(self, u: Any, y: Any) -> Any:
-        """The histories after a measured record."""
-        (record,), together = self._records(u, y), self.ensemble()
-        return together.after(together.seen(record))
-
-    def _shown(self, values: Values, index: Any) -> Any:
-        return table(values, [c.name for c in self.outputs_], index, self.single_)
-
-    def to_model(self, **settings: Any) -> Model:
-        """The fitted model, to be saved in a file that cannot run code (`tt.save`) or exported."""
-        check_is_fitted(self, "weights_")
-        intervals = getattr(self, "intervals_", None)  # None too where the training was stopped early
-        about = {
-            "single_output": self.single_,
-            "members": self.members_,
-            "intervals": intervals and intervals.to_dict(),
-        } | settings
-        weights = jax.tree.map(np.asarray, self.weights_)
-        return Model(
-            self.network_, weights, self.inputs_, self.outputs_, (), self.washout, about, members=len(self.members_)
-        )
 
     @classmethod
     def from_model(cls, model: Model) -> Self:

@@ -40,9 +40,10 @@ from numpy.typing import NDArray
 from throughtime import datasets
 from throughtime.architectures import elman, fully_recurrent, gru, jordan, lstm, narx, window
 from throughtime.drawing import draw
+from throughtime.dynamics.fitted import leading_only
 from throughtime.dynamics.holding import Fold, held_out
 from throughtime.dynamics.linear import Linear
-from throughtime.dynamics.model import DynamicModel, leading_only
+from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
