@@ -100,7 +100,13 @@ def run(
     before = as_history(network, weights, history, batch)
     if not steps:
         return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
-    return _run(network, weights, inputs, before, as_lengths(lengths, steps, batch))
+    try:
+        return _run(network, weights, inputs, before, as_lengths(lengths, steps, batch))
+    except TypeError as error:
+        if "custom_vjp" not in str(error):
+            raise
+        remedy = "put the call into `with throughtime.using_engine('xla'):`"
+        raise TypeError(f"the native engine has no forward-mode derivative: {remedy}") from None
 
 
 @partial(jax.jit, static_argnames="network")

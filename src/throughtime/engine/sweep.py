@@ -390,11 +390,15 @@ def _send(connection: Connection, back: Array, here: Arrays, past: Arrays) -> No
         past[source] = past[source].at[:, :, where].add(tapped)
 
 
-def gradients(network: Network, tape: Tape, deltas: Arrays) -> Weights:
+def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | None = None) -> Weights:
     """dL/d effective weights from deltas (T, B, nets, N) of one row: one product per connection."""
     made: Weights = {}
     for layer in network.layers:
         delta = deltas[layer.name]
+        if calls.sums(delta.dtype):
+            heard, past = tape.heard(layer.backward), depths(network, layer.backward)
+            made[layer.name] = calls.gradients(layer, delta, heard, past, tape.dropout.get(layer.name, {}), lengths)
+            continue
         own: dict[str, Any] = {"bias": delta.sum((0, 1))} if layer.biased else {}
         for c in layer.connections:
             if c.weight != "identity":

@@ -61,7 +61,8 @@ def one_sweep(
     found = sweep(
         network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through
     )
-    direct = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in found.deltas.items()})
+    deltas = {name: delta[:, 0] for name, delta in found.deltas.items()}
+    direct = gradients(network, seen.tape, deltas, seen.lengths)
     lesson = seen.lesson(together(direct, _starts(network, carry.first, found)))
     begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)
     return Stretch(seen.history, begun), lesson

@@ -14,7 +14,7 @@ from jax import Array
 
 from throughtime.engine import wires
 from throughtime.engine.native.choice import engine
-from throughtime.engine.native.plan import keeps_nets, kind_of, knows, plan
+from throughtime.engine.native.plan import keeps_nets, kind_of, knows, plan, plan_alone
 from throughtime.engine.schedule import Component, depths
 from throughtime.network import Layer, Network
 
@@ -139,6 +139,34 @@ def sweep_back(
         {n: a for (m, n, _), a in zip(shapes, found, strict=True) if m == memory} for memory in (False, True)
     )
     return deltas, sooner
+
+
+def sums(dtype: Any) -> bool:
+    """Whether the native engine sums weight gradients of that type."""
+    return engine() == "native" and dtype in (jnp.float32, jnp.float64)
+
+
+def gradients(
+    layer: Layer, delta: Array, heard: Arrays, past: dict[str, int], masks: Arrays, lengths: Array | None
+) -> Arrays:
+    """dL/dW of a layer's connections and "bias", from deltas (T, B, nets, N) and what was heard, {source: (D + T, B, S)}."""
+    steps, batch, nets, n = delta.shape
+    learned = tuple(c for c in layer.connections if kind_of(c) != "identity")
+    operands, shapes, extent = [delta], [(nets, n)] if layer.biased else [], []
+    for c in learned:
+        full = heard[c.source]
+        operands += [full, masks[c.key]] if c.key in masks else [full]
+        extent += [full.shape[-1], past[c.source]]
+        own = (len(layer.fed(c.nets)), n)
+        shapes.append((len(c.delays), *own) if kind_of(c) == "diagonal" else (len(c.delays), full.shape[-1], *own))
+    if not shapes:
+        return {}
+    wiring = plan_alone(layer, learned, lengths is not None, frozenset(masks))
+    numbers = (steps, batch, int(bool(layer.biased)), *wiring, *extent)
+    operands += [] if lengths is None else [lengths.astype(jnp.int32)]
+    found = _call("throughtime_gradient", shapes, delta.dtype, operands, numbers)
+    keys = [*(["bias"] if layer.biased else []), *(c.key for c in learned)]
+    return dict(zip(keys, found, strict=True))
 
 
 def _forward(loop: Loop, given: Given) -> Any:

@@ -8,7 +8,7 @@ import jax
 
 from throughtime.engine.native.build import LIBRARY, facts
 
-HANDLERS = ("throughtime_forward", "throughtime_sweep")
+HANDLERS = ("throughtime_forward", "throughtime_sweep", "throughtime_gradient")
 
 
 class Library(NamedTuple):

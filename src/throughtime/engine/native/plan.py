@@ -52,6 +52,15 @@ def _numbers(network: Network, component: Component, ragged: bool, masked: froze
             len(inner),
         )
         for c in inner:
-            fed = layer.fed(c.nets)
-            yield from (place[c.source], _KINDS[kind_of(c)], (layer.name, c.key) in masked)
-            yield from (len(fed), *fed, len(c.delays), *c.delays)
+            yield from _connection(layer, c, place[c.source], (layer.name, c.key) in masked)
+
+
+def _connection(layer: Layer, connection: Connection, source: int, masked: bool) -> tuple[int, ...]:
+    fed, delays = layer.fed(connection.nets), connection.delays
+    return (source, _KINDS[kind_of(connection)], masked, len(fed), *fed, len(delays), *delays)
+
+
+def plan_alone(layer: Layer, connections: tuple[Connection, ...], ragged: bool, masked: frozenset[str]) -> tuple[int, ...]:
+    """One layer and some of its connections, whoever it hears, as a wiring of its own."""
+    own = [number for c in connections for number in _connection(layer, c, 0, c.key in masked)]
+    return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own)

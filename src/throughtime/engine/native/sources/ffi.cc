@@ -10,6 +10,8 @@ TT_EACH_ISA(
   void forward_f64(const throughtime::Forward<double>&, ptrdiff_t, const throughtime::Share&);
   void sweep_f32(const throughtime::Sweep<float>&, ptrdiff_t, const throughtime::Share&);
   void sweep_f64(const throughtime::Sweep<double>&, ptrdiff_t, const throughtime::Share&);
+  void gradient_f32(const throughtime::Gradient<float>&, ptrdiff_t, const throughtime::Share&);
+  void gradient_f64(const throughtime::Gradient<double>&, ptrdiff_t, const throughtime::Share&);
 )
 
 namespace throughtime {
@@ -21,6 +23,8 @@ void call(const Forward<float>& f, ptrdiff_t threads, const Share& share) { TT_B
 void call(const Forward<double>& f, ptrdiff_t threads, const Share& share) { TT_BEST(forward_f64)(f, threads, share); }
 void call(const Sweep<float>& s, ptrdiff_t threads, const Share& share) { TT_BEST(sweep_f32)(s, threads, share); }
 void call(const Sweep<double>& s, ptrdiff_t threads, const Share& share) { TT_BEST(sweep_f64)(s, threads, share); }
+void call(const Gradient<float>& g, ptrdiff_t threads, const Share& share) { TT_BEST(gradient_f32)(g, threads, share); }
+void call(const Gradient<double>& g, ptrdiff_t threads, const Share& share) { TT_BEST(gradient_f64)(g, threads, share); }
 
 // What one group of a call is, for each group in turn or all at once.
 template <class Make>
@@ -116,6 +120,32 @@ void sweep_back(Threads& threads, Numbers plan, Operands operands) {
   });
 }
 
+// One layer's weight gradients. The plan: T, B, ragged, biased, then the layer, and for each connection S and the rows of past.
+template <class T>
+void sum_gradients(Threads& threads, Numbers plan, Operands operands) {
+  const ptrdiff_t steps = plan.next(), batch = plan.next(), biased = plan.next();
+  const Wiring wiring = read_wiring(plan);
+  const Layer& layer = wiring.layers[0];
+  const Grouped deltas = operands.arg(4);
+  std::vector<Grouped> full, masks, made;
+  std::vector<ptrdiff_t> sources, depths;
+  const Grouped bias = biased ? operands.ret(2) : Grouped();
+  for (const Connection& c : layer.connections) {
+    sources.push_back(plan.next());
+    depths.push_back(plan.next());
+    full.push_back(operands.arg(3));
+    masks.push_back(c.masked ? operands.arg(2) : Grouped());
+    made.push_back(operands.ret(axes(c.kind)));
+  }
+  const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
+  each_group(Groups(biased ? bias.lead() : made[0].lead()), threads, [&](const std::vector<int64_t>& g) {
+    Gradient<T> sums{steps, batch, layer.nets, layer.size, lengths.at<const int32_t>(g), deltas.at<const T>(g), {}, bias.at<T>(g)};
+    for (size_t c = 0; c < full.size(); ++c)
+      sums.heard.push_back({&layer.connections[c], sources[c], depths[c], full[c].at<const T>(g), masks[c].at<const T>(g), made[c].at<T>(g)});
+    return sums;
+  });
+}
+
 using Call = void (*)(Threads&, Numbers, Operands);
 
 template <Call F32, Call F64>
@@ -140,5 +170,7 @@ auto bound() { return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().Re
 XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_forward, (throughtime::handle<throughtime::step_forward<float>, throughtime::step_forward<double>>),
                               throughtime::bound());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_sweep, (throughtime::handle<throughtime::sweep_back<float>, throughtime::sweep_back<double>>),
+                              throughtime::bound());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(throughtime_gradient, (throughtime::handle<throughtime::sum_gradients<float>, throughtime::sum_gradients<double>>),
                               throughtime::bound());
 #pragma GCC visibility pop

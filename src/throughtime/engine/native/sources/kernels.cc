@@ -1,5 +1,6 @@
 // The kernels, compiled once per instruction set: TT_ISA names it, TT_BYTES is the width of its vectors.
 #include "forward.h"
+#include "gradient.h"
 #include "sweep.h"
 
 namespace TT_ISA {
@@ -19,5 +20,7 @@ void tanh_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kT
 void tanh_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kTanh>(from, to, n); }
 void logistic_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kLogistic>(from, to, n); }
 void logistic_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kLogistic>(from, to, n); }
+void gradient_f32(const throughtime::Gradient<float>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
+void gradient_f64(const throughtime::Gradient<double>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
 
 }  // namespace TT_ISA

@@ -31,9 +31,10 @@ class Grouped {
 
   template <class T>
   T* at(const std::vector<int64_t>& group) const {
+    if (!data_) return nullptr;  // an operand that this call does not have
     int64_t offset = 0;
     for (size_t i = 0; i < group.size(); ++i) offset += group[i] * strides_[i];
-    return data_ ? reinterpret_cast<T*>(data_ + offset) : nullptr;
+    return reinterpret_cast<T*>(data_ + offset);
   }
 
  private:

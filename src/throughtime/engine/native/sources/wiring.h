@@ -71,6 +71,25 @@ struct Sweep {
   std::vector<SweepLayer<T>> layers;
 };
 
+// What one layer hears through one connection, and the gradient of its weights.
+template <class T>
+struct Heard {
+  const Connection* connection;
+  ptrdiff_t sources, depth;   // S; rows of the source's past
+  const T *full, *mask;       // (D + T, B, S), (B, S) or null
+  T* gradient;                // as the weights; null: it has none
+};
+
+// The weight gradients of one layer from its deltas (T, B, nets N).
+template <class T>
+struct Gradient {
+  ptrdiff_t steps, batch, nets, size;
+  const int32_t* lengths;
+  const T* deltas;
+  std::vector<Heard<T>> heard;
+  T* bias;                    // (nets N), null: none
+};
+
 // f(part, parts), side by side if it pays; returns when all parts are done.
 using Share = std::function<void(ptrdiff_t parts, const std::function<void(ptrdiff_t)>& f)>;
 
