@@ -136,9 +136,14 @@ def _masks(network: Network, batch: int, key: Array, dtype: Any) -> dict[str, Ar
 
 
 def forward(
-    network: Network, acting: Weights, xs: Arrays, history: History, lengths: Array | None = None
+    network: Network,
+    acting: Weights,
+    xs: Arrays,
+    history: History,
+    lengths: Array | None = None,
+    taped: bool = True,
 ) -> tuple[Tape, History]:
-    """Run T steps on effective weights; xs {input: (T, B, S)}."""
+    """Run T steps on effective weights; xs {input: (T, B, S)}. Without `taped` the tape may hold activities only."""
     steps = next(iter(xs.values())).shape[0]
     valid = within(lengths, steps)
     tape = Tape({}, {}, {}, {}, history["dropout"])
@@ -146,7 +151,7 @@ def forward(
     for source, x in xs.items():
         _file(tape, history, source, keep(valid, x))
     for component in schedule(network):
-        after = _run(network, acting, component, tape, history, valid, lengths)
+        after = _run(network, acting, component, tape, history, valid, lengths, taped)
         memory.update({} if component.backward else after)
     rows = {source: last_rows(tape.full[source], depths(network)[source], lengths) for source in history["a"]}
     return tape, {"a": rows, "memory": memory, "dropout": history["dropout"]}
@@ -188,6 +193,7 @@ def _run(
     history: History,
     valid: Array | None,
     lengths: Array | None,
+    taped: bool,
 ) -> Arrays:
     """Run one component over all steps, file it on the tape, and return the memories after the last step."""
     if component.backward:
@@ -197,7 +203,7 @@ def _run(
                     tape.mirrored[c.source] = mirror(network, acting, tape, c.source, lengths)
     drive = {layer.name: _drive(network, acting, component, tape, layer) for layer in component.layers}
     if component.stepped and calls.takes(component, *_extent(drive)):
-        return _natively(network, acting, component, tape, history, drive, lengths)
+        return _natively(network, acting, component, tape, history, drive, lengths, taped)
     if component.stepped:
         activities, memory = _step_through(acting, component, tape, history, drive, valid)
     else:
@@ -223,11 +229,15 @@ def _natively(
     history: History,
     drive: Arrays,
     lengths: Array | None,
+    taped: bool,
 ) -> Arrays:
     """The same as stepping a loop here, by the native engine."""
-    done = calls.step_through(
-        calls.Loop(network, component), given(network, acting, component, tape, history, drive, lengths)
-    )
+    loop, what = calls.Loop(network, component), given(network, acting, component, tape, history, drive, lengths)
+    if taped:
+        done = calls.step_through(loop, what)
+    else:
+        full, after = calls.run_through(loop, what)
+        done = calls.Stepped(full, {}, {}, after)
     depth = depths(network, component.backward)
     for layer in component.layers:
         name = layer.name
@@ -239,7 +249,7 @@ def _natively(
     tape.before.update(done.before)
     tape.nets.update(done.nets)
     for layer in component.layers:
-        if layer.name not in done.nets:  # not computed unless somebody looks
+        if taped and layer.name not in done.nets:  # not computed unless somebody looks
             inside = _heard(network, acting, component.inner(layer), tape, layer)
             tape.nets[layer.name] = drive[layer.name] + inside + acting[layer.name].get("bias", 0)
     return done.after

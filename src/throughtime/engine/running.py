@@ -111,7 +111,7 @@ def run(
 
 @partial(jax.jit, static_argnames="network")
 def _run(network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None) -> Any:
-    tape, history = forward(network, effective(network, weights), xs, history, lengths)
+    tape, history = forward(network, effective(network, weights), xs, history, lengths, taped=False)
     return outputs(network, tape, lengths), history
 
 

@@ -1,6 +1,6 @@
 """The native engine's two calls, on one loop: step it forward, sweep it back. Shapes as in `forward.py` and `sweep.py`.
 
-Under `jax.vmap` a call takes all that is mapped at once. `jax.grad` goes through `step_through`, once: its derivative is the
+Under `jax.vmap` a call takes all that is mapped at once. `jax.grad` goes through `run_through`, once: its derivative is the
 sweep, which has none.
 """
 
@@ -66,9 +66,9 @@ def _call(
     return list(call(*operands, plan=np.asarray(numbers, np.int64)))
 
 
-def _wiring(loop: Loop, given: Given) -> tuple[int, ...]:
+def _wiring(loop: Loop, given: Given, taped: bool = True) -> tuple[int, ...]:
     masked = frozenset((layer, key) for layer, keys in given.masks.items() for key in keys)
-    return plan(loop.network, loop.component, given.lengths is not None, masked)
+    return plan(loop.network, loop.component, given.lengths is not None, masked, taped)
 
 
 def _connected(loop: Loop, layer: Layer, given: Given) -> list[Array]:
@@ -87,8 +87,14 @@ def _ragged(given: Given) -> list[Array]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def step_through(loop: Loop, given: Given) -> Stepped:
-    """Step a loop through time."""
+def run_through(loop: Loop, given: Given) -> tuple[Arrays, Arrays]:
+    """Step a loop through time, and leave only its activities, full (D + T, B, N), and its memories after the last step."""
+    done = step_through(loop, given, taped=False)
+    return done.full, done.after
+
+
+def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
+    """Step a loop through time, and leave all that a sweep needs."""
     steps, batch = next(iter(given.drive.values())).shape[:2]
     dtype = next(iter(given.drive.values())).dtype
     operands: list[Array] = []
@@ -100,12 +106,13 @@ def step_through(loop: Loop, given: Given) -> Stepped:
         operands += [given.memory[name]] if layer.memory else []
         operands += _connected(loop, layer, given)
         shapes.append(("full", name, (depth + steps, batch, n)))
-        if keeps_nets(layer):
+        if taped and keeps_nets(layer):
             shapes.append(("nets", name, (steps, batch, len(layer.nets), n)))
-        if layer.memory:
+        if taped and layer.memory:
             shapes.append(("before", name, (steps, batch, layer.memory, n)))
+        if layer.memory:
             shapes.append(("after", name, (batch, layer.memory, n)))
-    numbers = (steps, batch, *_wiring(loop, given))
+    numbers = (steps, batch, taped, *_wiring(loop, given, taped))
     found = _call("throughtime_forward", [s for *_, s in shapes], dtype, operands + _ragged(given), numbers)
     stepped = Stepped({}, {}, {}, {})
     for (kind, name, _), array in zip(shapes, found, strict=True):
@@ -171,18 +178,19 @@ def gradients(
 
 def _forward(loop: Loop, given: Given) -> Any:
     done = step_through(loop, given)
-    return done, (given, done)
+    return (done.full, done.after), (given, done)
 
 
-def _back(loop: Loop, kept: tuple[Given, Stepped], errors: Stepped) -> tuple[Given]:
+def _back(loop: Loop, kept: tuple[Given, Stepped], errors: tuple[Arrays, Arrays]) -> tuple[Given]:
     """Errors at all that was given, from those at activities and at the memory after the last step."""
     given, done = kept
+    at_full, at_after = errors
     depth = {layer.name: loop.depth(layer) for layer in loop.component.layers}
-    seeds = {name: error[depth[name] :, None] for name, error in errors.full.items()}
-    after = {name: error[None] for name, error in errors.after.items()}
+    seeds = {name: error[depth[name] :, None] for name, error in at_full.items()}
+    after = {name: error[None] for name, error in at_after.items()}
     swept, sooner = sweep_back(loop, given, done, dict(seeds), after)
     deltas = {name: delta[:, 0] for name, delta in swept.items()}
-    past = {name: errors.full[name][: depth[name]] for name in given.past}
+    past = {name: at_full[name][: depth[name]] for name in given.past}
     weights: dict[str, Arrays] = {}
     masks: dict[str, Arrays] = {}
     for layer in loop.component.layers:
@@ -214,4 +222,4 @@ def _back(loop: Loop, kept: tuple[Given, Stepped], errors: Stepped) -> tuple[Giv
     )
 
 
-step_through.defvjp(_forward, _back)
+run_through.defvjp(_forward, _back)

@@ -31,12 +31,16 @@ def kind_of(connection: Connection) -> str:
 
 
 @cache
-def plan(network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]]) -> tuple[int, ...]:
-    """The wiring of a loop; `masked`: the connections (layer, key) that have a dropout mask."""
-    return tuple(_numbers(network, component, ragged, masked))
+def plan(
+    network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool
+) -> tuple[int, ...]:
+    """The wiring of a loop; `masked`: the connections (layer, key) that have a dropout mask; `taped`: a sweep will follow."""
+    return tuple(_numbers(network, component, ragged, masked, taped))
 
 
-def _numbers(network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]]) -> Iterator[int]:
+def _numbers(
+    network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool
+) -> Iterator[int]:
     place = {layer.name: number for number, layer in enumerate(component.layers)}
     yield from (ragged, len(component.layers))
     for layer in component.layers:
@@ -48,7 +52,7 @@ def _numbers(network: Network, component: Component, ragged: bool, masked: froze
             len(layer.nets),
             layer.memory,
             depth,
-            keeps_nets(layer),
+            taped and keeps_nets(layer),
             len(inner),
         )
         for c in inner:

@@ -67,7 +67,7 @@ std::vector<const T*> all_at(const std::vector<Grouped>& some, const std::vector
 
 template <class T>
 void step_forward(Threads& threads, Numbers plan, Operands operands) {
-  const ptrdiff_t steps = plan.next(), batch = plan.next();
+  const ptrdiff_t steps = plan.next(), batch = plan.next(), taped = plan.next();
   const Wiring wiring = read_wiring(plan);
   std::vector<Buffers> all(wiring.layers.size());
   for (size_t l = 0; l < all.size(); ++l) {
@@ -79,7 +79,7 @@ void step_forward(Threads& threads, Numbers plan, Operands operands) {
     read_connections(layer, operands, all[l]);
     all[l].full = operands.ret(3);
     if (layer.kept) all[l].nets = operands.ret(4);
-    if (layer.memory) all[l].before = operands.ret(4);
+    if (taped && layer.memory) all[l].before = operands.ret(4);
     if (layer.memory) all[l].last = operands.ret(3);
   }
   const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();

@@ -118,7 +118,7 @@ class Stepping {
     const ptrdiff_t n = layer.size, m = layer.memory * n, place = ((layer.depth + t) * batch_ + row) * n;
     T *nets = stage.nets + t * stage.nets_step + row * layer.columns(), *memory = stage.at->after + row * m;
     for (const Single<T>& one : stage.singles) add_single(one, t, row, row, n, nets);
-    if (m) std::copy_n(memory, m, stage.at->before + (t * batch_ + row) * m);
+    if (stage.at->before) std::copy_n(memory, m, stage.at->before + (t * batch_ + row) * m);
     activate(layer, nets, memory, stage.at->full + place);
     if (!stage.masked.empty()) mask(stage, place, row);
   }
@@ -130,7 +130,7 @@ class Stepping {
     std::fill_n(stage.at->full + place, n, T(0));
     if (!stage.masked.empty()) mask(stage, place, row);
     if (layer.kept) std::fill_n(stage.nets + t * stage.nets_step + row * layer.columns(), layer.columns(), T(0));
-    if (m) std::fill_n(stage.at->before + (t * batch_ + row) * m, m, T(0));
+    if (stage.at->before) std::fill_n(stage.at->before + (t * batch_ + row) * m, m, T(0));
   }
 
   const Forward<T>& f_;

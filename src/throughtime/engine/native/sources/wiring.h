@@ -43,7 +43,7 @@ template <class T>
 struct ForwardLayer {
   const T *drive, *bias, *past, *memory;    // (T, B, nets N), (nets N), (D, B, N), (B, M N)
   std::vector<const T*> weights, masks;     // (D, S, nets, N) or (D, nets, N); (B, S); null where there is none
-  T *full, *nets, *before, *after;          // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N), (B, M N)
+  T *full, *nets, *before, *after;          // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
 };
 
 template <class T>
