@@ -18,7 +18,7 @@ Weights = dict[str, dict[str, Any]]
 def effective(network: Network, weights: Weights) -> Weights:
     """The weights that act at every step: dense (D, S, nets, N), diagonal (D, nets, N), bias (all nets, N), start.
 
-    An identity connection has no weight to learn and no entry.
+    An identity connection has no weight to learn and no entry. All are of one type, the widest that was given.
     """
     made: Weights = {}
     for layer in network.layers:
@@ -30,7 +30,10 @@ def effective(network: Network, weights: Weights) -> Weights:
         if layer.start == "learned":
             acting["start"] = own["start"]
         made[layer.name] = acting
-    return made
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(made)}
+    if len(dtypes) < 2:
+        return made
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(*dtypes)), made)
 
 
 def _acting(connection: Connection, weight: Any) -> Array:
