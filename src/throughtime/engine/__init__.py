@@ -1,5 +1,6 @@
 """The engine: one forward pass that leaves a tape, one backward sweep over it, for every wiring."""
 
+from throughtime.engine.delays import anneal, harden, selected_delays
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import init
 from throughtime.engine.forward import History, start
@@ -11,13 +12,16 @@ from throughtime.engine.running import run, step
 __all__ = [
     "History",
     "Weights",
+    "anneal",
     "deltas",
     "effective",
     "engine_info",
     "hand_over",
+    "harden",
     "init",
     "jacobians",
     "run",
+    "selected_delays",
     "start",
     "step",
     "trace",

@@ -146,7 +146,8 @@ def forward(
     """Run T steps on effective weights; xs {input: (T, B, S)}. Without `taped` the tape may hold activities only."""
     steps = next(iter(xs.values())).shape[0]
     valid = within(lengths, steps)
-    tape = Tape({}, {}, {}, {}, history["dropout"])
+    dtype = next(iter(xs.values())).dtype
+    tape = Tape({}, {}, {}, {}, jax.tree.map(lambda mask: mask.astype(dtype), history["dropout"]))
     memory = {}
     for source, x in xs.items():
         _file(tape, history, source, keep(valid, x))

@@ -395,7 +395,7 @@ def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | Non
     made: Weights = {}
     for layer in network.layers:
         delta = deltas[layer.name]
-        if calls.sums(delta.dtype):
+        if calls.sums(delta.shape[0], delta.dtype):
             heard, past = tape.heard(layer.backward), depths(network, layer.backward)
             made[layer.name] = calls.gradients(layer, delta, heard, past, tape.dropout.get(layer.name, {}), lengths)
             continue

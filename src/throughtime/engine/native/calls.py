@@ -55,7 +55,7 @@ class Stepped(NamedTuple):
 
 def takes(component: Component, steps: int, dtype: Any) -> bool:
     """Whether the native engine runs this loop; one step alone is not worth packing weights for."""
-    return engine() == "native" and knows(component) and steps > 1 and dtype in (jnp.float32, jnp.float64)
+    return sums(steps, dtype) and knows(component)
 
 
 def _call(
@@ -148,9 +148,9 @@ def sweep_back(
     return deltas, sooner
 
 
-def sums(dtype: Any) -> bool:
-    """Whether the native engine sums weight gradients of that type."""
-    return engine() == "native" and dtype in (jnp.float32, jnp.float64)
+def sums(steps: int, dtype: Any) -> bool:
+    """Whether the native engine sums the weight gradients of so many steps; of one step they are hardly a product."""
+    return engine() == "native" and jax.default_backend() == "cpu" and steps > 1 and dtype in (jnp.float32, jnp.float64)
 
 
 def gradients(

@@ -64,7 +64,9 @@ def _connection(layer: Layer, connection: Connection, source: int, masked: bool)
     return (source, _KINDS[kind_of(connection)], masked, len(fed), *fed, len(delays), *delays)
 
 
-def plan_alone(layer: Layer, connections: tuple[Connection, ...], ragged: bool, masked: frozenset[str]) -> tuple[int, ...]:
+def plan_alone(
+    layer: Layer, connections: tuple[Connection, ...], ragged: bool, masked: frozenset[str]
+) -> tuple[int, ...]:
     """One layer and some of its connections, whoever it hears, as a wiring of its own."""
     own = [number for c in connections for number in _connection(layer, c, 0, c.key in masked)]
     return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own)
