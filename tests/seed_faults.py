@@ -33,6 +33,30 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "a repeated label needs no blank before it, in the beam",
+        "decoding/beam.py",
+        "beam.blank[own] + log[last[own]]  # a repeat",
+        "total[own] + log[last[own]]  # a repeat",
+        "test_decoding.py",
+        "wide_beam",
+    ),
+    Fault(
+        "a prefix that its parent in the beam grows into is kept twice",
+        "decoding/beam.py",
+        "        if above is not None:",
+        "        if above is None and False:",
+        "test_decoding.py",
+        "wide_beam",
+    ),
+    Fault(
+        "a repeated label needs no blank before it, in a lexicon",
+        "decoding/lexicon.py",
+        "np.where(tree.repeat, blank[tree.parent], total[tree.parent])",
+        "np.where(tree.repeat, total[tree.parent], total[tree.parent])",
+        "test_decoding.py",
+        "lexicon_knows",
+    ),
+    Fault(
         "taps in the wrong order",
         "engine/wires.py",
         "for d in delays], axis=2)",

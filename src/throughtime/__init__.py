@@ -16,6 +16,16 @@ from throughtime.architectures import (
     tdnn,
     window,
 )
+from throughtime.decoding import (
+    LabelLanguage,
+    Lexicon,
+    NGram,
+    WordLanguage,
+    ctc_beam,
+    ctc_greedy,
+    label_error_rate,
+    word_error_rate,
+)
 from throughtime.descent import gradient_descent
 from throughtime.engine import deltas, engine_info, hand_over, init, jacobians, run, start, step, trace, using_engine
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
@@ -66,11 +76,14 @@ __all__ = [
     "Diverged",
     "DynamicModel",
     "Focused",
+    "LabelLanguage",
     "Layer",
     "LearnedDelays",
     "Lesson",
     "LevenbergMarquardt",
+    "Lexicon",
     "Model",
+    "NGram",
     "Network",
     "Report",
     "SequenceClassifier",
@@ -78,6 +91,9 @@ __all__ = [
     "SquaredError",
     "Teaching",
     "Unit",
+    "WordLanguage",
+    "ctc_beam",
+    "ctc_greedy",
     "deltas",
     "draw",
     "elman",
@@ -95,6 +111,7 @@ __all__ = [
     "init",
     "jacobians",
     "jordan",
+    "label_error_rate",
     "load",
     "lstm",
     "narx",
@@ -116,6 +133,7 @@ __all__ = [
     "units",
     "using_engine",
     "window",
+    "word_error_rate",
 ]
 
 

@@ -1,0 +1,60 @@
+"""Paths: one label or the blank at every step, and the string that a path stands for."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Values = NDArray[Any]
+
+
+def collapse(path: Iterable[int], blank: int = 0) -> tuple[int, ...]:
+    """The labels of a path: repeats are one, blanks are none.
+
+    >>> collapse([0, 3, 3, 0, 3, 5])
+    (3, 3, 5)
+    """
+    return tuple(int(label) for label, _ in groupby(path) if label != blank)
+
+
+def ctc_greedy(ys: ArrayLike, blank: int = 0) -> tuple[int, ...]:
+    """The string of the most probable path: the best label of every step, repeats and blanks taken out.
+
+    ys      (T, O) net inputs of one sequence, as `CTC` takes them
+    blank   the output that stands for the blank
+
+    returns  the labels; not always the most probable string, which adds up many paths: see `ctc_beam`
+    raises   ValueError if the shape is not (T, O), or a number is NaN
+    cost     O(T O)
+
+    >>> import numpy as np
+    >>> ctc_greedy(np.eye(4)[[0, 2, 2, 0, 2, 1]])
+    (2, 2, 1)
+    """
+    return collapse(checked(ys, blank).argmax(axis=1), blank)
+
+
+def log_probabilities(ys: ArrayLike, blank: int = 0) -> Values:
+    """log softmax(ys) (T, O) in float64; the shape and the blank are checked."""
+    values = checked(ys, blank)
+    if not len(values):
+        return values
+    shifted = values - values.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def checked(ys: ArrayLike, blank: int) -> Values:
+    """The outputs of one sequence as float64."""
+    values = np.asarray(ys, float)
+    if values.ndim != 2:
+        raise ValueError(f"outputs have shape {values.shape}; decoding takes one sequence, (T, O)")
+    if not 0 <= blank < values.shape[1]:
+        raise ValueError(f"blank {blank} is none of the {values.shape[1]} outputs, 0 to {values.shape[1] - 1}")
+    wrong = ~np.isfinite(values).all(axis=1)
+    if wrong.any():
+        raise ValueError(
+            f"outputs at step {int(wrong.argmax())} are not finite; decode what `run` gives, within lengths"
+        )
+    return values
