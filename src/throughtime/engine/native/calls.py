@@ -159,7 +159,8 @@ def gradients(
     """dL/dW of a layer's connections and "bias", from deltas (T, B, nets, N) and what was heard, {source: (D + T, B, S)}."""
     steps, batch, nets, n = delta.shape
     learned = tuple(c for c in layer.connections if kind_of(c) != "identity")
-    operands, shapes, extent = [delta], [(nets, n)] if layer.biased else [], []
+    operands, extent = [delta], list[int]()
+    shapes: list[tuple[int, ...]] = [(nets, n)] if layer.biased else []
     for c in learned:
         full = heard[c.source]
         operands += [full, masks[c.key]] if c.key in masks else [full]
