@@ -76,6 +76,11 @@ FORWARD: dict[str, Network] = {
         Layer("h", 2, units.tanh, [Connection("x", weight=LearnedDelays(3, temperature=0.7))]),
         _out(Connection("h", weight=LearnedDelays(2, minimum=0))),
     ),
+    "tdnn, learned delays, two per pair": tt.anneal(
+        tt.tdnn(1, 2, 1, [[LearnedDelays(3), LearnedDelays(2, 0)], 0]), 0.4
+    ),
+    "tdnn, delays per source": tt.tdnn({"u": 1, "v": 2}, 2, 1, [{"u": range(3), "v": LearnedDelays(2)}, (0, 3)]),
+    "waibel": tt.waibel(2, 3, 2),
     "tdnn start": _net(
         Layer("h", 2, units.tanh, [Connection("x", (0, 1))], start="learned"), _out(Connection("h", (0, 3)))
     ),
@@ -94,6 +99,9 @@ FORWARD: dict[str, Network] = {
     "narx of changes": tt.narx(1, 2, 2, (0, 1), (1, 2), increments=True, skip=True),
     "narx of changes, open": tt.narx(1, [2, 2], 1, (0, 1), (2,), increments=True, skip=True).open_loop(),
     "narx, sooner": tt.narx(2, 3, 1, (1, 2), (1, 2)).remove_delay(),
+    "narx, learned delays": tt.anneal(tt.narx(1, 2, 1, LearnedDelays(2, 0), LearnedDelays(3)), 0.5),
+    "narx, learned delays, open": tt.narx(1, 2, 1, (0, 1), LearnedDelays(2)).open_loop(),
+    "narx, learned delays, start": tt.narx(1, 2, 1, 0, [LearnedDelays(3), LearnedDelays(2)], start="learned"),
     "series": tt.narx(0, 3, 1, output_delays=(1, 3)),
     "narx start": tt.narx({"u": 1, "v": 2}, 2, 1, (0, 1), (1, 4), start="learned"),
     "focused": tt.focused(2, 3, 2),
@@ -111,6 +119,10 @@ FORWARD: dict[str, Network] = {
     "lstm": tt.lstm(2, 3, 2),
     "lstm start": tt.lstm(2, 2, 1, start="learned"),
     "lstm stack": tt.lstm(1, [2, 2], 1),
+    "lstm, learned delays": _net(
+        Layer("h", 2, units.lstm, ("x", Connection("h", weight=LearnedDelays(3, temperature=0.6), name="own"))),
+        _out("h"),
+    ),
     "lstm without recurrence": _net(Layer("h", 3, units.lstm, ["x"]), _out("h")),
     "lstm, one unit's own gates": _net(
         Layer("h", 2, units.lstm, ("x", Connection("h", 1, "diagonal", ("output", "input")))), _out("h", "x")
@@ -208,6 +220,7 @@ LOSSES: dict[str, Any] = {
     "cross-entropy": tt.CrossEntropy(),
     "binary cross-entropy": tt.BinaryCrossEntropy(),
     "CTC": tt.CTC(),
+    "integrated": tt.Integrated(tt.CrossEntropy(), "sum"),
     "own": cubic,
     "own, per sequence": last,
 }
@@ -231,6 +244,7 @@ def targets_for(network: Network, loss: Any = None, steps: int = STEPS, batch: i
     """Random targets that the loss understands; not everything is asked."""
     draw = np.random.default_rng(seed)
     size = network.size_of(network.output)
+    loss = loss.loss if isinstance(loss, tt.Integrated) else loss
     if isinstance(loss, tt.CTC):
         return jnp.asarray(draw.integers(1, size, (batch, 2))), jnp.full(batch, steps)
     if isinstance(loss, tt.CrossEntropy):

@@ -14,6 +14,7 @@ from throughtime.architectures import (
     lstm,
     narx,
     tdnn,
+    waibel,
     window,
 )
 from throughtime.decoding import (
@@ -27,10 +28,24 @@ from throughtime.decoding import (
     word_error_rate,
 )
 from throughtime.descent import gradient_descent
-from throughtime.engine import deltas, engine_info, hand_over, init, jacobians, run, start, step, trace, using_engine
+from throughtime.engine import (
+    anneal,
+    deltas,
+    engine_info,
+    hand_over,
+    harden,
+    init,
+    jacobians,
+    run,
+    selected_delays,
+    start,
+    step,
+    trace,
+    using_engine,
+)
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
 from throughtime.levenberg_marquardt import LevenbergMarquardt
-from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError
+from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.ntm import ntm
 from throughtime.represent import represent
@@ -76,6 +91,7 @@ __all__ = [
     "Diverged",
     "DynamicModel",
     "Focused",
+    "Integrated",
     "LabelLanguage",
     "Layer",
     "LearnedDelays",
@@ -92,6 +108,7 @@ __all__ = [
     "Teaching",
     "Unit",
     "WordLanguage",
+    "anneal",
     "ctc_beam",
     "ctc_greedy",
     "deltas",
@@ -108,6 +125,7 @@ __all__ = [
     "gradient_descent",
     "gru",
     "hand_over",
+    "harden",
     "init",
     "jacobians",
     "jordan",
@@ -123,6 +141,7 @@ __all__ = [
     "represent",
     "run",
     "save",
+    "selected_delays",
     "show",
     "start",
     "step",
@@ -132,6 +151,7 @@ __all__ = [
     "turing",
     "units",
     "using_engine",
+    "waibel",
     "window",
     "word_error_rate",
 ]

@@ -3,18 +3,22 @@
 All take `inputs` (a number, or {name: size}), `hidden` (a number, or a list of numbers for a stack) and `outputs`
 (a number), the activation functions `f` of the hidden and `g` of the output layer, and `start="learned"` for a
 learned a(0). What they return is an ordinary `Network`.
+
+Where delays are asked for, they are a number, several, `LearnedDelays` (one delay per pair of units, selected by learning),
+a list of them (several per pair, each with a weight of its own), or {source: any of these}.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from throughtime import units
-from throughtime.network import Connection, Layer, Network
+from throughtime.network import Connection, Layer, LearnedDelays, Network
 from throughtime.units import Unit
 
 Inputs = int | Mapping[str, int]
 Hidden = int | Sequence[int]
-Delays = int | Iterable[int]
+Taps = int | Iterable[int] | LearnedDelays | Sequence[LearnedDelays]
+Delays = Taps | Mapping[str, Taps]
 Start = Literal["zero", "learned"]
 
 OUTPUT = "output"
@@ -35,14 +39,14 @@ def _stack(
     """
     sizes = _sizes(hidden)
     sources = list(inputs) if isinstance(inputs, Mapping) else ["input"]
-    lines = [(0,)] * (len(sizes) + 1) if taps is None else [_tuple(t) for t in taps]
+    lines: Sequence[Delays] = [0] * (len(sizes) + 1) if taps is None else taps
     layers: list[Layer] = []
     for index, size in enumerate(sizes):
         name = "hidden" if len(sizes) == 1 else f"hidden{index + 1}"
-        made = layer(index, name, size, [Connection(s, lines[index]) for s in sources])
+        made = layer(index, name, size, _heard(sources, lines[index]))
         layers += made
         sources = [m.name for m in made]
-    layers.append(Layer(OUTPUT, outputs, g, tuple(Connection(s, lines[-1]) for s in sources), start=start))
+    layers.append(Layer(OUTPUT, outputs, g, tuple(_heard(sources, lines[-1])), start=start))
     return Network(inputs, tuple(layers), OUTPUT)  # type: ignore[arg-type]
 
 
@@ -53,8 +57,24 @@ def _sizes(hidden: Hidden) -> list[int]:
     return sizes
 
 
-def _tuple(delays: Delays) -> tuple[int, ...]:
-    return tuple(delays) if isinstance(delays, Iterable) else (delays,)
+def _heard(sources: Sequence[str], delays: Delays) -> list[Connection]:
+    """The connections from these sources, each with its delays."""
+    if not isinstance(delays, Mapping):
+        return [c for source in sources for c in _lines(source, delays)]
+    if set(delays) != set(sources):
+        raise ValueError(f"delays are given for {', '.join(delays)}; what is heard there is {', '.join(sources)}")
+    return [c for source in sources for c in _lines(source, delays[source])]
+
+
+def _lines(source: str, delays: Taps) -> list[Connection]:
+    """One connection for numbers, one for each of the learned delays."""
+    listed = tuple(delays) if isinstance(delays, Iterable) else (delays,)
+    if not any(isinstance(d, LearnedDelays) for d in listed):
+        return [Connection(source, listed)]  # type: ignore[arg-type]
+    if not all(isinstance(d, LearnedDelays) for d in listed):
+        raise ValueError(f"delays of {source!r}: give numbers or LearnedDelays, not both")
+    names = [None, *(f"{source} {number}" for number in range(2, len(listed) + 1))]
+    return [Connection(source, weight=d, name=name) for d, name in zip(listed, names, strict=True)]  # type: ignore[arg-type]
 
 
 def _self_hearing(unit: Unit, back: Sequence[Connection], start: Start, bidirectional: bool, **rest: Any) -> Any:
@@ -94,7 +114,11 @@ def tdnn(
 ) -> Network:
     """Time-delay network: every connection has a weight for each delay of its set {0, D_1, ..., D_N}.
 
-    delays: one set per layer, from the first hidden layer to the output: `delays=[range(3), (0, 2, 4)]`.
+    delays: one set per layer, from the first hidden layer to the output: `delays=[range(3), (0, 2, 4)]`; learned,
+    `delays=[LearnedDelays(20), (0, 2)]`; per source, `delays=[{"sound": range(9), "lips": (0, 3)}, 0]`.
+
+    >>> tdnn(16, 8, 3, [[LearnedDelays(20), LearnedDelays(20)], 0]).by_name["hidden"].connections[1].key
+    'input 2'
     """
     depth = len(_sizes(hidden)) + 1
     if len(delays) != depth:
@@ -102,6 +126,26 @@ def tdnn(
             f"tdnn needs a set of delays for each of its {depth} layers, output included; got {len(delays)}"
         )
     return _stack(inputs, hidden, outputs, lambda i, n, s, below: [Layer(n, s, f, tuple(below))], g, delays)
+
+
+def waibel(
+    inputs: Inputs = 16, hidden: Hidden = 8, outputs: int = 3, delays: Sequence[Delays] = (range(3), range(5))
+) -> Network:
+    """Waibel's time-delay network for phonemes: logistic units, a window of 3 steps on the input, one of 5 on the hidden units.
+
+    16 spectral coefficients of 15 frames, 8 hidden units and 3 output units (b, d, g). Its outputs are the evidence at
+    every step; its answer is their integral over time, which is the loss: `Integrated(SquaredError())`, asked at
+    the steps at which both windows are full, the 9 last of 15 frames.
+
+    >>> from throughtime import run, init
+    >>> import jax.numpy as jnp
+    >>> network = waibel()
+    >>> run(network, init(network, 0), jnp.ones((15, 1, 16)))[0][6:].mean(0).shape
+    (1, 3)
+
+    Source: A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. Lang, IEEE Trans. ASSP 37, 1989.
+    """
+    return tdnn(inputs, hidden, outputs, delays, units.logistic, units.logistic)
 
 
 def jordan(
@@ -130,6 +174,7 @@ def narx(
 ) -> Network:
     """NARX network, closed loop: y(t) = g(y(t-1), ..., y(t-T_y), x(t), ..., x(t-T_x)); `open_loop()` for teacher forcing.
 
+    *_delays    numbers, `LearnedDelays` (in the loop too, from delay 1), or per source
     inputs      0: a series without exogenous input, y(t) = g(y(t-1), ..., y(t-T_y))
     increments  the network computes the change: y(t-1) is added to the net input of the output layer
     skip        the output layer hears x and y directly too, so that the hidden units only bend a linear model
@@ -137,9 +182,9 @@ def narx(
     >>> narx(1, 10, 1, range(0, 3), range(1, 3)).open_loop().inputs
     (('input', 1), ('measured output', 1))
     """
-    sizes, back = _sizes(hidden), Connection(OUTPUT, _tuple(output_delays))
+    sizes, back = _sizes(hidden), _heard([OUTPUT], output_delays)
     sources = [] if inputs == 0 else list(inputs) if isinstance(inputs, Mapping) else ["input"]
-    heard = (*(Connection(source, _tuple(input_delays)) for source in sources), back)
+    heard = (*(_heard(sources, input_delays) if sources else ()), *back)
     names = ["hidden"] if len(sizes) == 1 else [f"hidden{index + 1}" for index in range(len(sizes))]
     below = [heard, *((Connection(name),) for name in names)]
     direct = (*below[-1], *(heard if skip else ()))

@@ -8,7 +8,7 @@ the output. Masks are put on twice, inside the formula and on its value, because
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -126,7 +126,58 @@ class CTC:
         return jnp.where(frames > 0, losses, 0)
 
 
-Loss = SquaredError | CrossEntropy | BinaryCrossEntropy | CTC
+@dataclass(frozen=True)
+class Integrated:
+    """A loss of what the outputs are when integrated over time, over the steps of a sequence at which something is asked.
+
+    z = mean over the asked steps t of y(t)     how="mean"
+    z = sum over the asked steps t of y(t)      how="sum", the evidence adds up
+    z = sum over the asked steps t of y(t)^2    how="squares"
+
+    Every asked step costs loss(z, target): one decision per sequence, whose cost counts once for every asked step, so the
+    mean per target asked is that of the decision. Where nothing is asked, nothing is integrated: label -1, or NaN in all
+    outputs, leaves out the first steps, at which the delays are not filled yet. One label for a whole sequence is
+    asked at all its steps. What is integrated must lie in one stretch (`every=None`).
+
+    loss  what judges z (B, O), as if it were an output at each asked step: `CrossEntropy`, `SquaredError`, ...
+    how   "mean", "sum" or "squares"
+
+    returns, when called, the losses (T, B)
+
+    >>> loss = Integrated(CrossEntropy(), "mean")
+    >>> ys = jnp.array([[[2.0, 0.0]], [[-1.0, 1.0]], [[1.0, 3.0]]])
+    >>> loss.integral(ys, jnp.array([[-1], [1], [1]])).tolist()
+    [[0.0, 2.0]]
+    >>> loss(ys, jnp.array([[-1], [1], [1]])).round(3).tolist()
+    [[0.0], [0.127...], [0.127...]]
+
+    Source: A. Waibel, T. Hanazawa, G. Hinton, K. Shikano, K. Lang, IEEE Trans. ASSP 37, 1989: the evidence of each output
+    unit is summed over time with equal weights; squares: as in Lang, Waibel and Hinton, Neural Networks 3, 1990 (recalled).
+    """
+
+    loss: "SquaredError | CrossEntropy | BinaryCrossEntropy"
+    how: Literal["mean", "sum", "squares"] = "mean"
+
+    def __post_init__(self) -> None:
+        if self.how not in ("mean", "sum", "squares"):
+            raise ValueError(f"Integrated: how must be 'mean', 'sum' or 'squares', not {self.how!r}")
+        if isinstance(self.loss, (CTC, Integrated)):
+            raise ValueError(f"Integrated needs a loss per step, such as CrossEntropy(), not {self.loss!r}")
+
+    def integral(self, ys: Array, targets: Array) -> Array:
+        """(B, O): the outputs (T, B, O), integrated over the steps at which the targets ask."""
+        counts = asked(targets)[..., None]
+        kept = jnp.where(counts, ys, 0)
+        if self.how == "squares":
+            kept = kept * kept
+        return kept.sum(0) / (jnp.maximum(counts.sum(0), 1) if self.how == "mean" else 1)
+
+    def __call__(self, ys: Array, targets: Array) -> Array:
+        """The losses (T, B); a step that asks for nothing costs nothing."""
+        return self.loss(jnp.broadcast_to(self.integral(ys, targets), ys.shape), targets)
+
+
+Loss = SquaredError | CrossEntropy | BinaryCrossEntropy | CTC | Integrated
 
 
 def _whole_numbers(name: str, labels: Array) -> None:

@@ -139,7 +139,8 @@ def kind_of(loss: Any, target: Any) -> str:
         losses.CTC: "strings",
     }
     whole = np.asarray(target).dtype.kind in "iub" and np.ndim(target) < 2
-    return known.get(type(loss), "labels" if whole else "numbers")
+    judge = loss.loss if isinstance(loss, losses.Integrated) else loss
+    return known.get(type(judge), "labels" if whole else "numbers")
 
 
 def target_of(network: Network, target: Any, steps: int, loss: Any, number: int = 0) -> Values:
@@ -152,7 +153,8 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
     if kind == "strings":
         return _string(where, labels, steps, loss.blank)
     if labels.ndim == 0:
-        return np.append(np.full(steps - 1, -1, np.int32), labels)
+        before = labels if isinstance(loss, losses.Integrated) else -1
+        return np.append(np.full(steps - 1, before, np.int32), labels)
     if labels.shape != (steps,):
         raise ValueError(f"{where} has shape {labels.shape}; wanted one label, or {steps}, one per step")
     return labels
