@@ -96,10 +96,13 @@ def test_gates_begin_open() -> None:
         np.testing.assert_array_equal(own["hidden"]["bias"][row], pupil.bias)
 
 
-def test_the_window_sees_the_longest_training_string() -> None:
+def test_the_window_and_the_tdnn_see_the_longest_training_string() -> None:
     pupil = counting.pupils(3)["window"]
     (connection,) = pupil.network.by_name["hidden"].connections
-    assert connection.delays == tuple(range(len(counting.lessons(3)[-1][0])))
+    longest = len(counting.lessons(3)[-1][0])
+    assert connection.delays == tuple(range(longest))
+    delays = [layer.connections[0].delays for layer in counting.pupils(3)["TDNN"].network.layers]
+    assert sum(max(d) for d in delays) + 1 == longest
 
 
 def test_every_network_and_seed_is_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
