@@ -19,8 +19,8 @@ def init(network: Network, seed: int, dtype: Any = None) -> Weights:
     """First weights, drawn at random: {layer: {connection: array, "bias": ..., "start": ...}}.
 
     Dense weights are uniform with variance 1/(fan-in) over all that feeds a net input; a dense self-connection at delay 1
-    is orthogonal, which keeps the norm of activities and errors; diagonal weights lie in 0.5..0.95 shared by their
-    delays; biases are 0 but for those the unit names (the LSTM's forget gate: 1).
+    is orthogonal, which keeps the norm of activities and errors; weights of learned delays are a tenth as large; diagonal
+    weights lie in 0.5..0.95 shared by their delays; biases are 0 but for those the unit names (the LSTM's forget gate: 1).
 
     network  the wiring
     seed     a whole number; the same seed gives the same weights
@@ -59,8 +59,9 @@ def _connection(network: Network, layer: Layer, connection: Connection, random: 
         return np.stack([_rotation(size, random) for _ in range(nets)], axis=1)[None]
     limit = (3.0 / _fan_in(network, layer, connection)) ** 0.5
     if isinstance(connection.weight, LearnedDelays):
+        small = 0.1 * limit  # a weight can then find its sign before a delay is selected, which it could not take back
         return {
-            "weight": random.uniform(-limit, limit, (size, nets, layer.size)),
+            "weight": random.uniform(-small, small, (size, nets, layer.size)),
             "delay": random.normal(0.0, 0.1, (count, size, layer.size)),
         }
     return random.uniform(-limit, limit, (count, size, nets, layer.size))

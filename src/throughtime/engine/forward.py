@@ -13,6 +13,7 @@ from jax import Array, lax
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.native import calls
+from throughtime.engine.native.plan import Loop
 from throughtime.engine.schedule import Component, depths, schedule
 from throughtime.network import Connection, Layer, Network
 
@@ -202,9 +203,9 @@ def _run(
             for c in component.outer(layer):
                 if c.source not in tape.mirrored:
                     tape.mirrored[c.source] = mirror(network, acting, tape, c.source, lengths)
+    if calls.takes(component, *_extent(network, tape)):
+        return _natively(network, acting, component, tape, history, valid, lengths, taped)
     drive = {layer.name: _drive(network, acting, component, tape, layer) for layer in component.layers}
-    if component.stepped and calls.takes(component, *_extent(drive)):
-        return _natively(network, acting, component, tape, history, drive, lengths, taped)
     if component.stepped:
         activities, memory = _step_through(acting, component, tape, history, drive, valid)
     else:
@@ -216,10 +217,10 @@ def _run(
     return memory
 
 
-def _extent(drive: Arrays) -> tuple[int, Any]:
+def _extent(network: Network, tape: Tape) -> tuple[int, Any]:
     """Number of steps, and type."""
-    some = next(iter(drive.values()))
-    return some.shape[0], some.dtype
+    source, some = next(iter(tape.full.items()))
+    return some.shape[0] - depths(network)[source], some.dtype
 
 
 def _natively(
@@ -228,46 +229,44 @@ def _natively(
     component: Component,
     tape: Tape,
     history: History,
-    drive: Arrays,
+    valid: Array | None,
     lengths: Array | None,
     taped: bool,
 ) -> Arrays:
-    """The same as stepping a loop here, by the native engine."""
-    loop, what = calls.Loop(network, component), given(network, acting, component, tape, history, drive, lengths)
+    """The same as stepping a loop here, or as running a layer at once, by the native engine."""
+    loop = Loop(network, component, calls.fuses(component, acting, next(iter(tape.full.values())).shape[1]))
+    what = given(loop, acting, tape, history, lengths if component.stepped else None)
     if taped:
         done = calls.step_through(loop, what)
     else:
-        full, after = calls.run_through(loop, what)
-        done = calls.Stepped(full, {}, {}, after)
-    depth = depths(network, component.backward)
+        activities, after = calls.run_through(loop, what)
+        done = calls.Stepped(activities, {}, {}, after)
     for layer in component.layers:
-        name = layer.name
+        name, full, depth = layer.name, done.full[layer.name], loop.depth(layer.name)
+        if not component.stepped and valid is not None:
+            full = jnp.concatenate([full[:depth], keep(valid, full[depth:])])
         if component.backward:
-            tape.mirrored[name] = done.full[name]
-            _file(tape, history, name, turn_round(done.full[name][depth[name] :], lengths))
+            tape.mirrored[name] = full
+            _file(tape, history, name, turn_round(full[depth:], lengths))
         else:
-            tape.full[name] = done.full[name]
+            tape.full[name] = full
     tape.before.update(done.before)
     tape.nets.update(done.nets)
     for layer in component.layers:
         if taped and layer.name not in done.nets:  # not computed unless somebody looks
             inside = _heard(network, acting, component.inner(layer), tape, layer)
-            tape.nets[layer.name] = drive[layer.name] + inside + acting[layer.name].get("bias", 0)
+            drive = _drive(network, acting, component, tape, layer)
+            tape.nets[layer.name] = drive + inside + acting[layer.name].get("bias", 0)
     return done.after
 
 
-def given(
-    network: Network,
-    acting: Weights,
-    component: Component,
-    tape: Tape,
-    history: History,
-    drive: Arrays,
-    lengths: Array | None,
-) -> calls.Given:
-    """What the native engine needs to step a loop (to sweep it back, only its weights and masks)."""
+def given(loop: Loop, acting: Weights, tape: Tape, history: History, lengths: Array | None) -> calls.Given:
+    """What the native engine needs to step a loop."""
+    network, component = loop.network, loop.component
     some = next(iter(tape.full.values()))
     batch, dtype, depth = some.shape[1], some.dtype, depths(network, component.backward)
+    outer = {source: tape.heard(component.backward)[source] for source in loop.outer}
+    drive = {} if loop.fused else {m.name: _drive(network, acting, component, tape, m) for m in component.layers}
     past: dict[str, Any] = {}
     memory: dict[str, Any] = {}
     for layer in component.layers:
@@ -279,21 +278,22 @@ def given(
             past[name] = history["a"].get(name)
             memory[name] = history["memory"].get(name)
     return calls.Given(
+        outer,
         drive,
         {m.name: acting[m.name].get("bias", jnp.zeros((len(m.nets), m.size), dtype)) for m in component.layers},
         {m.name: past[m.name].astype(dtype) for m in component.layers if depth[m.name]},
         {m.name: memory[m.name].astype(dtype) for m in component.layers if m.memory},
-        *within_loop(acting, component, tape),
+        *in_call(loop, acting, tape),
         lengths,
     )
 
 
-def within_loop(acting: Weights, component: Component, tape: Tape) -> tuple[dict[str, Arrays], dict[str, Arrays]]:
-    """The weights and the dropout masks of the connections within a loop."""
-    inner = {layer.name: [c.key for c in component.inner(layer)] for layer in component.layers}
-    weights = {name: {key: acting[name][key] for key in keys if key in acting[name]} for name, keys in inner.items()}
+def in_call(loop: Loop, acting: Weights, tape: Tape) -> tuple[dict[str, Arrays], dict[str, Arrays]]:
+    """The weights and the dropout masks of the connections heard in a call of the native engine."""
+    heard = {layer.name: [c.key for c in loop.heard(layer)] for layer in loop.component.layers}
+    weights = {name: {key: acting[name][key] for key in keys if key in acting[name]} for name, keys in heard.items()}
     masks = {
-        name: {key: m for key, m in tape.dropout.get(name, {}).items() if key in keys} for name, keys in inner.items()
+        name: {key: m for key, m in tape.dropout.get(name, {}).items() if key in keys} for name, keys in heard.items()
     }
     return weights, {name: own for name, own in masks.items() if own}
 

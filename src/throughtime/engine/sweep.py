@@ -14,8 +14,9 @@ from jax import Array, lax
 
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import Arrays, Tape, keep, last_rows, tapped, turn_round, within, within_loop
+from throughtime.engine.forward import Arrays, Tape, in_call, keep, last_rows, tapped, turn_round, within
 from throughtime.engine.native import calls
+from throughtime.engine.native.plan import Loop
 from throughtime.engine.schedule import Component, depths, schedule, state
 from throughtime.network import Connection, Layer, Network
 from throughtime.units import Activation
@@ -182,10 +183,11 @@ def _natively(
             own[layer.name] = _own_time(component, waiting.present(layer.name), lengths)
     heard = tape.heard(component.backward)
     done = calls.Stepped({m.name: heard[m.name] for m in component.layers}, tape.nets, tape.before, {})
-    given = calls.Given({}, {}, {}, {}, *within_loop(acting, component, tape), lengths)
+    loop = Loop(network, component)
+    given = calls.Given({}, {}, {}, {}, {}, *in_call(loop, acting, tape), lengths)
     later = memory if component.backward else memory | {name: after[name] for name in memory if name in after}
     errors = {m.name: own.get(m.name) for m in component.layers}
-    deltas, sooner = calls.sweep_back(calls.Loop(network, component), given, done, errors, later)
+    deltas, sooner = calls.sweep_back(loop, given, done, errors, later)
     activity: dict[str, Any] = {name: 0 if error is None else error for name, error in errors.items()}
     for layer in component.layers:
         for c in component.inner(layer):

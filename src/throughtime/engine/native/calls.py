@@ -14,27 +14,26 @@ from jax import Array
 
 from throughtime.engine import wires
 from throughtime.engine.native.choice import engine
-from throughtime.engine.native.plan import keeps_nets, kind_of, knows, plan, plan_alone
-from throughtime.engine.schedule import Component, depths
-from throughtime.network import Layer, Network
+from throughtime.engine.native.plan import Loop, keeps_nets, kind_of, knows, plan, plan_alone
+from throughtime.engine.schedule import Component
+from throughtime.network import Layer
+from throughtime.units import Activation
 
 Arrays = dict[str, Array]
 
 
-class Loop(NamedTuple):
-    """What is fixed in a call."""
-
-    network: Network
-    component: Component
-
-    def depth(self, layer: Layer) -> int:
-        """The rows of its past that come first."""
-        return depths(self.network, self.component.backward)[layer.name]
-
-
 class Given(NamedTuple):
-    """What a loop is given: drive (T, B, nets, N), bias, past (D, B, N), memory (B, M, N), weights, masks, lengths (B,)."""
+    """What a loop is given.
 
+    outer    {source: (D + T, B, S)} what it hears from outside; or
+    drive    {layer: (T, B, nets, N)} what that comes to
+    bias     {layer: (nets, N)}
+    past     {layer: (D, B, N)}
+    memory   {layer: (B, M, N)}
+    weights  {layer: {connection: array}}, masks the same; lengths (B,)
+    """
+
+    outer: Arrays
     drive: Arrays
     bias: Arrays
     past: Arrays
@@ -54,8 +53,16 @@ class Stepped(NamedTuple):
 
 
 def takes(component: Component, steps: int, dtype: Any) -> bool:
-    """Whether the native engine runs this loop; one step alone is not worth packing weights for."""
+    """Whether the native engine runs these layers; one step alone is not worth packing weights for."""
     return sums(steps, dtype) and knows(component)
+
+
+def fuses(component: Component, acting: dict[str, dict[str, Any]], batch: int) -> bool:
+    """Whether what is heard from outside is summed step by step too: few sequences would read too many weights for that."""
+    outer = [(m.name, c.key) for m in component.layers for c in component.outer(m)]
+    weights = [acting[name][key] for name, key in outer if key in acting[name]]
+    few = sum(w.size * w.dtype.itemsize for w in weights) <= 1 << 16
+    return bool(outer) and (not component.stepped or batch >= 16 or few)
 
 
 def _call(
@@ -68,13 +75,13 @@ def _call(
 
 def _wiring(loop: Loop, given: Given, taped: bool = True) -> tuple[int, ...]:
     masked = frozenset((layer, key) for layer, keys in given.masks.items() for key in keys)
-    return plan(loop.network, loop.component, given.lengths is not None, masked, taped)
+    return plan(loop, given.lengths is not None, masked, taped)
 
 
 def _connected(loop: Loop, layer: Layer, given: Given) -> list[Array]:
-    """Weights and masks of what a layer hears within the loop."""
+    """Weights and masks of what a layer hears in the call."""
     made = []
-    for c in loop.component.inner(layer):
+    for c in loop.heard(layer):
         if kind_of(c) != "identity":
             made.append(given.weights[layer.name][c.key])
         if c.key in given.masks.get(layer.name, {}):
@@ -95,13 +102,12 @@ def run_through(loop: Loop, given: Given) -> tuple[Arrays, Arrays]:
 
 def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
     """Step a loop through time, and leave all that a sweep needs."""
-    steps, batch = next(iter(given.drive.values())).shape[:2]
-    dtype = next(iter(given.drive.values())).dtype
-    operands: list[Array] = []
+    steps, batch, dtype = _extent(loop, given)
+    operands: list[Array] = [given.outer[source] for source in loop.outer]
     shapes: list[tuple[str, str, tuple[int, ...]]] = []
     for layer in loop.component.layers:
-        name, n, depth = layer.name, layer.size, loop.depth(layer)
-        operands += [given.drive[name], given.bias[name]]
+        name, n, depth = layer.name, layer.size, loop.depth(layer.name)
+        operands += [given.bias[name]] if loop.fused else [given.drive[name], given.bias[name]]
         operands += [given.past[name]] if depth else []
         operands += [given.memory[name]] if layer.memory else []
         operands += _connected(loop, layer, given)
@@ -112,12 +118,18 @@ def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
             shapes.append(("before", name, (steps, batch, layer.memory, n)))
         if layer.memory:
             shapes.append(("after", name, (batch, layer.memory, n)))
-    numbers = (steps, batch, taped, *_wiring(loop, given, taped))
+    numbers = (steps, batch, taped, not loop.fused, not loop.component.stepped, *_wiring(loop, given, taped))
     found = _call("throughtime_forward", [s for *_, s in shapes], dtype, operands + _ragged(given), numbers)
     stepped = Stepped({}, {}, {}, {})
     for (kind, name, _), array in zip(shapes, found, strict=True):
         getattr(stepped, kind)[name] = array
     return stepped
+
+
+def _extent(loop: Loop, given: Given) -> tuple[int, int, Any]:
+    """T, B, and the type."""
+    source, some = next(iter((given.outer or given.drive).items()))
+    return some.shape[0] - (loop.depth(source) if given.outer else 0), some.shape[1], some.dtype
 
 
 def sweep_back(
@@ -186,41 +198,44 @@ def _back(loop: Loop, kept: tuple[Given, Stepped], errors: tuple[Arrays, Arrays]
     """Errors at all that was given, from those at activities and at the memory after the last step."""
     given, done = kept
     at_full, at_after = errors
-    depth = {layer.name: loop.depth(layer) for layer in loop.component.layers}
+    depth = {name: loop.depth(name) for name in (*done.full, *loop.outer)}
     seeds = {name: error[depth[name] :, None] for name, error in at_full.items()}
-    after = {name: error[None] for name, error in at_after.items()}
-    swept, sooner = sweep_back(loop, given, done, dict(seeds), after)
+    swept, sooner = _deltas(loop, given, done, seeds, {name: error[None] for name, error in at_after.items()})
     deltas = {name: delta[:, 0] for name, delta in swept.items()}
     past = {name: at_full[name][: depth[name]] for name in given.past}
-    weights: dict[str, Arrays] = {}
+    outer = {source: jnp.zeros_like(full) for source, full in given.outer.items()}
+    weights: dict[str, Arrays] = {layer.name: {} for layer in loop.component.layers}
     masks: dict[str, Arrays] = {}
     for layer in loop.component.layers:
-        for c in loop.component.inner(layer):
-            heard = wires.taps(done.full[c.source], depth[c.source], c.delays)
-            delta = wires.pick(layer, c, deltas[layer.name])
-            weight = given.weights[layer.name].get(c.key)
+        for c in loop.heard(layer):
+            heard = wires.taps((given.outer | done.full)[c.source], depth[c.source], c.delays)
+            delta, weight = wires.pick(layer, c, deltas[layer.name]), given.weights[layer.name].get(c.key)
             pulled = wires.product_back(c, wires.turned(c, weight), delta)
             mask = given.masks.get(layer.name, {}).get(c.key)
             if mask is not None:
                 masks.setdefault(layer.name, {})[c.key] = (heard * pulled).sum((0, 2))
                 heard, pulled = heard * mask[:, None, :], pulled * mask[:, None, :]
             if weight is not None:
-                weights.setdefault(layer.name, {})[c.key] = wires.gradient(c, heard, delta)
-            if c.source in past:
-                past[c.source] = (
-                    past[c.source] + wires.untaps(pulled[:, None], depth[c.source], c.delays)[: depth[c.source], 0]
-                )
-    return (
-        Given(
-            deltas,
-            {name: delta.sum((0, 1)) for name, delta in deltas.items()},
-            past,
-            {name: error[0] for name, error in sooner.items()},
-            {layer.name: weights.get(layer.name, {}) for layer in loop.component.layers},
-            masks,
-            None,
-        ),
-    )
+                weights[layer.name][c.key] = wires.gradient(c, heard, delta)
+            back = wires.untaps(pulled[:, None], depth[c.source], c.delays)[:, 0]
+            if c.source in outer:
+                outer[c.source] = outer[c.source] + back
+            elif c.source in past:
+                past[c.source] = past[c.source] + back[: depth[c.source]]
+    bias = {name: delta.sum((0, 1)) for name, delta in deltas.items()}
+    memory = {name: error[0] for name, error in sooner.items()}
+    return (Given(outer, {} if loop.fused else deltas, bias, past, memory, weights, masks, None),)
+
+
+def _deltas(loop: Loop, given: Given, done: Stepped, seeds: Arrays, after: Arrays) -> tuple[Arrays, Arrays]:
+    """By a sweep; of a layer in no loop simply the slope times the error."""
+    if loop.component.stepped:
+        alone = Loop(loop.network, loop.component)
+        return sweep_back(alone, given, done, dict(seeds), after)
+    (layer,) = loop.component.layers
+    activity = done.full[layer.name][loop.depth(layer.name) :]
+    assert isinstance(layer.unit.activate, Activation)
+    return {layer.name: (layer.unit.activate.slope(activity)[:, None] * seeds[layer.name])[..., None, :]}, {}
 
 
 run_through.defvjp(_forward, _back)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 from throughtime.engine.schedule import Component, depths
 from throughtime.network import Connection, Layer, Network
@@ -16,8 +17,8 @@ _KINDS = {"dense": 0, "diagonal": 1, "identity": 2}
 
 
 def knows(component: Component) -> bool:
-    """Whether all units of the loop are built in."""
-    return all(layer.unit in _NUMBERS for layer in component.layers)
+    """Whether all units are built in; of a layer in no loop also whether its activity tells the slope."""
+    return all(layer.unit in (_NUMBERS if component.stepped else _ELEMENTWISE) for layer in component.layers)
 
 
 def keeps_nets(layer: Layer) -> bool:
@@ -30,33 +31,49 @@ def kind_of(connection: Connection) -> str:
     return connection.weight if isinstance(connection.weight, str) else "dense"
 
 
+class Loop(NamedTuple):
+    """What is fixed in a call: layers that run together, and whether they hear what is outside (`fused`) or are driven by it."""
+
+    network: Network
+    component: Component
+    fused: bool = False
+
+    def depth(self, source: str) -> int:
+        """The rows of a source's past that come first."""
+        return depths(self.network, self.component.backward)[source]
+
+    def heard(self, layer: Layer) -> tuple[Connection, ...]:
+        """The connections that a layer hears in the call."""
+        return layer.connections if self.fused else self.component.inner(layer)
+
+    @property
+    def outer(self) -> tuple[str, ...]:
+        """The sources outside that are heard."""
+        layers = self.component.layers
+        found = (c.source for layer in layers for c in self.heard(layer) if c.source not in self.component)
+        return tuple(dict.fromkeys(found))
+
+
 @cache
-def plan(
-    network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool
-) -> tuple[int, ...]:
+def plan(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> tuple[int, ...]:
     """The wiring of a loop; `masked`: the connections (layer, key) that have a dropout mask; `taped`: a sweep will follow."""
-    return tuple(_numbers(network, component, ragged, masked, taped))
+    return tuple(_numbers(loop, ragged, masked, taped))
 
 
-def _numbers(
-    network: Network, component: Component, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool
-) -> Iterator[int]:
-    place = {layer.name: number for number, layer in enumerate(component.layers)}
-    yield from (ragged, len(component.layers))
-    for layer in component.layers:
-        depth = depths(network, component.backward)[layer.name]
-        inner = component.inner(layer)
-        yield from (
-            *_NUMBERS[layer.unit],
-            layer.size,
-            len(layer.nets),
-            layer.memory,
-            depth,
-            taped and keeps_nets(layer),
-            len(inner),
-        )
-        for c in inner:
+def _numbers(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> Iterator[int]:
+    layers, outer = loop.component.layers, loop.outer
+    place = {name: number for number, name in enumerate((*(layer.name for layer in layers), *outer))}
+    yield from (ragged, len(layers))
+    for layer in layers:
+        heard = loop.heard(layer)
+        kept = taped and keeps_nets(layer)
+        extent = (layer.size, len(layer.nets), layer.memory, loop.depth(layer.name))
+        yield from (*_NUMBERS[layer.unit], *extent, kept, len(heard))
+        for c in heard:
             yield from _connection(layer, c, place[c.source], (layer.name, c.key) in masked)
+    yield len(outer)
+    for source in outer:
+        yield from (loop.network.size_of(source), loop.depth(source))
 
 
 def _connection(layer: Layer, connection: Connection, source: int, masked: bool) -> tuple[int, ...]:
@@ -69,4 +86,4 @@ def plan_alone(
 ) -> tuple[int, ...]:
     """One layer and some of its connections, whoever it hears, as a wiring of its own."""
     own = [number for c in connections for number in _connection(layer, c, 0, c.key in masked)]
-    return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own)
+    return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own, 0)

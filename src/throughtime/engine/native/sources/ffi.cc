@@ -67,12 +67,14 @@ std::vector<const T*> all_at(const std::vector<Grouped>& some, const std::vector
 
 template <class T>
 void step_forward(Threads& threads, Numbers plan, Operands operands) {
-  const ptrdiff_t steps = plan.next(), batch = plan.next(), taped = plan.next();
+  const ptrdiff_t steps = plan.next(), batch = plan.next(), taped = plan.next(), driven = plan.next(), at_once = plan.next();
   const Wiring wiring = read_wiring(plan);
   std::vector<Buffers> all(wiring.layers.size());
+  std::vector<Grouped> outer;
+  for (size_t o = 0; o < wiring.outer.size(); ++o) outer.push_back(operands.arg(3));
   for (size_t l = 0; l < all.size(); ++l) {
     const Layer& layer = wiring.layers[l];
-    all[l].first = operands.arg(4);
+    if (driven) all[l].first = operands.arg(4);
     all[l].bias = operands.arg(2);
     if (layer.depth) all[l].past = operands.arg(3);
     if (layer.memory) all[l].memory = operands.arg(3);
@@ -84,7 +86,7 @@ void step_forward(Threads& threads, Numbers plan, Operands operands) {
   }
   const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
   each_group(Groups(all[0].full.lead()), threads, [&](const std::vector<int64_t>& g) {
-    Forward<T> f{&wiring, steps, batch, lengths.at<const int32_t>(g), {}};
+    Forward<T> f{&wiring, steps, batch, at_once != 0, lengths.at<const int32_t>(g), all_at<T>(outer, g), {}};
     for (const Buffers& b : all)
       f.layers.push_back({b.first.at<const T>(g), b.bias.at<const T>(g), b.past.at<const T>(g), b.memory.at<const T>(g),
                           all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.full.at<T>(g), b.nets.at<T>(g), b.before.at<T>(g),

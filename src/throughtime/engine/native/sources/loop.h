@@ -64,13 +64,18 @@ inline Rows rows_of(ptrdiff_t rows, ptrdiff_t batch, const int32_t* lengths, ptr
   return made;
 }
 
+inline ptrdiff_t units_of(const throughtime::Wiring& wiring, int source) {
+  const size_t place = static_cast<size_t>(source);
+  return place < wiring.layers.size() ? wiring.layers[place].size : wiring.outer[place - wiring.layers.size()].size;
+}
+
 // In how many parts to cut the rows: a thread is worth waking for some hundred thousand products.
 inline ptrdiff_t parts_for(const throughtime::Wiring& wiring, ptrdiff_t steps, ptrdiff_t rows, ptrdiff_t threads) {
   ptrdiff_t work = 0;
   for (const Layer& layer : wiring.layers) {
     work += layer.columns() * 16;
     for (const Connection& c : layer.connections)
-      work += static_cast<ptrdiff_t>(c.delays.size()) * layer.columns() * (c.kind == Kind::kDense ? wiring.layers[c.source].size : 1);
+      work += static_cast<ptrdiff_t>(c.delays.size()) * layer.columns() * (c.kind == Kind::kDense ? units_of(wiring, c.source) : 1);
   }
   const ptrdiff_t worth = work * steps * rows / 400000;
   return std::max<ptrdiff_t>(1, std::min({threads, rows, worth}));

@@ -62,7 +62,7 @@ class Numbers {
 };
 
 // The plan: ragged, then for each layer unit, unit within, N, nets, M, D, kept, and its connections: source, kind, masked,
-// places, delays (lists begin with their number of members).
+// places, delays (lists begin with their number of members); then S and D of each outer source.
 inline Wiring read_wiring(Numbers& plan) {
   Wiring wiring;
   wiring.ragged = plan.next();
@@ -83,6 +83,11 @@ inline Wiring read_wiring(Numbers& plan) {
       c.places = plan.list();
       c.delays = plan.list();
     }
+  }
+  wiring.outer.resize(static_cast<size_t>(plan.next()));
+  for (Outer& outer : wiring.outer) {
+    outer.size = plan.next();
+    outer.depth = plan.next();
   }
   return wiring;
 }

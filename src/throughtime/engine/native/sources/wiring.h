@@ -30,9 +30,15 @@ struct Layer {
   ptrdiff_t columns() const { return nets * size; }
 };
 
-// Layers in the order of their connections without delay.
+// Something that is heard from outside the loop: its units, and the rows of its past.
+struct Outer {
+  ptrdiff_t size, depth;
+};
+
+// Layers in the order of their connections without delay. A connection's source is a layer, or, beyond them, an outer one.
 struct Wiring {
   std::vector<Layer> layers;
+  std::vector<Outer> outer;
   bool ragged;  // the sequences have lengths of their own
 };
 
@@ -41,7 +47,7 @@ inline bool elementwise(Unit unit) { return unit < Unit::kLstm; }
 // Where the numbers of one forward pass lie. Rows of time first, then of the batch.
 template <class T>
 struct ForwardLayer {
-  const T *drive, *bias, *past, *memory;    // (T, B, nets N), (nets N), (D, B, N), (B, M N)
+  const T *drive, *bias, *past, *memory;    // (T, B, nets N) or null, (nets N), (D, B, N), (B, M N)
   std::vector<const T*> weights, masks;     // (D, S, nets, N) or (D, nets, N); (B, S); null where there is none
   T *full, *nets, *before, *after;          // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
 };
@@ -50,7 +56,9 @@ template <class T>
 struct Forward {
   const Wiring* wiring;
   ptrdiff_t steps, batch;
+  bool at_once;  // a layer that is in no loop: all steps are like so many sequences
   const int32_t* lengths;
+  std::vector<const T*> outer;  // (D + T, B, S)
   std::vector<ForwardLayer<T>> layers;
 };
 
