@@ -147,12 +147,11 @@ def test_an_open_loop_hardens_to_the_open_loop_of_the_hardened() -> None:
 
 
 def test_a_schedule_selects_the_delays_of_the_data() -> None:
-    """Two delays of one input, found by stages of falling temperature; then the softmaxes are one-hot."""
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=(300, 1))
-    lesson = [(x, 0.8 * np.roll(x, 3, axis=0) - 0.6 * np.roll(x, 7, axis=0))]
-    hidden = [Connection("x", weight=LearnedDelays(9), name=name) for name in ("first", "second")]
-    network = Network({"x": 1}, (Layer("y", 1, units.linear, hidden),), "y")
+    """A delay of each of two inputs, found by stages of falling temperature; then the softmaxes are one-hot."""
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    lesson = [(x, 0.8 * np.roll(x[:, :1], 3, axis=0) - 0.6 * np.roll(x[:, 1:], 7, axis=0))]
+    heard = [Connection("x", weight=LearnedDelays(9))]
+    network = Network({"x": 2}, (Layer("y", 1, units.linear, heard),), "y")
     weights, state, adam = tt.init(network, 0), None, optax.adam(0.03)
     for temperature in (1.0, 0.3, 0.1, 0.03):
         cool = tt.anneal(network, temperature)
@@ -161,12 +160,42 @@ def test_a_schedule_selects_the_delays_of_the_data() -> None:
         )
         *_, last = reports
         weights, state = last.weights, last.optimizer_state
-    selected = tt.selected_delays(cool, weights)["y"]
-    assert {int(s.delay[0, 0]) for s in selected.values()} == {3, 7}
-    assert min(float(s.certainty[0, 0]) for s in selected.values()) > 0.999
+    selected = tt.selected_delays(cool, weights)["y"]["x"]
+    assert selected.delay.tolist() == [[3], [7]]
+    assert float(selected.certainty.min()) > 0.999
+
+
+def test_the_penalty_is_the_gradient_of_the_entropy() -> None:
+    """By finite differences of -sum p log p; every other gradient stays as it is."""
+    network = LEARNED["narx, learned delays"]
+    weights, strength = zoo.weights_of(network), 0.7
+    gradients = jax.tree.map(jnp.ones_like, weights)
+    found, _ = tt.sharpen(network, strength).update(gradients, optax.EmptyState(), weights)
+
+    def entropy(logits: np.ndarray) -> float:
+        p = np.exp(logits / 0.5) / np.exp(logits / 0.5).sum(0)
+        return float(-(p * np.log(p)).sum())
+
+    logits, step = np.asarray(weights["hidden"]["output"]["delay"]), 1e-6
+    for place in np.ndindex(logits.shape):
+        nudge = np.zeros_like(logits)
+        nudge[place] = step
+        slope = (entropy(logits + nudge) - entropy(logits - nudge)) / (2 * step)
+        assert float(found["hidden"]["output"]["delay"][place]) == pytest.approx(1 + strength * slope, abs=1e-8)
+    for key in ("input", "output"):
+        found["hidden"][key]["delay"] = gradients["hidden"][key]["delay"]
+    assert zoo.distance(found, gradients) == 0
+
+
+def test_equal_penalties_share_compiled_code() -> None:
+    network = LEARNED["narx, learned delays"]
+    assert tt.sharpen(network, 0.1) == tt.sharpen(network, 0.1)
+    assert hash(tt.sharpen(network, 0.1)) == hash(tt.sharpen(network, 0.1))
+    assert tt.sharpen(network, 0.1) != tt.sharpen(network, 0.2)
 
 
 WRONG = {
+    "a reward": (lambda: tt.sharpen(LEARNED["narx, learned delays"], -1.0), "strength of at least 0, not -1"),
     "nothing to anneal": (lambda: tt.anneal(tt.elman(1, 2, 1), 0.1), "no connection of the network has learned delays"),
     "nothing to harden": (lambda: tt.harden(tt.elman(1, 2, 1), {}), "no connection of the network has learned delays"),
     "too cold": (lambda: tt.anneal(LEARNED["narx, learned delays"], 0), "temperature above 0, not 0"),

@@ -72,6 +72,7 @@ PROMISED = [
     "run",
     "save",
     "selected_delays",
+    "sharpen",
     "show",
     "start",
     "step",

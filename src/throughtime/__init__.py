@@ -50,7 +50,7 @@ from throughtime.network import Connection, Layer, LearnedDelays, Network, from_
 from throughtime.ntm import ntm
 from throughtime.represent import represent
 from throughtime.storage import Column, Model, load, save
-from throughtime.training import Diverged, Report, evaluate, train
+from throughtime.training import Diverged, Report, evaluate, sharpen, train
 from throughtime.units import Unit
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ __all__ = [
     "run",
     "save",
     "selected_delays",
+    "sharpen",
     "show",
     "start",
     "step",
