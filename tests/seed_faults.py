@@ -616,6 +616,102 @@ FAULTS = [
         "test_teaching.py",
         "last_weights_go",
     ),
+    Fault(
+        "the delay with the smallest share is selected",
+        "engine/delays.py",
+        "shares.argmax(-3)",
+        "shares.argmin(-3)",
+        "test_learned_delays.py",
+        "selection_by_hand",
+    ),
+    Fault(
+        "a hardened network keeps the oldest rows of a learned start",
+        "engine/delays.py",
+        '[..., first["activity"].shape[-2] - rows :, :]',
+        "[..., :rows, :]",
+        "test_learned_delays.py",
+        "learned_start_keeps",
+    ),
+    Fault(
+        "undecided delays are rewarded",
+        "training/sharpening.py",
+        "return -jnp.sum(",
+        "return jnp.sum(",
+        "test_learned_delays.py",
+        "gradient_of_the_entropy",
+    ),
+    Fault(
+        "steps at which nothing is asked are integrated",
+        "losses.py",
+        "kept = jnp.where(counts, ys, 0)",
+        "kept = ys",
+        "test_learned_delays.py",
+        "waibels_network",
+    ),
+    Fault(
+        "a loop hears one step too early",
+        "engine/native/sources/forward.h",
+        "heard + (depth - c.delays[d]) *",
+        "heard + (depth - c.delays[d] + (c.delays[d] > 1)) *",
+        "test_native_engine.py",
+        "zoo and narx",
+    ),
+    Fault(
+        "the slope of tanh is 1",
+        "engine/native/sources/units.h",
+        "return one - a * a;",
+        "return one;",
+        "test_native_engine.py",
+        "zoo and elman",
+    ),
+    Fault(
+        "the error at a memory skips the forget gate",
+        "engine/native/sources/units.h",
+        "store_up_to(memory + i, d * keep, real);",
+        "store_up_to(memory + i, d, real);",
+        "test_native_engine.py",
+        "zoo and lstm and start",
+    ),
+    Fault(
+        "activities go on beyond the end",
+        "engine/native/sources/forward.h",
+        "full + place, n, T(0));",
+        "full + place, n, T(1));",
+        "test_native_engine.py",
+        "seen_inside and loop",
+    ),
+    Fault(
+        "the last error does not go around the loop",
+        "engine/native/sources/sweep.h",
+        "last = s_.steps - c.delays[d];",
+        "last = s_.steps - c.delays[d] - 1;",
+        "test_native_engine.py",
+        "zoo and elman",
+    ),
+    Fault(
+        "the sweep forgets dropout",
+        "engine/native/sources/sweep.h",
+        "back.part[row * n + i] * own[i];",
+        "back.part[row * n + i];",
+        "test_native_engine.py",
+        "zoo and dropout",
+    ),
+    Fault(
+        "every group reads the first one's numbers",
+        "engine/native/sources/operands.h",
+        "dimensions[i] == 1 ? 0 : size);",
+        "0);",
+        "test_native_engine.py",
+        "one_after_the_other",
+    ),
+    Fault(
+        "the last steps and sequences have no gradient",
+        "engine/native/sources/gradient.h",
+        "    flush();\n  }\n",
+        "  }\n",
+        "test_native_engine.py",
+        "zoo and elman",
+    ),
 ]
 
 
@@ -624,6 +720,13 @@ def run(source: Path, tests: str, chosen: str) -> int:
     command = [sys.executable, "-m", "pytest", "-x", "-n0", str(ROOT / "tests" / tests), "-k", chosen]
     environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode
+
+
+def compiles(source: Path) -> bool:
+    """Build the native engine at `source` anew, for one instruction set."""
+    command = [sys.executable, "-m", "throughtime.engine.native"]
+    environment = os.environ | {"PYTHONPATH": str(source), "THROUGHTIME_BUILD": "baseline"}
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
 def seeded(fault: Fault) -> tuple[Fault, str]:
@@ -636,6 +739,8 @@ def seeded(fault: Fault) -> tuple[Fault, str]:
         if text.count(fault.old) != 1:
             return fault, f"text found {text.count(fault.old)} times"
         file.write_text(text.replace(fault.old, fault.new))
+        if file.suffix == ".h" and not compiles(copy.parent):
+            return fault, "does not compile"
         code = run(copy.parent, fault.tests, fault.chosen)
         return fault, {0: "SURVIVED", 1: "caught"}.get(code, f"pytest ended with {code}")
 

@@ -116,13 +116,19 @@ def _units() -> list[tuple[str, str, list[str]]]:
     Of a function that several units define alike, such as a template of the standard library, the linker keeps the
     first: so the units that every processor can run come first.
     """
-    sets = SETS if platform.machine().lower() in ("x86_64", "amd64") else {"baseline": SETS["baseline"]}
+    sets = {"baseline": SETS["baseline"]} if _only_baseline() else SETS
     kernels = [
         (f"kernels_{name}.o", "kernels.cc", [f"-DTT_ISA={name}", f"-DTT_BYTES={width}", *flags.split()])
         for name, (width, flags) in sets.items()
     ]
     others = sorted(path for path in SOURCES.glob("*.cc") if path.name != "kernels.cc")
-    return [*[(f"{path.stem}.o", path.name, []) for path in others], *kernels]
+    which = ["-DTT_ONLY_BASELINE"] if _only_baseline() else []
+    return [*[(f"{path.stem}.o", path.name, which) for path in others], *kernels]
+
+
+def _only_baseline() -> bool:
+    """Where there is nothing else, or where THROUGHTIME_BUILD=baseline wants to be done quickly."""
+    return os.environ.get("THROUGHTIME_BUILD") == "baseline" or platform.machine().lower() not in ("x86_64", "amd64")
 
 
 def _digest(compiler: list[str], jaxlib: Path) -> str:

@@ -10,7 +10,7 @@ Isa isa();
 }  // namespace throughtime
 
 // TT_BEST(f): the function `f` as compiled for the instruction set in use; each set has its own namespace.
-#if defined(__x86_64__)
+#if !defined(TT_ONLY_BASELINE)
 #define TT_BEST(f)                                                                   \
   (::throughtime::isa() == ::throughtime::Isa::avx512 ? &avx512::f                   \
    : ::throughtime::isa() == ::throughtime::Isa::avx2 ? &avx2::f : &baseline::f)

@@ -11,7 +11,7 @@ namespace {
 const char* const kNames[] = {"baseline", "avx2", "avx512"};
 
 Isa best() {
-#if defined(__x86_64__)
+#if !defined(TT_ONLY_BASELINE)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::baseline;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
