@@ -26,6 +26,7 @@ Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
 EXPERIMENTS = {
     "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
     "counting": "throughtime.experiments.counting",
+    "learned-delays": "throughtime.experiments.learned_delays",
     "learning-to-learn": "throughtime.experiments.learning_to_learn",
     "mackey-glass": "throughtime.experiments.mackey_glass",
     "narma10": "throughtime.experiments.narma10",

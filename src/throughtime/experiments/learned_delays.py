@@ -1,0 +1,242 @@
+"""Learned delays: are the delays of a system found again, from its inputs and noisy outputs?
+
+A system (`delay_data`) has 6 inputs and 3 outputs; every output hears every input at a delay of its own, drawn from 1..40. The
+network has the system's form and must find 18 delays and weights (with feedback 27, with two per pair 36). Tasks: white
+inputs; smooth inputs, which hardly differ from one step to the next (autocorrelation 0.9); two delays per pair; and a NARX
+system, whose outputs are fed back at delays that are learned too: taught with measured outputs, asked in a free run. 800
+steps to learn from, noise of standard deviation 0.3.
+
+    learned delays      a softmax over 1..40 per pair, by stages of falling temperature and growing penalty, then hardened
+    DCLS, Gaussian      one position per tap, a Gaussian around it whose width falls, rounded for the last quarter of training
+    DCLS, triangle      the same with a triangle
+    random delays       fixed, weights trained
+    all delays          a weight for every delay, the one-dimensional convolution; kept where validation is best
+    known delays        the system's own, weights trained: the floor
+
+All are trained with Adam on the same series, in as many updates. Only the last is told the delays. The error is on
+1000 new steps without noise, in parts of their variance, in a free run where there is feedback; beside it, the share of the
+system's delays found. Each seed has a system of its own. Choices were made on other systems (seeds 1000 and 1001, here 0-9), by
+validation: rates 0.01 and 0.03; for DCLS how much faster positions move (3, 10, 30 times) and the first width (5, 15); for learned
+delays the schedule and the size of the first weights. `--quick`: white inputs, four methods.
+
+Source of DCLS: I. Khalfaoui Hassani, T. Pellegrini, T. Masquelier, ICLR 2023; with Gaussians and a falling width for
+delays: I. Hammouamri, I. Khalfaoui Hassani, T. Masquelier, ICLR 2024. Written anew here.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+from jax import Array, lax
+from matplotlib.figure import Figure
+
+from throughtime import engine
+from throughtime.engine import anneal, harden, selected_delays
+from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Data, Task, Values, data, found
+from throughtime.learners import BPTT
+from throughtime.losses import SquaredError
+from throughtime.network import Network
+from throughtime.plots import COLOURS
+from throughtime.training import sharpen, train
+
+TASKS = {
+    "white inputs": Task(),
+    "smooth inputs": Task(smooth=0.9),
+    "two delays per pair": Task(taps=2),
+    "NARX": Task(feedback=True),
+}
+SEEDS, STEPS, UPDATES, RATE = 10, 800, 1002, 0.03
+TEMPERATURES, STRENGTHS = np.geomspace(1, 0.3, 6).tolist(), np.geomspace(3e-3, 0.1, 6).tolist()
+FASTER, FIRST_WIDTH, LAST_WIDTH, SPREADING = 30.0, 15.0, {"Gaussian": 0.3, "triangle": 1.0}, 0.75
+QUICK = ("learned delays", "DCLS, Gaussian", "random delays", "known delays")
+ADAM = optax.adam(optax.cosine_decay_schedule(RATE, UPDATES, 0.05))
+
+
+class Answer(NamedTuple):
+    """A plain network, its weights, and the delays it has per source, (K, S, N); None: all."""
+
+    network: Network
+    weights: Any
+    delays: dict[str, Values] | None
+
+
+def told(network: Network, x: Values, y: Values) -> tuple[Any, Values]:
+    """A sequence to learn from: nothing is asked while the delays fill."""
+    asked = np.where(np.arange(len(y))[:, None] < LONGEST, np.nan, y)
+    return ({"input": x, network.measured: y} if network.is_open else x), asked
+
+
+def form(task: Task, learned: bool) -> Network:
+    """The network as it is taught: with measured outputs in the place of its own."""
+    network = task.network(learned)
+    return network.open_loop() if task.feedback else network
+
+
+def softly(task: Task, given: Data, seed: int) -> Answer:
+    """Learned delays: stage by stage sharper, then hardened."""
+    network = form(task, learned=True)
+    weights, state, lesson = engine.init(network, seed), None, [told(network, *given.training)]
+    for temperature, strength in zip(TEMPERATURES, STRENGTHS, strict=True):
+        stage, epochs = anneal(network, temperature), UPDATES // len(TEMPERATURES)
+        optimizer = _sharpening(stage, strength)
+        how: dict[str, Any] = {"epochs": epochs, "look": epochs, "optimizer_state": state}
+        *_, last = train(stage, weights, BPTT(), SquaredError(), optimizer, lesson, **how)
+        weights, state = last.weights, last.optimizer_state
+    own = selected_delays(stage, weights)["output"]
+    of = {"input": "input", "output": network.measured}
+    keys = {s: [c.key for c in network.layers[0].connections if c.source in (s, of[s])] for s in task.sources}
+    return Answer(*harden(stage, weights), {s: np.stack([own[key].delay for key in keys[s]]) for s in keys})
+
+
+@cache
+def _sharpening(network: Network, strength: float) -> optax.GradientTransformation:
+    """One object for every seed, so that its compiled training is shared."""
+    return optax.chain(sharpen(network, strength), ADAM)
+
+
+def everywhere(task: Task, given: Data, seed: int) -> Answer:
+    """A weight for every delay; the weights with the lowest validation error."""
+    network = form(task, learned=False)
+    lesson, other = [told(network, *given.training)], [told(network, *given.validation)]
+    how: dict[str, Any] = {"epochs": UPDATES, "look": UPDATES // 40, "validation": other}
+    *_, last = train(network, engine.init(network, seed), BPTT(), SquaredError(), ADAM, lesson, **how)
+    return Answer(network, last.best, None)
+
+
+def interpolated(kind: str, width: Array, position: Array, weight: Array) -> Array:
+    """The weights (D, S, 1, N) of taps (K, S, N) that lie between the delays: each a hill around its position.
+
+    >>> one = jnp.ones((1, 1, 1))
+    >>> interpolated("triangle", 1.0, 2.25 * one, one)[:4, 0, 0, 0].tolist()
+    [0.0, 0.75, 0.25, 0.0]
+    """
+    gap = jnp.abs(jnp.arange(1.0, LONGEST + 1)[:, None, None, None] - position)
+    hill = jnp.maximum(1 - gap / width, 0) if kind == "triangle" else jnp.exp(-0.5 * (gap / width) ** 2)
+    return ((hill / (hill.sum(0) + 1e-9)) * weight).sum(1)[:, :, None]
+
+
+@partial(jax.jit, static_argnames=("network", "kind"))
+def moved(network: Network, kind: str, faster: float, first: Any, xs: Any, targets: Array) -> tuple[Any, Any]:
+    """Adam on weights and positions (K, S, N), then on weights at rounded positions: the taps, and the network's weights."""
+
+    def acting(taps: Any, width: Any) -> Any:
+        own = {key: interpolated(kind, width, taps["position"][key], weight) for key, weight in taps["weight"].items()}
+        return {"output": own | {"bias": taps["bias"]}}
+
+    def cost(taps: Any, width: Any) -> Array:
+        ys, _ = engine.run(network, acting(taps, width), xs)
+        return SquaredError()(ys, targets).sum() / len(targets)
+
+    def step(going: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], None]:
+        taps, state = going
+        done = number / (SPREADING * UPDATES)
+        width = jnp.where(done < 1, FIRST_WIDTH * (LAST_WIDTH[kind] / FIRST_WIDTH) ** done, LAST_WIDTH[kind])
+        hard = taps | {"position": jax.tree.map(jnp.round, taps["position"])}
+        taps = jax.tree.map(partial(jnp.where, done < 1), taps, hard)
+        change, state = ADAM.update(jax.grad(cost)(taps, width), state)
+        change["position"] = jax.tree.map(lambda c: jnp.where(done < 1, faster * c, 0), change["position"])
+        taps = optax.apply_updates(taps, change)
+        return (taps | {"position": jax.tree.map(lambda p: jnp.clip(p, 1, LONGEST), taps["position"])}, state), None
+
+    (taps, _), _ = lax.scan(step, (first, ADAM.init(first)), jnp.arange(UPDATES))
+    return taps, acting(taps, LAST_WIDTH[kind])
+
+
+def positioned(kind: str, faster: float, known: bool, task: Task, given: Data, seed: int) -> Answer:
+    """Taps at positions, which move `faster` than weights are learned; 0: they stay, at the system's delays or at random ones."""
+    network, random = form(task, learned=False), np.random.default_rng(seed)
+    names = {s: c.key for s, c in zip(task.sources, network.layers[0].connections, strict=True)}
+    shapes = {s: (taps, size, OUTPUTS) for s, (size, taps) in task.sources.items()}
+    limit = (3 / sum(size * taps for size, taps in task.sources.values())) ** 0.5
+    weights = {names[s]: random.uniform(-limit, limit, shape) for s, shape in shapes.items()}
+    places = {names[s]: random.uniform(1, LONGEST, shape) for s, shape in shapes.items()}
+    if known:
+        places = {names[s]: taps.delays for s, taps in given.known.items()}
+    elif not faster:
+        places = {key: place.round() for key, place in places.items()}
+    first = {"weight": weights, "position": places, "bias": np.zeros((1, OUTPUTS))}
+    x, targets = told(network, *given.training)
+    xs, ys = jax.tree.map(lambda v: jnp.asarray(v, jnp.float32)[:, None], (x, targets))
+    taps, made = moved(network, kind, faster, jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), first), xs, ys)
+    return Answer(network, made, {s: np.asarray(taps["position"][names[s]]).round().astype(int) for s in names})
+
+
+METHODS: dict[str, Callable[[Task, Data, int], Answer]] = {
+    "learned delays": softly,
+    "DCLS, Gaussian": partial(positioned, "Gaussian", FASTER, False),
+    "DCLS, triangle": partial(positioned, "triangle", FASTER, False),
+    "random delays": partial(positioned, "triangle", 0.0, False),
+    "all delays": everywhere,
+    "known delays": partial(positioned, "triangle", 0.0, True),
+}
+
+
+def error(answer: Answer, x: Values, y: Values) -> float:
+    """The squared error of a free run, in parts of the variance."""
+    network = answer.network.close_loop() if answer.network.is_open else answer.network
+    ys, _ = engine.run(network, answer.weights, jnp.asarray(x)[:, None])
+    return float(np.mean((np.asarray(ys)[LONGEST:, 0] - y[LONGEST:]) ** 2) / y[LONGEST:].var())
+
+
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Find the delays of a system per seed with every method, write table and picture."""
+    began, count = time.perf_counter(), seeds or (2 if quick else SEEDS)
+    tasks = dict(list(TASKS.items())[:1]) if quick else TASKS
+    methods = {name: METHODS[name] for name in (QUICK if quick else METHODS)}
+    results = []
+    for place, (name, task) in enumerate(tasks.items()):
+        systems = [data(task, seed, STEPS) for seed in range(count)]
+        for number, (method, find) in enumerate(methods.items()):
+            progress((place + number / len(methods)) / len(tasks), f"{name}, {method}")
+            answers = [find(task, given, seed) for seed, given in enumerate(systems)]
+            errors = [error(answer, *given.test) for answer, given in zip(answers, systems, strict=True)]
+            results.append(entry(method, f"{name}, error", "error", errors))
+            if method not in ("all delays", "known delays"):
+                shares = [found(g.known, a.delays or {}) for a, g in zip(answers, systems, strict=True)]
+                results.append(entry(method, f"{name}, found", "share of delays found", shares))
+    progress(1.0, "done")
+    pd.DataFrame(rows_of(results)).to_csv(out / "learned-delays.csv", index=False)
+    _picture(results).savefig(out / "learned-delays.png")
+    return {
+        "experiment": "learned-delays",
+        "quick": quick,
+        "seconds": time.perf_counter() - began,
+        "results": results,
+        "baselines": [],
+    }
+
+
+def _picture(results: list[dict[str, Any]]) -> Figure:
+    """Above the errors, below the shares of delays found; a point is a seed."""
+    tasks = list(dict.fromkeys(made["split"].rpartition(", ")[0] for made in results))
+    names = list(dict.fromkeys(made["network"] for made in results))
+    figure = Figure(figsize=(1.4 + 3.0 * len(tasks), 5.2), dpi=150, layout="constrained")
+    panels = figure.subplots(2, len(tasks), squeeze=False, sharex=True, sharey="row")
+    for column, task in enumerate(tasks):
+        for row, what in enumerate(("error", "found")):
+            axes = panels[row, column]
+            for made in results:
+                if made["split"] == f"{task}, {what}":
+                    place = names.index(made["network"])
+                    values, colour = np.array(made["values"]), COLOURS[place % len(COLOURS)]
+                    axes.plot(place + np.linspace(-0.2, 0.2, len(values)), values, "o", ms=3, color=colour, alpha=0.6)
+                    axes.hlines(np.median(values), place - 0.35, place + 0.35, color=colour, lw=2)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
+        panels[0, column].set(title=task, yscale="log")
+        panels[1, column].set_ylim(-0.03, 1.03)
+    panels[0, 0].set_ylabel("error, parts of the variance")
+    panels[1, 0].set_ylabel("share of delays found")
+    figure.suptitle(
+        f"The delays of a system, found from its data: {INPUTS} inputs, {OUTPUTS} outputs, delays 1 to {LONGEST}",
+        fontsize=10,
+    )
+    return figure

@@ -1,0 +1,59 @@
+"""The experiment on learned delays: its systems by their equation, and that delays are found again."""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from throughtime import experiments
+from throughtime.experiments import delay_data, learned_delays
+from throughtime.experiments.delay_data import LONGEST, Taps, Task
+
+
+@pytest.mark.parametrize("task", [Task(), Task(smooth=0.9), Task(taps=2), Task(feedback=True)])
+def test_the_outputs_are_those_of_the_equation(task: Task) -> None:
+    given = delay_data.data(task, seed=3, steps=5)
+    x, y = given.test
+    for t in (LONGEST, LONGEST + 7, len(y) - 1):
+        for n in range(delay_data.OUTPUTS):
+            net = 0.0
+            for source, taps in given.known.items():
+                past = x if source == "input" else y
+                for k, s in np.ndindex(*taps.delays.shape[:2]):
+                    net += taps.weights[k, s, n] * past[t - taps.delays[k, s, n], s]
+            assert y[t, n] == pytest.approx(np.tanh(net), abs=1e-12)
+    noise = given.training[1][LONGEST:]
+    assert noise.std() > y[LONGEST:].std() / 2
+
+
+def test_smooth_inputs_resemble_their_last_value() -> None:
+    x, _ = delay_data.data(Task(smooth=0.9), seed=0, steps=10).test
+    assert np.corrcoef(x[1:].ravel(), x[:-1].ravel())[0, 1] == pytest.approx(0.9, abs=0.03)
+    assert x.std() == pytest.approx(1, abs=0.1)
+
+
+def test_a_delay_counts_once_however_often_it_is_found() -> None:
+    known = {"input": Taps(np.array([[[3, 5]], [[7, 9]]]), np.ones((2, 1, 2)))}
+    assert delay_data.found(known, {"input": np.array([[[7, 5]], [[3, 9]]])}) == 1.0
+    assert delay_data.found(known, {"input": np.array([[[7, 1]], [[7, 2]]])}) == 0.25
+
+
+@pytest.mark.parametrize("kind", ["Gaussian", "triangle"])
+def test_a_narrow_hill_at_a_delay_is_that_delay(kind: str) -> None:
+    position, weight = jnp.array([[[4.0, 9.0]]]), jnp.array([[[2.0, -3.0]]])
+    made = learned_delays.interpolated(kind, jnp.asarray(learned_delays.LAST_WIDTH[kind]), position, weight)[:, 0, 0]
+    assert int(jnp.abs(made[:, 0]).argmax()) + 1 == 4
+    assert int(jnp.abs(made[:, 1]).argmax()) + 1 == 9
+    np.testing.assert_allclose(made.sum(0), [2.0, -3.0], rtol=1e-6)
+
+
+def test_quick_finds_the_delays_and_random_ones_do_not(tmp_path: Path) -> None:
+    said = experiments.load("learned-delays")(True, 1, tmp_path, lambda done, remark: None)
+    values = {(r["network"], r["split"]): r["values"] for r in said["results"]}
+    assert min(values["learned delays", "white inputs, found"]) >= 0.85
+    assert max(values["learned delays", "white inputs, error"]) <= 0.15
+    assert max(values["known delays", "white inputs, error"]) <= 0.01
+    assert max(values["random delays", "white inputs, found"]) <= 0.3
+    assert min(values["random delays", "white inputs, error"]) >= 0.5
+    assert {p.name for p in tmp_path.iterdir()} == {"learned-delays.csv", "learned-delays.png"}
