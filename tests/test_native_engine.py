@@ -262,10 +262,13 @@ def test_donated_buffers() -> None:
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given))
 
 
-def test_forward_derivatives_are_refused_with_a_remedy() -> None:
+def test_forward_and_second_derivatives_are_refused_with_a_remedy() -> None:
     weights, xs = zoo.weights_of(PAIR), zoo.inputs_for(PAIR)
-    with pytest.raises(TypeError, match=r"no forward-mode derivative: .*using_engine\('xla'\)"):
+    remedy = r"no forward-mode or second derivative: .*using_engine\('xla'\)"
+    with pytest.raises(TypeError, match=remedy):
         jax.jvp(lambda w: tt.run(PAIR, w, xs)[0], (weights,), (weights,))
+    with pytest.raises(TypeError, match=remedy):
+        jax.grad(lambda w: probe(jax.grad(cost)(w, xs)))(weights)
 
 
 # Shared out to threads.

@@ -102,11 +102,11 @@ def run(
         return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
     try:
         return _run(network, weights, inputs, before, as_lengths(lengths, steps, batch))
-    except TypeError as error:
-        if "custom_vjp" not in str(error):
+    except (TypeError, ValueError) as error:
+        if "custom_vjp" not in str(error) and "call to `throughtime" not in str(error):
             raise
         remedy = "put the call into `with throughtime.using_engine('xla'):`"
-        raise TypeError(f"the native engine has no forward-mode derivative: {remedy}") from None
+        raise TypeError(f"the native engine has no forward-mode or second derivative: {remedy}") from None
 
 
 @partial(jax.jit, static_argnames="network")
