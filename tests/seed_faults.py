@@ -33,6 +33,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "the weight noise is not that of the batch",
+        "learners/noise.py",
+        "network, _with(weights, carry.noise), own",
+        "network, _with(weights, None), own",
+        "test_weight_noise.py",
+        "disturbed",
+    ),
+    Fault(
         "a repeated label needs no blank before it, in the beam",
         "decoding/beam.py",
         "beam.blank[own] + log[last[own]]  # a repeat",

@@ -37,6 +37,7 @@ PROMISED = [
     "SquaredError",
     "Teaching",
     "Unit",
+    "WeightNoise",
     "WordLanguage",
     "anneal",
     "ctc_beam",

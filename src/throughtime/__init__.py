@@ -43,7 +43,7 @@ from throughtime.engine import (
     trace,
     using_engine,
 )
-from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson
+from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson, WeightNoise
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
@@ -107,6 +107,7 @@ __all__ = [
     "SquaredError",
     "Teaching",
     "Unit",
+    "WeightNoise",
     "WordLanguage",
     "anneal",
     "ctc_beam",

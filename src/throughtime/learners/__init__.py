@@ -4,6 +4,7 @@ from throughtime.learners.backprop import Backprop
 from throughtime.learners.bptt import BPTT
 from throughtime.learners.focused import Focused
 from throughtime.learners.lesson import Learner, Lesson
+from throughtime.learners.noise import WeightNoise
 from throughtime.learners.rtrl import RTRL
 
-__all__ = ["BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson"]
+__all__ = ["BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson", "WeightNoise"]

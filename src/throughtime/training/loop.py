@@ -23,6 +23,7 @@ from jax import Array
 from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.learners.noise import WeightNoise
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
 from throughtime.sequences import Example, buckets, dtype_of, examples_of, refuse_short
@@ -98,7 +99,7 @@ def train(
                         Jacobian itself, whatever the learner, takes all sequences at once, and may end before `epochs`
     every               steps between two updates; None: one update per batch, after its last step
     epochs, batch       how often every sequence is visited, and how many at a time
-    seed                of the order of sequences and of dropout; the same seed gives the same numbers
+    seed                of the order of sequences, of dropout and of weight noise; the same seed gives the same numbers
     validation          sequences that are only measured, without dropout
     validation_network  where they are run, with the same weights, such as `network.close_loop()`; None: `network`
     patience            end after so many epochs without a better validation loss, of any member
@@ -154,7 +155,8 @@ def train(
         fresh = optimizer.init(weights) if members is None else jax.vmap(optimizer.init)(weights)
     shape = () if members is None else (members,)
     state = State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
-    key = jax.random.key(seed) if any(c.dropout > 0 for layer in network.layers for c in layer.connections) else None
+    dropout = any(c.dropout > 0 for layer in network.layers for c in layer.connections)
+    key = jax.random.key(seed) if dropout or isinstance(learner, WeightNoise) else None
     teach = partial(epochs_over, network, learner, loss, optimizer, every, clip, members)
     advance = partial(gradient_steps, teach, lessons, batch, seed, key)
     return _reports(_Course(advance, exam, patience, members, look), state, epochs)
