@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, SquaredError, asked
+from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError, asked
 
 NAN = np.nan
 KEY = jax.random.key(0)
@@ -52,6 +52,8 @@ CASES = [
     (CrossEntropy(), jnp.array([[1], [-1]])),
     (BinaryCrossEntropy(), jnp.array([[[0.0, 1.0]], [[NAN, NAN]]])),
     (CTC(), (jnp.array([[1]]), jnp.array([1]))),
+    (Integrated(CrossEntropy()), jnp.array([[1], [-1]])),
+    (Integrated(SquaredError(), "squares"), jnp.array([[[0.5, 1.0]], [[NAN, NAN]]])),
 ]
 
 
@@ -84,3 +86,10 @@ def test_wrong_shapes_are_named(loss, targets, words: str) -> None:
 
 def test_losses_are_values() -> None:
     assert len({SquaredError(), SquaredError(), CTC(), CTC(0), CTC(1)}) == 3
+
+
+def test_what_cannot_be_integrated_is_refused() -> None:
+    with pytest.raises(ValueError, match="how must be 'mean', 'sum' or 'squares', not 'last'"):
+        Integrated(CrossEntropy(), "last")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="needs a loss per step"):
+        Integrated(CTC())  # type: ignore[arg-type]
