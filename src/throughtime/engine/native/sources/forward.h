@@ -95,7 +95,7 @@ class Stepping {
       for (Work<T>& work : stage.works) {
         const ptrdiff_t columns = std::min(kPanel<T>, stage.layer->columns() - work.first);
         const T* packed = pack(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, sources, size, work.first, columns,
-                               width_of(work, stage.layer->columns()), scratch_);
+                               width_of(work, stage.layer->columns()), stage.layer->columns() <= kNarrow<T>, scratch_);
         if (packed) work.terms.push_back({from, batch_ * sources, sources, sources, 0, steps_, packed});
       }
     }

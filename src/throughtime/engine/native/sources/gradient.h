@@ -50,6 +50,23 @@ void outer(ptrdiff_t count, const T* const* heard, ptrdiff_t s, const T* const* 
   }
 }
 
+// One column, all rows: the same where there are few columns.
+template <class T>
+void outer_of_column(ptrdiff_t count, const T* const* heard, ptrdiff_t first, ptrdiff_t last, const T* const* deltas, ptrdiff_t column, T* to,
+                     ptrdiff_t stride) {
+  along<T>(last - first, [&](ptrdiff_t i, ptrdiff_t real) {
+    Vec<T> even{}, odd{};
+    ptrdiff_t j = 0;
+    for (; j + 2 <= count; j += 2) {
+      even += load_up_to(heard[j] + first + i, real) * splat(deltas[j][column]);
+      odd += load_up_to(heard[j + 1] + first + i, real) * splat(deltas[j + 1][column]);
+    }
+    if (j < count) even += load_up_to(heard[j] + first + i, real) * splat(deltas[j][column]);
+    even += odd;
+    for (ptrdiff_t s = 0; s < real; ++s) to[(first + i + s) * stride] += even[s];
+  });
+}
+
 template <class T>
 using Outer = void (*)(ptrdiff_t, const T* const*, ptrdiff_t, const T* const*, ptrdiff_t, T*, ptrdiff_t, ptrdiff_t);
 
@@ -157,6 +174,11 @@ class Summing {
     T* to = one.gradient + static_cast<ptrdiff_t>(d) * one.sources * own;
     const ptrdiff_t first = one.sources * part_ / parts_, last = one.sources * (part_ + 1) / parts_;
     for (const Run& run : runs_of(*one.connection, g_.size)) {
+      if (run.count <= kNarrow<T>) {
+        for (ptrdiff_t column = 0; column < run.count; ++column)
+          outer_of_column<T>(count_, heard_, first, last, deltas_, run.from + column, to + run.to + column, own);
+        continue;
+      }
       for (ptrdiff_t column = 0; column < run.count; column += kPanel<T>) {
         const ptrdiff_t width = std::min(kPanel<T>, run.count - column), vectors = panels(width, kLanes<T>);
         const ptrdiff_t lanes = width - (vectors - 1) * kLanes<T>, blocks = (last - first + kRows - 1) / kRows;

@@ -73,6 +73,7 @@ std::vector<Work<T>> works(ptrdiff_t columns) {
     const ptrdiff_t width = std::min(kPanel<T>, columns - first), vectors = panels(width, kLanes<T>);
     made.push_back({panel_of<T>(vectors), {}, first, width - (vectors - 1) * kLanes<T>});
   }
+  if (columns <= kNarrow<T>) made[0].product = rows_of_few_columns<T>;
   return made;
 }
 
@@ -91,7 +92,7 @@ inline ptrdiff_t offset_of(const throughtime::Connection& c, ptrdiff_t place, pt
 // (S, k, N) weights of one delay, for the columns of one panel: S rows. Null if the panel hears nothing of it.
 template <class T>
 const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sources, ptrdiff_t size, ptrdiff_t first, ptrdiff_t columns,
-              ptrdiff_t width, Scratch& scratch) {
+              ptrdiff_t width, bool narrow, Scratch& scratch) {
   struct Run {
     ptrdiff_t to, from, count;
   };
@@ -105,6 +106,13 @@ const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sour
   if (runs.empty()) return nullptr;
   T* packed = scratch.take<T>(sources * width);
   const ptrdiff_t row = static_cast<ptrdiff_t>(c.places.size()) * size;
+  if (narrow) {
+    std::fill(packed, packed + sources * columns, T(0));
+    for (const Run& run : runs)
+      for (ptrdiff_t i = 0; i < run.count; ++i)
+        for (ptrdiff_t s = 0; s < sources; ++s) packed[(run.to + i) * sources + s] = weights[s * row + run.from + i];
+    return packed;
+  }
   const bool whole = runs.size() == 1 && runs[0].count == width;
   for (ptrdiff_t s = 0; s < sources; ++s) {
     T* to = packed + s * width;
@@ -117,7 +125,7 @@ const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sour
 // The same turned round, for the columns first <= s < first + columns of the source: a row for each net input low <= place < high.
 template <class T>
 const T* pack_turned(const T* weights, const throughtime::Connection& c, ptrdiff_t size, ptrdiff_t low, ptrdiff_t high, ptrdiff_t first,
-                     ptrdiff_t columns, ptrdiff_t width, Scratch& scratch) {
+                     ptrdiff_t columns, ptrdiff_t width, bool narrow, Scratch& scratch) {
   constexpr ptrdiff_t kTile = 16;
   T* packed = scratch.take<T>((high - low) * size * width);
   const ptrdiff_t row = static_cast<ptrdiff_t>(c.places.size()) * size;
@@ -125,6 +133,10 @@ const T* pack_turned(const T* weights, const throughtime::Connection& c, ptrdiff
   for (ptrdiff_t place = low; place < high; ++place) {
     const ptrdiff_t offset = offset_of(c, place, size);
     if (offset < 0) continue;
+    if (narrow) {
+      for (ptrdiff_t s = 0; s < columns; ++s) std::copy_n(weights + s * row + offset, size, packed + (s * (high - low) + place - low) * size);
+      continue;
+    }
     T* to = packed + (place - low) * size * width;
     for (ptrdiff_t tile = 0; tile < size; tile += kTile) {
       const ptrdiff_t end = std::min(size, tile + kTile);

@@ -130,6 +130,40 @@ void rows_of_panel(int count, const std::vector<Term<T>>& terms, ptrdiff_t t, co
 template <class T>
 using Panel = void (*)(int, const std::vector<Term<T>>&, ptrdiff_t, const int32_t*, const Sums<T>&);
 
+// Where a layer has so few columns that a vector of them would be mostly empty, the sum itself is a vector: the weights of a
+// column lie behind each other.
+template <class T>
+constexpr ptrdiff_t kNarrow = kLanes<T> / 4;
+
+template <class T>
+inline T total_of(Vec<T> sum) {
+  T total = 0;
+  for (ptrdiff_t i = 0; i < kLanes<T>; ++i) total += sum[i];
+  return total;
+}
+
+template <class T>
+void rows_of_few_columns(int count, const std::vector<Term<T>>& terms, ptrdiff_t t, const int32_t* rows, const Sums<T>& sums) {
+  for (int r = 0; r < count; ++r) {
+    for (ptrdiff_t column = 0; column < sums.lanes; ++column) {
+      T total = sums.begin ? sums.begin[rows[r] * sums.begin_stride + column] : T(0);
+      if (sums.bias) total += sums.bias[column];
+      Vec<T> even{}, odd{};
+      for (const Term<T>& term : terms) {
+        if (t < term.first || t >= term.last) continue;
+        const T *heard = term.from + t * term.step + rows[r] * term.stride, *weights = term.weights + column * term.count;
+        ptrdiff_t s = 0;
+        for (; s + 2 * kLanes<T> <= term.count; s += 2 * kLanes<T>) {
+          even += load(heard + s) * load(weights + s);
+          odd += load(heard + s + kLanes<T>) * load(weights + s + kLanes<T>);
+        }
+        for (; s < term.count; s += kLanes<T>) even += load_up_to(heard + s, term.count - s) * load_up_to(weights + s, term.count - s);
+      }
+      sums.end[rows[r] * sums.end_stride + column] = total + total_of<T>(even + odd);
+    }
+  }
+}
+
 template <class T>
 Panel<T> panel_of(ptrdiff_t vectors) {
   switch (vectors) {

@@ -80,7 +80,7 @@ class Sweeping {
       const ptrdiff_t low = lowest(c), high = highest(c) + 1;
       for (Work<T>& work : works_of(source, mask)) {
         const T* packed = pack_turned(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, size, low, high, work.first,
-                                      std::min(kPanel<T>, sources - work.first), width_of(work, sources), scratch_);
+                                      std::min(kPanel<T>, sources - work.first), width_of(work, sources), sources <= kNarrow<T>, scratch_);
         work.terms.push_back({from + low * size, step, columns, (high - low) * size, 0, last, packed});
       }
     }
