@@ -174,6 +174,9 @@ BACKWARD: dict[str, Network] = {
     "backward tdnn": _net(
         Layer("h", 3, units.tanh, [Connection("x", (0, 2))], backward=True), _out(Connection("h", (0, 1)))
     ),
+    "backward lstm without recurrence": _net(
+        Layer("h", 2, units.lstm, ["x"], backward=True, start="learned"), _out("h")
+    ),
     "two backward layers in a loop": _net(*_twice(units.tanh, backward=True, start="learned"), _out("a", "b")),
     "to and fro": _net(
         Layer("a", 2, units.tanh, ("x", Connection("a", 1, name="own")), start="learned"),

@@ -73,7 +73,7 @@ def _starts(network: Network, first: Array, found: Adjoint) -> Weights:
     memory = {name: error[0] for name, error in found.history["memory"].items()}
     ahead = start_gradients(network, first, a, memory)
     back: Weights = {
-        name: {"start": {kind: error.sum((0, 1) if kind == "memory" else (1, 2)) for kind, error in own.items()}}
+        name: {"start": {k: e.sum((0, 1) if k == "memory" else (1, 2)) for k, e in own.items() if len(e)}}
         for name, own in found.start.items()
         if network.by_name[name].start == "learned"
     }
