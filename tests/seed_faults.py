@@ -33,6 +33,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "deltas look one step too far back",
+        "features.py",
+        "padded[reach - n : reach - n + steps]) for",
+        "padded[reach - n - (n < reach) :][:steps]) for",
+        "test_features.py",
+        "slopes",
+    ),
+    Fault(
         "the weight noise is not that of the batch",
         "learners/noise.py",
         "network, _with(weights, carry.noise), own",

@@ -49,6 +49,7 @@ PROMISED = [
     "evaluate",
     "export_c",
     "export_onnx",
+    "features",
     "feedforward",
     "focused",
     "from_json",

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from throughtime import units
+from throughtime import features, units
 from throughtime.architectures import (
     elman,
     feedforward,
@@ -119,6 +119,7 @@ __all__ = [
     "evaluate",
     "export_c",
     "export_onnx",
+    "features",
     "feedforward",
     "focused",
     "from_json",
