@@ -17,6 +17,7 @@ from throughtime.architectures import (
     waibel,
     window,
 )
+from throughtime.audio import mfcc, read_audio
 from throughtime.decoding import (
     LabelLanguage,
     Lexicon,
@@ -134,12 +135,14 @@ __all__ = [
     "label_error_rate",
     "load",
     "lstm",
+    "mfcc",
     "narx",
     "ntm",
     "plot_deltas",
     "plot_prediction",
     "plot_training",
     "prepare",
+    "read_audio",
     "represent",
     "run",
     "save",

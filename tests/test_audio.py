@@ -1,0 +1,62 @@
+"""MFCC against the formulas, written out; sound files against what was written."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from throughtime.audio import mfcc, read_audio
+
+pytest.importorskip("kaldi_native_fbank")
+pytest.importorskip("soundfile")
+
+
+def naive_mfcc(samples: np.ndarray, rate: int, coefficients: int = 13, filters: int = 26) -> np.ndarray:
+    """Frame by frame, filter by filter."""
+    long, hop = round(0.025 * rate), round(0.01 * rate)
+    size = 2 ** int(np.ceil(np.log2(long)))
+    edges = np.linspace(0, 1127 * np.log(1 + rate / 2 / 700), filters + 2)
+    mel = 1127 * np.log(1 + np.arange(size // 2) * rate / size / 700)
+    rows = []
+    for start in range(0, len(samples) - long + 1, hop):
+        frame = 32768 * samples[start : start + long]
+        frame = frame - frame.mean()
+        energy = np.log(np.sum(frame**2))
+        frame = frame - 0.97 * np.concatenate([frame[:1], frame[:-1]])
+        frame = frame * (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(long) / (long - 1)))
+        power = np.abs(np.fft.rfft(frame, size))[: size // 2] ** 2
+        heard = []
+        for low, middle, high in zip(edges, edges[1:], edges[2:], strict=False):
+            weight = np.minimum((mel - low) / (middle - low), (high - mel) / (high - middle))
+            heard.append(np.log(np.sum(np.maximum(weight, 0) * power)))
+        turn = np.pi / filters * (np.arange(filters) + 0.5)
+        row = [np.sqrt(2 / filters) * np.sum(heard * np.cos(k * turn)) for k in range(coefficients)]
+        row = [c * (1 + 11 * np.sin(np.pi * k / 22)) for k, c in enumerate(row)]
+        rows.append([energy, *row[1:]])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize(("rate", "number"), [(8000, 1000), (16000, 400), (16000, 2345)])
+def test_mfcc_are_the_formulas(rate: int, number: int) -> None:
+    rng = np.random.default_rng(0)
+    samples = 0.1 * rng.normal(size=number) + 0.3 * np.sin(2 * np.pi * 440 / rate * np.arange(number))
+    wanted = naive_mfcc(samples, rate)
+    made = mfcc(samples, rate)
+    assert made.shape == wanted.shape
+    np.testing.assert_allclose(made, wanted, atol=2e-3)  # float32 within; the values are of size 10
+
+
+def test_a_sound_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    steps = np.array([[0, 100], [-32768, 0], [300, 500]], "<i2")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(steps.tobytes())
+    samples, rate = read_audio(tmp_path / "a.wav")
+    assert rate == 8000
+    np.testing.assert_allclose(samples, steps.mean(axis=1) / 32768, atol=1e-9)
+
+
+def test_what_is_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"samples have shape \(10,\); wanted one channel"):
+        mfcc(np.zeros(10), 8000)
