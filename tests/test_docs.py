@@ -16,8 +16,9 @@ DOCS = ROOT / "docs"
 PAGES = ["from-a-table-to-a-forecast.md"]
 CHAPTER = {  # the pages on what recurrent networks can represent, and what their Python says
     "counting.md": [],
+    "learned-delays.md": ["(4, 11)"],
     "learning-algorithms.md": ["[[0. 0.]\n [2. 0.]\n [2. 0.]]"],
-    "neural-turing-machine.md": ["memory · 20 ntm-128 units", "controller · 64 lstm units"],
+    "neural-turing-machine.md": ["memory · 20 ntm-128 units", "controller · 64 lstm units", "(7, 1, 2, 128)"],
     "programs.md": [
         "go {0: '1', 1: '1', 2: '1', 3: '0'} 1",
         "end {0: '1', 1: '0', 2: '0', 3: '1'} 4",

@@ -8,6 +8,11 @@ as in A. Graves, G. Wayne, I. Danihelka, arXiv:1410.5401. Bits are shown as -1 a
 memory is trained on the same sequences beside it. All seeds have the same number of rounds, lists grow from round to
 round, every sequence is new, and nothing is chosen by looking at longer ones.
 
+Batch and rate of repeat copy and recall were chosen by the losses of training, on one seed. In batches of 4 with a rate of
+3e-3 the NTM learns the first stage of repeat copy in 60 rounds, in batches of 16 with 1e-3 not in 80; the LSTM, with the
+same, in 80. A feedforward controller was slower. Recall was run twice: in batches of 4 with 3e-3, 150 rounds, 4 of 10
+seeds still made mistakes within the sizes of training; by the losses of one of them batches of 16 with 2e-3 are better.
+
 A course can be interrupted: it is written to `training/` in the output folder, and goes on from there.
 """
 
@@ -46,7 +51,7 @@ def networks(task: Task, quick: bool) -> dict[str, Network]:
     """Who learns the task."""
     if quick:
         return {"NTM": ntm(task.inputs, 32, task.outputs, slots=16, width=12)}
-    return {"NTM": ntm(task.inputs, 64, task.outputs), "LSTM": lstm(task.inputs, 128, task.outputs)}
+    return {"NTM": ntm(task.inputs, 64, task.outputs, slots=task.slots), "LSTM": lstm(task.inputs, 128, task.outputs)}
 
 
 def optimizer_for(task: Task) -> optax.GradientTransformation:

@@ -73,6 +73,7 @@ class Task:
     shown   of which size the picture is
     bars    {size: (wrong bits at most, on which seeds)}, what was meant to be reached
     batch, rate, padding  sequences of an update, its learning rate; share of steps added to compile for fewer lengths
+    slots   rows of the memory
     """
 
     name: str
@@ -86,6 +87,7 @@ class Task:
     batch: int = 16
     rate: float = 2e-3
     padding: float = 0.25
+    slots: int = 128
 
     @property
     def rounds(self) -> int:
@@ -114,18 +116,24 @@ REPEAT = Task(
     repeat_copy,
     10,
     9,
-    ((_pairs(3), 60), (_pairs(6), 60), (_pairs(10), 100)),
+    ((_pairs(3), 80), (_pairs(6), 80), (_pairs(10), 160)),
     ((5, 5), (10, 10), (20, 10), (10, 20)),
     (7, 5),
+    batch=4,
+    rate=3e-3,
+    padding=1.0,
+    slots=32,
 )
 RECALL = Task(
     "associative recall",
     recall,
     8,
     6,
-    ((_up_to(3, 2), 100), (_up_to(6, 2), 200)),
+    ((_up_to(3, 2), 20), (_up_to(6, 2), 200)),
     tuple((n,) for n in (2, 4, 6, 8, 10, 12, 15, 20)),
     (6,),
+    padding=1.0,
+    slots=64,
 )
 QUICK = replace(
     COPY,
