@@ -10,10 +10,12 @@ import argparse
 import random
 import time
 
+import conftest  # noqa: F401  JAX's settings, before JAX
+
+# isort: split
 import hypothesis
 import jax
 
-import conftest  # noqa: F401  JAX's settings, before JAX
 from engines import Case, cases, difference
 
 FEW = 20  # cases to a seed; then compiled programs are forgotten
