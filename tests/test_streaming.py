@@ -1,15 +1,18 @@
 """Law 3: running is one thing, whether at once, in stretches, or step by step."""
 
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 import throughtime as tt
 import zoo
 from throughtime import Network
+from throughtime.engine import running
 from wirings import wirings
 
 TOLERANCE = 1e-12
@@ -84,3 +87,29 @@ def test_step_refuses_backward_layers() -> None:
     weights = zoo.weights_of(network)
     with pytest.raises(ValueError, match="backward"):
         tt.step(network, weights, tt.start(network, weights, 1), jnp.zeros((1, 2)))
+
+
+def test_a_call_like_an_earlier_one_is_not_checked_again_but_any_other_is() -> None:
+    network = zoo.FORWARD["recurrent"]
+    weights, xs = drawn(network)
+    _, history = tt.step(network, weights, tt.start(network, weights, zoo.BATCH), xs[0])
+    traced = running._step._cache_size()
+    tt.step(network, weights, history, xs[1])
+    assert running._step._cache_size() == traced
+    with pytest.raises(ValueError, match="history of"):
+        tt.step(network, weights, history, jnp.zeros((zoo.BATCH + 1, xs.shape[-1])))
+    with pytest.raises(ValueError, match="input"):
+        tt.step(network, weights, history, xs[0][:, :-1])
+    with pytest.raises(ValueError, match="the wiring needs"):
+        tt.step(network, jax.tree.map(lambda w: w[..., :-1], weights), history, xs[0])
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, lambda x: np.asarray(x).tolist(), lambda x: MappingProxyType({"input": x})]
+)
+def test_inputs_may_be_arrays_lists_or_mappings(kind: Any) -> None:
+    network = zoo.FORWARD["lstm"]
+    weights, xs = drawn(network)
+    assert zoo.distance(tt.run(network, weights, kind(xs)), tt.run(network, weights, xs)) == 0
+    history = tt.start(network, weights, zoo.BATCH)
+    assert zoo.distance(tt.step(network, weights, history, kind(xs[0])), tt.step(network, weights, history, xs[0])) == 0

@@ -1,4 +1,8 @@
-"""Running a network: over a stretch of time, or one step at a time."""
+"""Running a network: over a stretch of time, or one step at a time.
+
+Everything is checked while JAX traces, so once for every wiring, structure, shape and type: a call like an earlier one
+costs no more than JAX's own dispatch.
+"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
@@ -16,6 +21,15 @@ from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
 Xs = Array | Mapping[str, Array]
+
+
+def as_arrays(given: Any) -> Any:
+    """What a compiled function takes: an array or {name: array} as it is, anything else made into that."""
+    if isinstance(given, (np.ndarray, Array)):
+        return given
+    if isinstance(given, Mapping):
+        return {name: as_arrays(value) for name, value in given.items()}
+    return jnp.asarray(given)
 
 
 def as_inputs(network: Network, weights: Weights, xs: Any, axes: tuple[str, ...] = ("T", "B")) -> Arrays:
@@ -94,14 +108,8 @@ def run(
     >>> ys.shape
     (5, 4, 1)
     """
-    inputs = as_inputs(network, weights, xs)
-    steps, batch, _ = next(iter(inputs.values())).shape
-    check(network, weights)
-    before = as_history(network, weights, history, batch)
-    if not steps:
-        return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
     try:
-        return _run(network, weights, inputs, before, as_lengths(lengths, steps, batch))
+        return _run(network, weights, as_arrays(xs), history, None if lengths is None else as_arrays(lengths))
     except (TypeError, ValueError) as error:
         if "custom_vjp" not in str(error) and "call to `throughtime" not in str(error):
             raise
@@ -110,9 +118,15 @@ def run(
 
 
 @partial(jax.jit, static_argnames="network")
-def _run(network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None) -> Any:
-    tape, history = forward(network, effective(network, weights), xs, history, lengths, taped=False)
-    return outputs(network, tape, lengths), history
+def _run(network: Network, weights: Weights, xs: Any, history: History | None, lengths: Array | None) -> Any:
+    inputs = as_inputs(network, weights, xs)
+    steps, batch, _ = next(iter(inputs.values())).shape
+    check(network, weights)
+    before, lengths = as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
+    if not steps:
+        return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
+    tape, after = forward(network, effective(network, weights), inputs, before, lengths, taped=False)
+    return outputs(network, tape, lengths), after
 
 
 def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:
@@ -131,6 +145,9 @@ def step(
 
     returns  the output (B, O) and the new history
     raises   ValueError for a network with backward layers, which need the end of the sequence first
+    cost     a small network's step is shorter than the way to it: on CPUs JAX hands a call to a thread of its own. Who
+             waits for every output is served twice as fast without, and has to say so before JAX computes anything:
+             `jax.config.update("jax_cpu_enable_async_dispatch", False)`
 
     >>> import jax.numpy as jnp, throughtime as tt
     >>> network = tt.elman(2, 3, 1)
@@ -139,12 +156,16 @@ def step(
     >>> y.shape
     (1, 1)
     """
+    return _step(network, weights, history, as_arrays(x))
+
+
+@partial(jax.jit, static_argnames="network")
+def _step(network: Network, weights: Weights, history: History, x: Any) -> Any:
     for layer in network.layers:
         if layer.backward:
             raise ValueError(
                 f"layer {layer.name!r} runs backward from the end of the sequence: step() cannot stream it, use run()"
             )
-    inputs = {name: value[None] for name, value in as_inputs(network, weights, x, ("B",)).items()}
-    batch = next(iter(inputs.values())).shape[1]
-    y, history = _run(network, weights, inputs, as_history(network, weights, history, batch), None)
-    return y[0], history
+    inputs = as_inputs(network, weights, x, ("B",))
+    ys, after = _run(network, weights, {name: value[None] for name, value in inputs.items()}, history, None)
+    return ys[0], after
