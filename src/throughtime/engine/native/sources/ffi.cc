@@ -155,8 +155,8 @@ ffi::Error handle(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingR
   try {
     Threads threads(pool);
     auto first = rets.get<ffi::AnyBuffer>(0);
-    const bool wide = (*first)->element_type() == ffi::DataType::F64;
-    (wide ? F64 : F32)(threads, Numbers(plan), Operands(args, rets));
+    const ffi::DataType type = (*first)->element_type();
+    (type == ffi::DataType::F64 ? F64 : F32)(threads, Numbers(plan), Operands(args, rets, type));
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("throughtime: ") + error.what());
   }

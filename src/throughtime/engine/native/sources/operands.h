@@ -95,11 +95,13 @@ inline Wiring read_wiring(Numbers& plan) {
 // Hands out arguments, then results, in order.
 class Operands {
  public:
-  Operands(::xla::ffi::RemainingArgs args, ::xla::ffi::RemainingRets rets) : args_(args), rets_(rets) {}
+  Operands(::xla::ffi::RemainingArgs args, ::xla::ffi::RemainingRets rets, ::xla::ffi::DataType type) : args_(args), rets_(rets), type_(type) {}
 
   Grouped arg(size_t own) {
     auto buffer = args_.get<::xla::ffi::AnyBuffer>(arg_++);
     if (buffer.has_error()) throw std::invalid_argument("too few operands");
+    const ::xla::ffi::DataType type = buffer->element_type();
+    if (type != type_ && type != ::xla::ffi::DataType::S32) throw std::invalid_argument("operands of several types");  // S32: lengths
     return {buffer->untyped_data(), buffer->dimensions(), own, ::xla::ffi::ByteWidth(buffer->element_type())};
   }
   Grouped ret(size_t own) {
@@ -111,6 +113,7 @@ class Operands {
  private:
   ::xla::ffi::RemainingArgs args_;
   ::xla::ffi::RemainingRets rets_;
+  ::xla::ffi::DataType type_;
   size_t arg_ = 0, ret_ = 0;
 };
 
