@@ -28,6 +28,7 @@ from jax.flatten_util import ravel_pytree
 
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
+from throughtime.engine.native import using_engine
 from throughtime.engine.running import outputs
 from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import identity_rows, sweep
@@ -146,7 +147,8 @@ def _whole(network: Network, weights: Weights, residual: Residual, given: Stretc
         ys, _ = _run(network, effective(network, weights), given, given.begin(network, weights))
         return residual(ys, given.targets).ravel()
 
-    r, push = jax.linearize(all_of, flat)
+    with using_engine("xla"):  # the native one has no forward-mode derivative
+        r, push = jax.linearize(all_of, flat)
     columns = jax.vmap(push)(jnp.eye(flat.size, dtype=flat.dtype))  # (W, T B O)
     return Normal(columns @ columns.T, columns @ r, r @ r)
 
