@@ -11,7 +11,7 @@ import numpy as np
 import throughtime as tt
 import zoo
 from throughtime import Network, units
-from throughtime.engine.native.library import load
+from throughtime.engine.native.loading import load
 from wirings import wirings
 
 HERE = load().loaded is not None

@@ -19,7 +19,7 @@ import throughtime as tt
 import zoo
 from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, cases, difference, everything, givens, probe
 from throughtime import Connection, Layer, Network, units
-from throughtime.engine.native.library import load
+from throughtime.engine.native.loading import load
 from throughtime.engine.native.plan import knows
 from throughtime.engine.schedule import schedule
 

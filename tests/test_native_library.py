@@ -14,7 +14,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.engine.native import EngineInfo, build, engine
-from throughtime.engine.native.library import HANDLERS
+from throughtime.engine.native.loading import HANDLERS
 
 NATIVE = tt.engine_info().engine == "native"
 with_native = pytest.mark.skipif(not NATIVE, reason="there is no native engine, or it was not chosen")
@@ -25,8 +25,8 @@ ASKS = "import throughtime as tt; print(tt.engine_info())"
 # Another library and other facts about it, in the folder that is given.
 ELSEWHERE = """
 import pathlib, sys
-from throughtime.engine.native import build, library
-library.LIBRARY, build.FACTS = (pathlib.Path(sys.argv[1]) / name for name in ("library.so", "facts.json"))
+from throughtime.engine.native import build, loading
+loading.LIBRARY, build.FACTS = (pathlib.Path(sys.argv[1]) / name for name in ("library.so", "facts.json"))
 """
 
 RUNS = """
@@ -157,10 +157,10 @@ def test_what_cannot_be_used_is_refused_by_name():
 def test_the_engine_is_described_in_one_line():
     info = tt.engine_info()
     assert info == EngineInfo(
-        "native", info.why, info.instruction_set, info.library, info.built_with, info.running_with, info.sanitizers
+        "native", info.why, info.instruction_set, info.file, info.built_with, info.running_with, info.sanitizers
     )
     assert info.instruction_set in build.SETS
-    assert info.library == build.LIBRARY.name
+    assert info.file == build.LIBRARY.name
 
 
 # Building, on small sources of its own.

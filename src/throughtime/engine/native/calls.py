@@ -1,4 +1,6 @@
-"""The native engine's two calls, on one loop: step it forward, sweep it back. Shapes as in `forward.py` and `sweep.py`.
+"""The native engine's three calls: step a loop forward, sweep it back, sum weight gradients.
+
+Shapes as in `forward.py` and `sweep.py`.
 
 Under `jax.vmap` a call takes all that is mapped at once. `jax.grad` goes through `run_through`, once: its derivative is the
 sweep, which has none.

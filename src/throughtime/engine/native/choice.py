@@ -11,7 +11,7 @@ from importlib.metadata import version
 import jax
 
 from throughtime.engine.native.build import LIBRARY, SETS, facts
-from throughtime.engine.native.library import load
+from throughtime.engine.native.loading import load
 
 ENGINES = ("native", "xla")
 REMEDY = "reinstall throughtime, or run: python -m throughtime.engine.native (it needs a C++17 compiler)"
@@ -27,7 +27,7 @@ class EngineInfo:
     engine           "native" or "xla"
     why              what made it so
     instruction_set  what the native engine uses: "avx512", "avx2" or "baseline"; "" with XLA
-    library          the library's file name; "" if there is none
+    file             the library's file name; "" if there is none
     built_with       the jaxlib it was built with; "" if there is none
     running_with     the jaxlib that is installed
     sanitizers       what the library was built with to find faults in it, "" as a rule
@@ -36,7 +36,7 @@ class EngineInfo:
     engine: str
     why: str
     instruction_set: str
-    library: str
+    file: str
     built_with: str
     running_with: str
     sanitizers: str
@@ -98,7 +98,7 @@ def engine_info() -> EngineInfo:
         engine=name,
         why=_why(),
         instruction_set=loaded.throughtime_instruction_set().decode() if loaded else "",
-        library=LIBRARY.name if LIBRARY.exists() else "",
+        file=LIBRARY.name if LIBRARY.exists() else "",
         built_with=found.get("jaxlib", ""),
         running_with=version("jaxlib"),
         sanitizers=found.get("sanitizers", ""),
