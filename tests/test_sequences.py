@@ -106,6 +106,10 @@ def test_padding_asks_nothing(loss: Any, targets: list[Any]) -> None:
     assert bucket.xs["input"].shape == (5, 3, 2)
     wanted = {"SquaredError": 3 + 1, "CrossEntropy": 2 + 1, "CTC": 2}[type(loss).__name__]
     assert int(asked(bucket.targets).sum()) == wanted
+    (given,) = sequences.buckets(pairs, loss, jnp.float32, padding=[5], batch=3)
+    assert (given.count, given.places, given.full) == (2, 3, False)
+    assert given.xs["input"].shape == (5, 4, 2)
+    assert int(asked(given.targets).sum()) == wanted
     part = bucket.pick(jnp.array([2, 1]))
     assert part.lengths.tolist() == [0, 4]
     assert int(asked(part.targets).sum()) == 1

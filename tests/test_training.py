@@ -124,6 +124,29 @@ def test_a_second_training_compiles_nothing() -> None:
 
 
 @pytest.mark.parametrize("every", [None, 2])
+@pytest.mark.parametrize("lengths", [(5, 6, 7, 7, 3), (7, 7, 7, 7)])
+def test_the_lengths_to_pad_to_change_no_number(lengths: tuple[int, ...], every: int | None) -> None:
+    data, settings = echo(*lengths), {"epochs": 2, "batch": 2, "every": every, "validation": echo(4, 2)}
+    plain, given = (reports(data, ADAM, padding=padding, **settings)[-1] for padding in (9.0, [9]))
+    same(given.weights, plain.weights)
+    assert (given.loss, given.validation, given.lesson.asked) == pytest.approx(
+        (plain.loss, plain.validation, plain.lesson.asked)
+    )
+    assert given.updates == plain.updates
+
+
+def test_rounds_of_other_sequences_compile_nothing() -> None:
+    settings: dict[str, Any] = {"epochs": 1, "batch": 2, "padding": [4, 8], "validation": echo(4, 8)}
+    reports(echo(3, 4, 2, 7, 8, 8, 5, 6), ADAM, **settings)
+    compiled = epochs.epochs_over._cache_size()
+    (report,) = reports(echo(4, 4, 4, 4, 8, 5, 8, 7, 6, 5), ADAM, **settings)
+    assert epochs.epochs_over._cache_size() == compiled
+    assert report.updates == 5
+    with pytest.raises(ValueError, match=r"a sequence has 9 steps, but the lengths to pad to are \[4, 8\]"):
+        reports(echo(9), ADAM, **settings)
+
+
+@pytest.mark.parametrize("every", [None, 2])
 def test_divergence_stops_with_the_last_good_weights(every: int | None) -> None:
     with pytest.raises(Diverged, match=r"diverged in epoch \d, at update .* take a smaller learning rate") as error:
         reports(echo(5, 5), optax.sgd(1e200), epochs=5, every=every)

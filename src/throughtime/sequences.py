@@ -46,13 +46,13 @@ class Example(NamedTuple):
 @partial(jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths", "history"], meta_fields=["full"])
 @dataclass(frozen=True)
 class Bucket:
-    """Padded sequences; the last one is empty (length 0, asks nothing) and fills up batches.
+    """Padded sequences; the last one, or several, are empty (length 0, asks nothing) and fill up batches.
 
     xs       {input: (T, N+1, S)}
     targets  (T, N+1, O) numbers, (T, N+1) labels, or the pair of CTC: labels (N+1, L), frames (N+1,)
              with members (K, T, N+1, O)
     lengths  (N+1,)
-    full     True if all sequences but the empty one are T steps long
+    full     True if all columns but the last are known to be sequences of T steps
     history  {source: (D, N+1, S)} what went before, where it is given
     """
 
@@ -64,7 +64,12 @@ class Bucket:
 
     @property
     def count(self) -> int:
-        """The number of sequences, without the empty one."""
+        """The number of sequences, without the empty ones; they come first."""
+        return int(np.count_nonzero(self.lengths))
+
+    @property
+    def places(self) -> int:
+        """The number of columns N, without the last, which is always empty; a shape, so known while JAX traces."""
         return int(self.lengths.shape[0]) - 1
 
     def pick(self, index: Array) -> "Bucket":
@@ -260,21 +265,39 @@ def refuse_short(network: Network, examples: Sequence[Example]) -> None:
                 )
 
 
-def padded_lengths(lengths: Sequence[int], padding: float = 0.25) -> list[int]:
+def _grid(most: int) -> list[int]:
+    """1, 2, 3, 5, 7, 10, 13, ... until one is `most` or more."""
+    grid = [1]
+    while grid[-1] < most:
+        grid.append((grid[-1] + 1) * 5 // 4)  # so that nothing grows by more than a quarter
+    return grid
+
+
+Padding = float | Sequence[int]  # a share of steps that may be added, or the lengths to pad to
+
+
+def padded_lengths(lengths: Sequence[int], padding: Padding = 0.25) -> list[int]:
     """The lengths to pad to: the fewest of the grid 1, 2, 3, 5, 7, 10, 13, ... that add at most that share of steps.
 
-    A grid, so that new sequences find lengths already compiled; if all lengths are equal, that length is kept.
+    A grid, so that new sequences find lengths already compiled; if all lengths are equal, that length is kept. Lengths in
+    the place of the share are taken as they are.
+
+    raises  ValueError if a sequence is longer than the last of the lengths given
 
     >>> padded_lengths([98, 99, 100, 12])
     [13, 116]
     >>> padded_lengths([50, 50])
     [50]
     """
+    if isinstance(padding, Sequence):
+        if max(lengths) > max(padding, default=0):
+            raise ValueError(
+                f"a sequence has {max(lengths)} steps, but the lengths to pad to are {list(padding)}; add a longer one"
+            )
+        return sorted(set(padding))
     if len(set(lengths)) == 1:
         return [lengths[0]]
-    grid = [1]
-    while grid[-1] < max(lengths):
-        grid.append((grid[-1] + 1) * 5 // 4)  # so that no length grows by more than a quarter
+    grid = _grid(max(lengths))
     counts = Counter(grid[bisect_left(grid, n)] for n in lengths)
 
     def steps(kept: list[int]) -> int:
@@ -290,47 +313,61 @@ def padded_lengths(lengths: Sequence[int], padding: float = 0.25) -> list[int]:
 
 
 def buckets(
-    examples: Sequence[Example], loss: Any, dtype: Any, padding: float = 0.25, every: int | None = None
+    examples: Sequence[Example],
+    loss: Any,
+    dtype: Any,
+    padding: Padding = 0.25,
+    every: int | None = None,
+    batch: int = 1,
 ) -> list[Bucket]:
     """The sequences in padded buckets, the shortest first.
 
-    padding  share of steps that may be added to have fewer buckets, so fewer compilations
+    padding  share of steps that may be added to have fewer buckets, so fewer compilations; or the lengths to pad to: then
+             whole batches come in numbers of the grid of `padded_lengths`, and lists of labels in lengths of it, filled up
+             with what asks nothing, so that other sequences of these lengths find their shapes compiled
     every    pad on to a multiple of that many steps (of what is longer than it)
+    batch    how many sequences a batch will have; matters where the lengths to pad to are given
     """
     lengths = [steps_of(e.x) for e in examples]
     ends = padded_lengths(lengths, padding)
     shared: dict[int, list[Example]] = {}
     for example, length in zip(examples, lengths, strict=True):
         shared.setdefault(ends[bisect_left(ends, length)], []).append(example)
-    widest = max((len(e.target) for e in examples), default=0)
+    widest, given = max((len(e.target) for e in examples), default=0), isinstance(padding, Sequence)
+    if given:
+        widest = _grid(widest)[-1]
     made = []
     for end in sorted(shared):
         steps = end if every is None or end <= every else -(-end // every) * every
-        made.append(_bucket(shared[end], steps, loss, dtype, widest))
+        places = batch * _grid(-(-len(shared[end]) // batch))[-1] if given else None
+        made.append(_bucket(shared[end], steps, loss, dtype, widest, places))
     return made
 
 
-def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: int) -> Bucket:
-    lengths = [steps_of(e.x) for e in examples]
-    xs = {name: _pad([e.x[name] for e in examples], steps, 0.0, dtype) for name in examples[0].x}
+def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: int, places: int | None) -> Bucket:
+    columns = 1 + (len(examples) if places is None else places)
+    pad, lengths = partial(_beside, columns=columns), np.zeros(columns, np.int32)
+    lengths[: len(examples)] = [steps_of(e.x) for e in examples]
+    full = places is None and lengths[:-1].min() == steps  # a number of places is for more calls, of which some are not
+    xs = {name: pad([e.x[name] for e in examples], steps, 0.0, dtype) for name in examples[0].x}
     history = {
-        name: _pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
+        name: pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
     }
     targets: Any = [e.target for e in examples]
     if isinstance(loss, losses.CTC):
-        targets = (_pad(targets, widest, -1, np.int32).T, jnp.array([*lengths, 0], jnp.int32))
+        targets = (pad(targets, widest, -1, np.int32).T, jnp.asarray(lengths))
     elif targets[0].ndim == 3:
-        targets = jnp.stack([_pad(list(part), steps, np.nan, dtype) for part in zip(*targets, strict=True)])
+        targets = jnp.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*targets, strict=True)])
     elif targets[0].dtype.kind == "f":
-        targets = _pad(targets, steps, np.nan, dtype)
+        targets = pad(targets, steps, np.nan, dtype)
     else:
-        targets = _pad(targets, steps, -1, np.int32)
-    return Bucket(xs, targets, jnp.array([*lengths, 0], jnp.int32), min(lengths) == steps, history)
+        targets = pad(targets, steps, -1, np.int32)
+    return Bucket(xs, targets, jnp.asarray(lengths), bool(full), history)
 
 
-def _pad(arrays: Sequence[Values], steps: int, filling: float, dtype: Any) -> Array:
-    """The arrays (T_i, ...), and an empty one after them, side by side: (steps, N+1, ...)."""
-    padded = np.full((steps, len(arrays) + 1, *arrays[0].shape[1:]), filling, dtype)
+def _beside(arrays: Sequence[Values], steps: int, filling: float, dtype: Any, columns: int) -> Array:
+    """The arrays (T_i, ...), and empty ones after them, side by side: (steps, columns, ...)."""
+    padded = np.full((steps, columns, *arrays[0].shape[1:]), filling, dtype)
     for n, values in enumerate(arrays):
         padded[: len(values), n] = values
     return jnp.asarray(padded)
@@ -343,7 +380,7 @@ def run_each(network: Network, weights: Any, inputs: Sequence[Inputs]) -> list[V
     for low, end in zip([0, *ends], ends, strict=False):
         chosen = [n for n, x in enumerate(inputs) if low < steps_of(x) <= end]
         lengths = [steps_of(inputs[n]) for n in chosen]
-        xs = {k: _pad([inputs[n][k] for n in chosen], end, 0.0, dtype_of(weights))[:, :-1] for k in inputs[0]}
+        xs = {k: _beside([inputs[n][k] for n in chosen], end, 0.0, dtype_of(weights), len(chosen)) for k in inputs[0]}
         ys = np.asarray(run(network, weights, xs, lengths=None if min(lengths) == end else jnp.array(lengths))[0])
         made.update({n: ys[: lengths[i], i] for i, n in enumerate(chosen)})
     return [made[n] for n in range(len(inputs))]

@@ -53,9 +53,9 @@ def groups(network: Network, weights: Weights, bucket: Bucket, room: int) -> Str
     """The sequences, in groups along a first axis so small that the influence matrix of one has room."""
     width = sum(w.size for w in jax.tree.leaves(weights))
     rows = sum(row.width for row in state(network)) + 32 * network.size_of(network.output)
-    size = min(bucket.count, max(1, room // (rows * width)))
-    padding = -bucket.count % size
-    index = jnp.append(jnp.arange(bucket.count), jnp.full(padding, bucket.count)).reshape(-1, size)
+    size = min(bucket.places, max(1, room // (rows * width)))
+    padding = -bucket.places % size
+    index = jnp.append(jnp.arange(bucket.places), jnp.full(padding, bucket.places)).reshape(-1, size)
     made = jax.vmap(bucket.pick)(index)
     xs, targets, before = jax.tree.map(lambda v: v.astype(jnp.float64), (made.xs, made.targets, made.history))
     return Stretch(xs, targets, None if bucket.full and not padding else made.lengths, before)

@@ -54,13 +54,13 @@ def _drawn(bucket: Bucket, batch: int, seed: Any, key: Array | None, epochs: Seq
     """For each epoch its batches, in random order, and a key for dropout."""
     orders = [np.random.default_rng((*np.atleast_1d(seed), epoch)).permutation(bucket.count) for epoch in epochs]
     keys = None if key is None else jnp.stack([jax.random.fold_in(key, epoch) for epoch in epochs])
-    return np.stack([batches(order, batch) for order in orders]), keys
+    return np.stack([batches(order, batch, bucket.places) for order in orders]), keys
 
 
-def batches(order: NDArray[np.int64], batch: int) -> NDArray[np.int32]:
-    """The order cut into batches (number, size); the number after the last, the empty sequence, fills up."""
-    size = min(batch, len(order))
-    filling = np.full(-len(order) % size, len(order))
+def batches(order: NDArray[np.int64], batch: int, places: int) -> NDArray[np.int32]:
+    """The order cut into as many batches (number, size) as hold a bucket's places; `places`, the last and empty one, fills up."""
+    size = min(batch, places)
+    filling = np.full(-(-places // size) * size - len(order), places)
     return np.append(order, filling).reshape(-1, size).astype(np.int32)
 
 
@@ -104,7 +104,7 @@ def epoch(
     key: Array | None,
 ) -> tuple[State, tuple[Array, Array]]:
     """One pass over a bucket in batches `index` (number, size): the new state, summed loss and number asked."""
-    cut_short = not bucket.full or index.size > bucket.count  # else every sequence ends where the arrays end
+    cut_short = not bucket.full or index.size > bucket.places  # else every sequence ends where the arrays end
 
     def one_batch(state: State, item: tuple[Array, Array | None]) -> tuple[State, Any]:
         chosen, key = item

@@ -20,7 +20,8 @@ def examine(
     network: Network, loss: Loss, questions: list[Bucket], batch: int, members: int | None, weights: Weights
 ) -> Any:
     """The mean loss per target asked; with members an array (members,)."""
-    sums = [_measure(network, loss, members, weights, b, batches(np.arange(b.count), batch)) for b in questions]
+    orders = [batches(np.arange(b.count), batch, b.places) for b in questions]
+    sums = [_measure(network, loss, members, weights, *asked) for asked in zip(questions, orders, strict=True)]
     total, asked = np.sum(jax.device_get(sums), axis=0)
     mean = total / np.maximum(asked, 1)
     return float(mean) if members is None else mean

@@ -26,7 +26,7 @@ from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.learners.noise import WeightNoise
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
-from throughtime.sequences import Example, buckets, dtype_of, examples_of, refuse_short
+from throughtime.sequences import Example, Padding, buckets, dtype_of, examples_of, refuse_short
 from throughtime.training import damped
 from throughtime.training.epochs import State, epochs_over, gradient_steps
 from throughtime.training.examining import examine
@@ -86,7 +86,7 @@ def train(
     validation_network: Network | None = None,
     patience: int | None = None,
     clip: float | None = None,
-    padding: float = 0.25,
+    padding: Padding = 0.25,
     optimizer_state: Any = None,
     members: int | None = None,
     look: int = 1,
@@ -104,7 +104,9 @@ def train(
     validation_network  where they are run, with the same weights, such as `network.close_loop()`; None: `network`
     patience            end after so many epochs without a better validation loss, of any member
     clip                largest norm of the mean gradient
-    padding             share of steps that may be padded to save compilations, beyond rounding lengths to a grid
+    padding             share of steps that may be padded to save compilations, beyond rounding lengths to a grid; or the
+                        lengths to pad to, such as [50, 100, 200], for many calls with other sequences: calls with the
+                        same lengths, batch and objects share compiled code
     optimizer_state     from an earlier report, to go on with; None: a fresh one
     members             networks trained side by side: every weight has a leading axis of that length (stack what `init`
                         gives for several seeds); targets (members, steps, outputs) may differ in what they ask
@@ -134,7 +136,7 @@ def train(
     examples, dtype = examples_of(network, sequences, loss, members), dtype_of(weights)
     _check_members(weights, members)
     refuse_short(network, examples)
-    lessons = buckets(examples, loss, dtype, padding, every)
+    lessons = buckets(examples, loss, dtype, padding, every, batch)
     _asking(examples)
     if every is not None and any(layer.backward for layer in network.layers):
         raise ValueError(
@@ -144,7 +146,7 @@ def train(
     if validation is not None:
         examined = network if validation_network is None else validation_network
         held_out = _asking(examples_of(examined, validation, loss, members), "validation ")
-        exam = partial(examine, examined, loss, buckets(held_out, loss, dtype, padding), batch, members)
+        exam = partial(examine, examined, loss, buckets(held_out, loss, dtype, padding, batch=batch), batch, members)
     if isinstance(optimizer, LevenbergMarquardt):
         _refuse(every=every, clip=clip)
         state = damped.begin(optimizer, weights, members, optimizer_state)
