@@ -31,6 +31,8 @@ EXPERIMENTS = {
     "mackey-glass": "throughtime.experiments.mackey_glass",
     "narma10": "throughtime.experiments.narma10",
     "ntm": "throughtime.experiments.ntm",
+    "phonemes-bdg": "throughtime.experiments.phonemes_bdg",
+    "phonemes-framewise": "throughtime.experiments.phonemes_framewise",
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
     "turing": "throughtime.experiments.turing",

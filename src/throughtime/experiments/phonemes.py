@@ -1,0 +1,59 @@
+"""Pictures of what networks say about phonemes: how they learned, what they confuse, and what they say over time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+
+from throughtime.plots import COLOURS, new_figure
+
+
+def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:
+    """The validation error after each epoch; {(network, seed): (epochs, 4)} as courses leave them."""
+    figure, (axes,) = new_figure(1, 4.0)
+    names = list(dict.fromkeys(name for name, _ in curves))
+    for (name, seed), curve in curves.items():
+        colour = COLOURS[names.index(name) % len(COLOURS)]
+        axes.plot(curve[:, 0], curve[:, 2], color=colour, lw=1.2, alpha=0.7, label=name if seed == 0 else None)
+    axes.set(xlabel="epoch", ylabel=what, title="Learning; a line is a seed", yscale="log")
+    axes.legend(frameon=False)
+    return figure
+
+
+def confusion_picture(outputs: Sequence[Any], targets: Sequence[Any], names: Sequence[str]) -> Figure:
+    """How often what was spoken (rows) is taken for what (columns), in parts of each row; (T, O) outputs, (T,) labels."""
+    said = np.concatenate([np.asarray(y).argmax(-1) for y in outputs])
+    truth, labels = np.concatenate(list(targets)), np.arange(len(names))
+    counts = confusion_matrix(truth, said, labels=labels)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(7.5, 7.5), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares**0.5, cmap="Blues", vmin=0, vmax=1)
+    if len(names) <= 5:
+        for row, column in np.ndindex(counts.shape):
+            colour = "white" if shares[row, column] > 0.4 else "black"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+    size = 12 if len(names) <= 5 else 6
+    axes.set_xticks(labels, names, fontsize=size)
+    axes.set_yticks(labels, names, fontsize=size)
+    axes.set(xlabel="taken for", ylabel="spoken", title="Confusions; the shade is the root of the share of the row")
+    return figure
+
+
+def outputs_picture(ys: Any, target: Any, names: Sequence[str]) -> Figure:
+    """What a network says over time, and below it what was spoken: outputs (T, O) are net inputs of a softmax."""
+    chances = np.asarray(jax.nn.softmax(np.asarray(ys, float)))
+    truth = np.asarray(target)
+    used = [k for k in range(len(names)) if chances[:, k].max() > 0.5 or (truth == k).any()]
+    figure, panels = new_figure(2, 6.0, width=9.0)
+    for axes, what, values in zip(panels, ("said", "spoken"), (chances, np.eye(len(names))[truth]), strict=True):
+        axes.imshow(values[:, used].T, aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="none")
+        axes.set_yticks(range(len(used)), [names[k] for k in used], fontsize=6)
+        axes.grid(False)
+        axes.set_ylabel(what)
+    panels[-1].set_xlabel("frame")
+    panels[0].set_title("One test recording over time", loc="left")
+    return figure
