@@ -120,7 +120,7 @@ class TestSmall:
 
     def test_plosives(self, tmp_path: Path) -> None:
         said = small("phonemes-bdg", tmp_path)
-        assert said["TDNN, wider"] < 6 < said["nearest neighbour"]
+        assert said["TDNN, wider"] < min(4, said["nearest neighbour"], said["LDA"])
         assert {"bdg-curves.png", "bdg-tdnn-wider-confusion.png"} <= {p.name for p in tmp_path.iterdir()}
         model = tt.load(tmp_path / "bdg-tdnn-wider-0.safetensors")
         assert list(model.classes) == ["b", "d", "g"]

@@ -15,7 +15,8 @@ def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:
     """The validation error after each epoch; {(network, seed): (epochs, 4)} as courses leave them."""
     figure, (axes,) = new_figure(1, 4.0)
     names = list(dict.fromkeys(name for name, _ in curves))
-    for (name, seed), curve in curves.items():
+    for (name, seed), whole in curves.items():
+        curve = whole[~np.isnan(whole[:, 2])]  # the epochs after which the error was measured
         colour = COLOURS[names.index(name) % len(COLOURS)]
         axes.plot(curve[:, 0], curve[:, 2], color=colour, lw=1.2, alpha=0.7, label=name if seed == 0 else None)
     axes.set(xlabel="epoch", ylabel=what, title="Learning; a line is a seed", yscale="log")
