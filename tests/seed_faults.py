@@ -33,6 +33,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "the air before a drawing's points is that of the way so far",
+        "pen.py",
+        "np.diff(np.interp(asked, place, np.cumsum(air)), prepend=0.0)",
+        "np.interp(asked, place, np.cumsum(air))",
+        "test_pen.py",
+        "walk",
+    ),
+    Fault(
         "deltas look one step too far back",
         "features.py",
         "padded[reach - n : reach - n + steps]) for",

@@ -1,0 +1,237 @@
+"""Pen trajectories: what a network sees of handwriting, and changes of it that keep its label.
+
+A drawing is an array (P, 3), point by point: x, y (upwards), and 1 at the last point of each stroke, else 0. The way from there
+to the next stroke is in the air. All functions take many drawings at once, of any lengths: tens of thousands in seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Values = NDArray[Any]
+
+COLUMNS = ("x", "y", "right", "up", "air", "turn", "ahead", "long", "wide")
+
+
+class _Joined(NamedTuple):
+    """Drawings one after the other."""
+
+    points: Values  # (P, 2)
+    ends: Values  # (P,) 1 at the last point of a stroke
+    counts: Values  # (N,) points of each drawing
+
+    @property
+    def first(self) -> Values:
+        """(N,) where each drawing begins."""
+        return np.cumsum(self.counts) - self.counts
+
+    def spread(self, each: Values) -> Values:
+        """A row per drawing to a row per point."""
+        return np.repeat(each, self.counts, axis=0)
+
+
+@dataclass(frozen=True)
+class PenFeatures:
+    """Features of drawings at points that are equally far apart on the way of the pen, through the air as on paper.
+
+    A drawing is centred at the mean of these points and divided by its height, or by `width / widest` if it is flatter.
+
+        x, y         position, in heights
+        right, up    direction of the step that leads to the point, of length 1
+        air          the share of this step that was in the air
+        turn, ahead  sine and cosine of the angle from this step to the next one
+        long, wide   logarithm of the way's length in heights, and of width / height; the same at every point
+
+    points   how many; None: one per `spacing`, between `least` and `most`
+    spacing  heights from a point to the next, if `points` is None
+    least, most, widest  see above; CTC wants `least` to be no less than the labels of a word and their repeats
+
+    returns, when called with drawings, for each an array (T, 9) of float32
+    raises   ValueError if a drawing is not (P, 3) with a point at least, or has numbers that are not finite
+    cost     linear in all points; 60,000 letters take about two seconds
+
+    >>> line = [[0, 0, 0], [0, 10, 0], [0, 20, 1]]
+    >>> (seen,) = PenFeatures(points=3)([line])
+    >>> seen[:, :5].tolist()
+    [[0.0, -0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.5, 0.0, 1.0, 0.0]]
+    """
+
+    points: int | None = 40
+    spacing: float = 0.15
+    least: int = 40
+    most: int = 200
+    widest: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.points is not None and self.points < 2:
+            raise ValueError(f"a drawing needs at least 2 points, not {self.points}")
+        if not (self.spacing > 0 and self.widest > 0 and 2 <= self.least <= self.most):
+            raise ValueError(f"spacing and widest must be above 0, and 2 <= least <= most; got {self}")
+
+    def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
+        """The features of every drawing."""
+        joined = scaled(drawings, self.widest)
+        way, air = _ways(joined)
+        long = np.add.reduceat(way, joined.first)
+        seen, in_air = _resampled(joined, way, air, self._counts(long))
+        mean = np.add.reduceat(seen.points, seen.first) / seen.counts[:, None]
+        step = _steps(seen)
+        right_up = _directions(step, seen)
+        whole = np.column_stack([np.log(np.maximum(long, 1e-3)), _wide(joined)])
+        made = np.column_stack(
+            [seen.points - seen.spread(mean), right_up, in_air, *_turns(right_up, seen), seen.spread(whole)]
+        )
+        return np.split(made.astype(np.float32), seen.first[1:])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `pen_input` needs, for `Model.settings["features"]`."""
+        return {"kind": "pen", **asdict(self)}
+
+    def _counts(self, long: Values) -> Values:
+        if self.points is not None:
+            return np.full(len(long), self.points)
+        return np.clip(np.rint(long / self.spacing).astype(int) + 1, self.least, self.most)
+
+
+def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
+    """What a network takes for one drawing (P, 3): (T, 9), from the settings in its file.
+
+    settings  `model.settings["features"]`, as `PenFeatures.settings` gives them
+
+    raises  ValueError if they are not of a pen, and what `PenFeatures` raises
+
+    >>> pen_input([[0, 0, 0], [0, 10, 1]], PenFeatures(points=5).settings).shape
+    (5, 9)
+    """
+    own = dict(settings)
+    if own.pop("kind", None) != "pen":
+        raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
+    return PenFeatures(**own)([drawing])[0]
+
+
+@dataclass(frozen=True)
+class PenChanges:
+    """Augmentation: every drawing turned, slanted, stretched and bent, differently; strokes and their order stay.
+
+    turn     deviation of the angle, in radians
+    slant    deviation of how many heights the top is moved to the right
+    stretch  deviation of the logarithm of width / height
+    bend     deviation of each of two waves that move points, in heights; one to three heights from crest to crest
+
+    returns, when called with drawings and a generator, drawings whose height was 1 before the change
+    """
+
+    turn: float = 0.1
+    slant: float = 0.2
+    stretch: float = 0.15
+    bend: float = 0.03
+
+    def __call__(self, drawings: Sequence[ArrayLike], rng: np.random.Generator) -> list[Values]:
+        """The changed drawings."""
+        joined = scaled(drawings)
+        number = len(joined.counts)
+        turn, slant, stretch = (rng.normal(0, s, number) for s in (self.turn, self.slant, self.stretch))
+        cos, sin, wide = np.cos(turn), np.sin(turn), np.exp(stretch)
+        x, y = joined.points.T
+        x, y = x * joined.spread(wide) + y * joined.spread(slant), y
+        moved = np.column_stack(
+            [x * joined.spread(cos) - y * joined.spread(sin), x * joined.spread(sin) + y * joined.spread(cos)]
+        )
+        for _ in range(2):
+            moved += self._wave(joined, rng)
+        return np.split(np.column_stack([moved, joined.ends]).astype(np.float32), joined.first[1:])
+
+    def _wave(self, joined: _Joined, rng: np.random.Generator) -> Values:
+        number = len(joined.counts)
+        heading, across = rng.uniform(0, 2 * np.pi, (2, number))
+        crests = 2 * np.pi / rng.uniform(1, 3, number)
+        vector = np.column_stack([np.cos(heading), np.sin(heading)]) * crests[:, None]
+        shift = rng.normal(0, self.bend, (number, 2))
+        return np.sin((joined.points * joined.spread(vector)).sum(1) + joined.spread(across))[:, None] * joined.spread(
+            shift
+        )
+
+
+def scaled(drawings: Sequence[ArrayLike], widest: float = 4.0) -> _Joined:
+    """The drawings, joined, each with the middle of its box at 0 and divided by its height, or by width / widest."""
+    arrays = [_drawing(number, drawing) for number, drawing in enumerate(drawings)]
+    if not arrays:
+        raise ValueError("there is no drawing")
+    every = np.concatenate(arrays)
+    joined = _Joined(every[:, :2], every[:, 2], np.array([len(a) for a in arrays]))
+    low, high = (f.reduceat(joined.points, joined.first) for f in (np.minimum, np.maximum))
+    width, height = (high - low).T
+    size = np.maximum(height, width / widest)
+    size[size == 0] = 1
+    return joined._replace(points=(joined.points - joined.spread((low + high) / 2)) / joined.spread(size)[:, None])
+
+
+def _drawing(number: int, given: ArrayLike) -> Values:
+    values = np.asarray(given, float)
+    if values.ndim != 2 or values.shape[1] != 3 or not len(values):
+        raise ValueError(
+            f"drawing {number} must be points (P, 3): x, y, 1 at the end of a stroke; it is {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"drawing {number} has a number that is not finite")
+    return values
+
+
+def _steps(joined: _Joined) -> Values:
+    """From the point before to each point; 0 at the first of a drawing."""
+    step = np.diff(joined.points, axis=0, prepend=joined.points[:1])
+    step[joined.first] = 0
+    return step
+
+
+def _ways(joined: _Joined) -> tuple[Values, Values]:
+    """How long the step to each point is, and how much of it in the air."""
+    way = np.linalg.norm(_steps(joined), axis=1)
+    return way, way * np.concatenate([[0.0], joined.ends[:-1] > 0])
+
+
+def _resampled(joined: _Joined, way: Values, air: Values, counts: Values) -> tuple[_Joined, Values]:
+    """Points equally far apart, `counts` of each drawing, and the share of the step to each that was in the air.
+
+    All drawings lie on one line, with a gap of length 1 between two, so that one interpolation does for all.
+    """
+    long = np.add.reduceat(way, joined.first)
+    gap = np.zeros(len(way))
+    gap[joined.first[1:]] = 1
+    place = np.cumsum(way + gap)
+    seen = _Joined(np.zeros((counts.sum(), 2)), np.zeros(counts.sum()), counts)
+    part = (np.arange(counts.sum()) - seen.spread(seen.first)) / seen.spread(counts - 1)
+    asked = seen.spread(place[joined.first]) + part * seen.spread(long)
+    points = np.column_stack([np.interp(asked, place, joined.points[:, axis]) for axis in (0, 1)])
+    flown = np.diff(np.interp(asked, place, np.cumsum(air)), prepend=0.0)
+    step = seen.spread(long / (counts - 1))
+    share = np.divide(flown, step, out=np.zeros(len(flown)), where=step > 0)
+    share[seen.first] = 0
+    return seen._replace(points=points), np.clip(share, 0, 1)
+
+
+def _directions(step: Values, joined: _Joined) -> Values:
+    """The steps with length 1; the first of a drawing is that of its second point. No step has no direction."""
+    size = np.linalg.norm(step, axis=1, keepdims=True)
+    made = np.divide(step, size, out=np.zeros_like(step), where=size > 1e-9)
+    made[joined.first] = made[joined.first + 1]
+    return made
+
+
+def _turns(direction: Values, joined: _Joined) -> tuple[Values, Values]:
+    """Sine and cosine of the angle from the step to a point to the step from it; 0 and 1 at the last."""
+    (x, y), (u, v) = direction.T, np.roll(direction, -1, axis=0).T
+    last = joined.first + joined.counts - 1
+    turn, ahead = x * v - y * u, x * u + y * v
+    turn[last], ahead[last] = 0, 1
+    return turn, ahead
+
+
+def _wide(joined: _Joined) -> Values:
+    low, high = (f.reduceat(joined.points, joined.first) for f in (np.minimum, np.maximum))
+    width, height = np.maximum(high - low, 0.05).T
+    return np.log(width / height)
