@@ -26,6 +26,8 @@ Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
 EXPERIMENTS = {
     "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
     "counting": "throughtime.experiments.counting",
+    "handwriting": "throughtime.experiments.handwriting",
+    "handwriting-words": "throughtime.experiments.handwriting_words",
     "learned-delays": "throughtime.experiments.learned_delays",
     "learning-to-learn": "throughtime.experiments.learning_to_learn",
     "mackey-glass": "throughtime.experiments.mackey_glass",

@@ -1,0 +1,173 @@
+"""Which word was written? A string of letters from the way of the pen, by a bidirectional LSTM and CTC.
+
+UNIPEN, 17,531 words of 2 to 17 letters for training and validation and 5,000 for the test, by writers who are not met before.
+A network sees a word at points equally far apart on the way of the pen (`pen.PenFeatures`), at least 40. Training words
+are turned, slanted, stretched and bent anew in every epoch. The weights, averaged over updates, are those of the epoch
+with the lowest character error in validation.
+
+    greedy      the most probable path, without any list of words
+    vocabulary  the most probable of the 2,724 words of the corpus, exactly (`decoding.Lexicon`); words alike, no frequencies
+
+Sizes, rates and epochs were set once. A course can be interrupted: its state is in `training/` in the output folder.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from throughtime import architectures, storage
+from throughtime.datasets import pens
+from throughtime.datasets.corpus import Corpus
+from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
+from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments.courses import Course
+from throughtime.experiments.handwriting import Drawn, examples_picture
+from throughtime.experiments.phonemes import curves_picture
+from throughtime.experiments.phonemes_framewise import dropping, weight_count
+from throughtime.learners import BPTT
+from throughtime.losses import CTC
+from throughtime.network import Network
+from throughtime.pen import COLUMNS, PenChanges, PenFeatures
+from throughtime.sequences import inputs_of, run_each
+
+FEATURES = PenFeatures(points=None, spacing=0.15, least=40, most=160, widest=15.0)
+COARSE = PenFeatures(points=None, spacing=0.3, least=12, most=40, widest=15.0)  # for the small version
+CHANGES = PenChanges(turn=0.05, slant=0.2, stretch=0.12, bend=0.03)
+NAME, SEEDS, QUICK_LETTERS = "bidirectional LSTM + CTC", 3, 3
+CER, WER = "character error, %", "word error, %"
+
+
+class Form(NamedTuple):
+    """A network and how it is taught."""
+
+    network: Network
+    epochs: int
+    rate: float
+    batch: int
+
+
+def form(outputs: int, quick: bool) -> Form:
+    """Two stacked layers; `quick`: one, small."""
+    if quick:
+        return Form(architectures.lstm(len(COLUMNS), 48, outputs, bidirectional=True), 14, 0.01, 16)
+    return Form(dropping(architectures.lstm(len(COLUMNS), [80, 80], outputs, bidirectional=True), 0.2), 20, 0.006, 32)
+
+
+def wrong(outputs: list[Any], targets: Sequence[Any]) -> float:
+    """The character error of the most probable paths, in per cent."""
+    return 100 * label_error_rate(targets, [ctc_greedy(y) for y in outputs])
+
+
+def word_error(targets: Sequence[Any], given: list[Any]) -> float:
+    """The share of words that are not what was written, in per cent.
+
+    >>> word_error([[1, 2], [3]], [(1, 2), (1,)])
+    50.0
+    """
+    return float(100 * np.mean([tuple(a) != tuple(b) for a, b in zip(targets, given, strict=True)]))
+
+
+def words(quick: bool) -> Corpus:
+    """Raw drawings; `quick`: the words of 2 and 3 letters."""
+    corpus = pens.unipen("words")
+    if not quick:
+        return corpus
+    return corpus.pick([len(target) <= QUICK_LETTERS for target in corpus.targets])
+
+
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Train from every seed, write table and pictures."""
+    began, count, corpus = time.perf_counter(), seeds or (1 if quick else SEEDS), words(quick)
+    features = COARSE if quick else FEATURES
+    lexicon = Lexicon(sorted({tuple(target) for target in corpus.targets}))
+    network, epochs, rate, batch = form(len(corpus.names), quick)
+    course = Course(
+        network, BPTT(), CTC(), epochs, batch, rate, wrong,
+        augment=Drawn(CHANGES, features), average=100 if quick else 500, look=2, steps=600_000,
+    )  # fmt: skip
+    test, validation = corpus.part("test"), corpus.part("validation")
+    held = list(zip(features(validation.xs), validation.targets, strict=True))
+    said, curves = [], {}
+    for seed in range(count):
+
+        def told(share: float, remark: str, seed: int = seed) -> None:
+            progress((seed + share) / count, f"seed {seed}: {remark}")
+
+        stem = f"handwriting-words-{seed}"
+        file = out / "training" / f"{stem}{'-quick' if quick else ''}.npz"
+        done = course.follow(corpus.part("train").sequences, held, seed, file, told)
+        curves[NAME, seed] = done.curve[np.isfinite(done.curve[:, 2])]
+        settings = {"data": "words", "seed": seed, "features": features.settings, "answer": "ctc", "blank": 0}
+        storage.save(
+            out / f"{stem}.safetensors",
+            storage.Model(network, done.weights, classes=corpus.names, settings=settings),
+        )
+        said.append(run_each(network, done.weights, [inputs_of(network, x) for x in features(test.xs)]))
+    read = [Read.of(ys, lexicon) for ys in said]
+    results = judged(NAME, read, test.targets)
+    checked = [float(np.nanmin(curve[:, 2])) for curve in curves.values()]
+    results.append(entry(f"{NAME}, greedy", "validation", CER, checked))
+    if count > 1:
+        mean = [np.log(np.mean([jax.nn.softmax(y) for y in each], axis=0)) for each in zip(*said, strict=True)]
+        results += judged(f"{NAME}, {count} together", [Read.of(mean, lexicon)], test.targets)
+    pd.DataFrame(rows_of(results)).to_csv(out / "handwriting-words.csv", index=False)
+    curves_picture(curves, "validation character error, %").savefig(out / "handwriting-words-curves.png")
+    _examples(said[0], read[0], test, out)
+    progress(1.0, "done")
+    bars = [
+        {"network": f"{NAME}, greedy", "split": "test", "at_most": 12.0, "about": "characters, mean of the seeds"},
+        {"network": f"{NAME}, vocabulary", "split": "test", "at_most": 8.0, "about": "words, mean of the seeds"},
+    ]
+    return {
+        "experiment": "handwriting-words",
+        "quick": quick,
+        "seconds": time.perf_counter() - began,
+        "results": results,
+        "baselines": [],
+        "bars": [] if quick else bars,
+        "notes": [
+            f"{weight_count(network):,} weights, {epochs} epochs, {len(lexicon.words):,} words in the vocabulary"
+        ],
+    }
+
+
+class Read(NamedTuple):
+    """What a network read: strings of labels."""
+
+    greedy: list[tuple[int, ...]]
+    known: list[tuple[int, ...]]
+
+    @staticmethod
+    def of(outputs: list[Any], lexicon: Lexicon) -> "Read":
+        """Greedy, and the best word of the list."""
+        return Read([ctc_greedy(y) for y in outputs], [lexicon.best(y)[0].labels for y in outputs])
+
+
+def judged(name: str, read: list[Read], targets: Sequence[Any]) -> list[dict[str, Any]]:
+    """The rows of the table."""
+    return [
+        entry(f"{name}, greedy", "test", CER, [100 * label_error_rate(targets, r.greedy) for r in read]),
+        entry(f"{name}, greedy", "test words", WER, [word_error(targets, r.greedy) for r in read]),
+        entry(f"{name}, vocabulary", "test", WER, [word_error(targets, r.known) for r in read]),
+    ]
+
+
+def _examples(outputs: list[Any], read: Read, test: Corpus, out: Path) -> None:
+    """Words without a mistake, with one, and the worst."""
+    edits = np.array([edit_distance(t, g) for t, g in zip(test.targets, read.greedy, strict=True)])
+    order = np.argsort(edits, kind="stable")
+    shown = [order[0], order[np.searchsorted(edits[order], 1) % len(order)], order[int(0.95 * len(order))], order[-1]]
+
+    def spelled(labels: Any) -> str:
+        return "".join(test.names[k] for k in labels)
+
+    chosen = [
+        (test.xs[n], np.asarray(outputs[n]), f"{spelled(test.targets[n])}, read: {spelled(read.greedy[n])}")
+        for n in shown
+    ]
+    examples_picture(chosen, test.names).savefig(out / "handwriting-words-examples.png")
