@@ -33,6 +33,7 @@ from matplotlib.ticker import MaxNLocator
 from throughtime import engine, storage
 from throughtime.architectures import lstm
 from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments.courses import keep, resumed
 from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, Size, Task
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
@@ -71,7 +72,7 @@ class Stand(NamedTuple):
 def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) -> Iterator[Stand]:
     """Train from one seed, and tell now and then how far it is; begins where `file` stands."""
     weights = engine.init(network, seed, jnp.float32)
-    done, (weights, state) = _resumed(file, (weights, jax.jit(optimizer.init)(weights)))
+    done, (weights, state) = resumed(file, (weights, jax.jit(optimizer.init)(weights)))
     yield Stand(done, weights)
     while done < task.rounds:
         reports = train(
@@ -90,28 +91,8 @@ def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) 
         (report,) = reports
         weights, state, done = report.weights, report.optimizer_state, done + 1
         if done % SAVED == 0 or done == task.rounds:
-            _keep(file, done, (weights, state))
+            keep(file, done, (weights, state))
             yield Stand(done, weights)
-
-
-def _keep(file: Path, done: int, tree: Any) -> None:
-    """Write the state of a course; whoever is interrupted here finds the file from before."""
-    new = file.with_suffix(".new")
-    with new.open("wb") as opened:
-        np.savez(opened, done, *jax.tree.leaves(tree))
-    new.replace(file)
-
-
-def _resumed(file: Path, fresh: Any) -> tuple[int, Any]:
-    """Rounds done and the state after them, if the file holds a state of that form; else the fresh one."""
-    if not file.exists():
-        return 0, fresh
-    leaves, tree = jax.tree.flatten(fresh)
-    with np.load(file) as found:
-        done, *kept = (found[name] for name in found.files)
-    if [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
-        raise ValueError(f"{file} is the course of another network; name another folder, or remove it")
-    return int(done), jax.tree.unflatten(tree, [jnp.asarray(a, b.dtype) for a, b in zip(kept, leaves, strict=True)])
 
 
 def wrong_bits(task: Task, network: Network, weights: Any, size: Size) -> float:
