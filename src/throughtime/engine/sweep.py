@@ -22,6 +22,7 @@ from throughtime.network import Connection, Layer, Network
 from throughtime.units import Activation
 
 Through = Literal["time", "delays", "layers"]
+Kept = Literal["all", "present"]
 
 
 class Adjoint(NamedTuple):
@@ -97,12 +98,9 @@ class _Errors:
         pull = jax.linear_transpose(lambda full: last_rows(full, depth, self.lengths), like)
         self._add(self.real, name, jax.vmap(lambda e: pull(e)[0], in_axes=1, out_axes=1)(error))
 
-    def add_heard(self, layer: Layer, connection: Connection, pulled: Array) -> None:
-        """From a connection, (T, K, B, D, S), to its source."""
-        if connection.source in self.network.by_name:
-            depth = depths(self.network, layer.backward)[connection.source]
-            error = wires.untaps(pulled, depth, connection.delays)
-            self._add(self.own if layer.backward else self.real, connection.source, error)
+    def add_heard(self, layer: Layer, connection: Connection, error: Array) -> None:
+        """From a connection of that layer, (D + T, K, B, S), at its source."""
+        self._add(self.own if layer.backward else self.real, connection.source, error)
 
     def add_past(self, name: str, backward: bool, error: Array) -> None:
         """At the rows just before the first step, (D, K, B, N) with D at most the rows there are."""
@@ -162,8 +160,7 @@ def _component(
         for c in component.outer(layer):
             kept = _kept(c, through)
             if kept and c.source in network.by_name:
-                pulled = _pull(acting, tape, layer, c, deltas[name])
-                waiting.add_heard(layer, c, pulled if kept == "all" else _only_present(c, pulled))
+                waiting.add_heard(layer, c, _at_source(network, acting, tape, layer, c, deltas[name], kept))
         if component.backward:
             found.start[name] = {"activity": waiting.past(name, True)}
             if layer.memory:
@@ -195,7 +192,7 @@ def _natively(
             near = deltas[layer.name][: max(c.delays)]
             pulled = wires.untaps(_pull(acting, tape, layer, c, near), depth, c.delays)[:depth]
             waiting.add_past(c.source, component.backward, pulled)
-            back = wires.untaps(_pull(acting, tape, layer, c, deltas[layer.name]), depth, c.delays)  # only if asked for
+            back = _at_source(network, acting, tape, layer, c, deltas[layer.name])  # only if asked for
             activity[c.source] = activity[c.source] + back[depth:]
     activity = {name: _within(within(lengths, steps), error) for name, error in activity.items()}
     return activity, deltas, sooner
@@ -208,10 +205,30 @@ def _own_time(component: Component, errors: Array, lengths: Array | None) -> Arr
     return jax.vmap(lambda e: turn_round(e, lengths), in_axes=1, out_axes=1)(errors)
 
 
-def _kept(connection: Connection, through: Through) -> Literal["all", "present"] | None:
+def _kept(connection: Connection, through: Through) -> Kept | None:
     if through != "layers":
         return "all"
     return "present" if 0 in connection.delays else None
+
+
+def _at_source(
+    network: Network,
+    acting: Weights,
+    tape: Tape,
+    layer: Layer,
+    connection: Connection,
+    delta: Array,
+    kept: Kept = "all",
+) -> Array:
+    """(D + T, K, B, S): the errors that a connection sends to its source, at delay 0 only or at all."""
+    depth = depths(network, layer.backward)[connection.source]
+    if kept == "all" and calls.pulls(connection, len(delta), delta.dtype):
+        weight = acting[layer.name][connection.key]
+        error = calls.pull(layer, connection, weight, delta, depth)
+        mask = tape.dropout.get(layer.name, {}).get(connection.key)
+        return error if mask is None else error * mask
+    pulled = _pull(acting, tape, layer, connection, delta)
+    return wires.untaps(pulled if kept == "all" else _only_present(connection, pulled), depth, connection.delays)
 
 
 def _only_present(connection: Connection, pulled: Array) -> Array:
@@ -285,8 +302,7 @@ def _at_once(
         deltas[name] = _within(valid, _present_delta(network, layer, tape, error))
         for c in component.inner(layer):
             if 0 in c.delays and c.source in network.by_name:
-                pulled = _pull(acting, tape, layer, c, deltas[name])
-                waiting.add_heard(layer, c, _only_present(c, pulled))
+                waiting.add_heard(layer, c, _at_source(network, acting, tape, layer, c, deltas[name], "present"))
     return activity, deltas
 
 

@@ -16,9 +16,9 @@ from jax import Array
 
 from throughtime.engine import wires
 from throughtime.engine.native.choice import engine
-from throughtime.engine.native.plan import Loop, keeps_nets, kind_of, knows, plan, plan_alone
+from throughtime.engine.native.plan import Loop, keeps_nets, kind_of, knows, plan, plan_alone, plan_turned
 from throughtime.engine.schedule import Component
-from throughtime.network import Layer
+from throughtime.network import Connection, Layer
 from throughtime.units import Activation
 
 Arrays = dict[str, Array]
@@ -165,6 +165,27 @@ def sweep_back(
 def sums(steps: int, dtype: Any) -> bool:
     """Whether the native engine sums the weight gradients of so many steps; of one step they are hardly a product."""
     return engine() == "native" and jax.default_backend() == "cpu" and steps > 1 and dtype in (jnp.float32, jnp.float64)
+
+
+def pulls(connection: Connection, steps: int, dtype: Any) -> bool:
+    """Whether the native engine sends errors back through a connection; with one delay they are a product as it is."""
+    return sums(steps, dtype) and kind_of(connection) == "dense" and len(connection.delays) > 1
+
+
+def pull(layer: Layer, connection: Connection, weight: Array, delta: Array, depth: int) -> Array:
+    """(D + T, K, B, S): the errors that a connection of several delays sends to its source, without its mask.
+
+    sum over delays d of W_d delta(t + d) is what a linear layer hears of the deltas, through W turned round.
+    """
+    picked = wires.pick(layer, connection, delta)
+    steps, rows, batch, nets, n = picked.shape
+    last, s = max(connection.delays), weight.shape[1]
+    deltas = jnp.pad(picked.reshape(steps, rows * batch, nets * n), ((depth, last), (0, 0), (0, 0)))
+    turned = weight.transpose(0, 2, 3, 1).reshape(-1, nets * n, 1, s)
+    numbers = (depth + steps, rows * batch, 0, 0, 1, *plan_turned(connection, nets * n, s))
+    operands = [deltas, jnp.zeros((1, s), delta.dtype), turned]
+    (error,) = _call("throughtime_forward", [(depth + steps, rows * batch, s)], delta.dtype, operands, numbers)
+    return error.reshape(depth + steps, rows, batch, s)
 
 
 def gradients(

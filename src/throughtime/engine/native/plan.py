@@ -87,3 +87,11 @@ def plan_alone(
     """One layer and some of its connections, whoever it hears, as a wiring of its own."""
     own = [number for c in connections for number in _connection(layer, c, 0, c.key in masked)]
     return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own, 0)
+
+
+def plan_turned(connection: Connection, columns: int, sources: int) -> tuple[int, ...]:
+    """A linear layer of the source's units that hears the deltas, (columns) wide, from as many steps later as its delays."""
+    last = max(connection.delays)
+    later = tuple(last - d for d in connection.delays)
+    heard = (1, _KINDS["dense"], False, 1, 0, len(later), *later)
+    return (False, 1, *_NUMBERS[linear], sources, 1, 0, 0, False, 1, *heard, 1, columns, last)

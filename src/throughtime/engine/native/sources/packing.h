@@ -14,7 +14,6 @@ namespace TT_ISA {
 // Scratch memory for one call, kept by its thread for the next: fresh pages cost more than the work on them.
 class Scratch {
  public:
-  Scratch() : used_(0), next_(0) { blocks().resize(blocks().size()); }
   ~Scratch() { shrink(); }
 
   template <class T>
@@ -55,7 +54,7 @@ class Scratch {
     for (const Block& block : blocks()) total += block.size;
     if (total > (size_t{256} << 20)) blocks().clear();
   }
-  size_t used_, next_;
+  size_t used_ = 0, next_ = 0;
 };
 
 // A panel at work: its product, the things it hears, and which columns it is.
