@@ -162,8 +162,8 @@ class Course:
             padding=plan.ends,
             optimizer_state=stand.optimizer,
         )
-        tally = [*stand.tally, report.lesson.loss, report.lesson.asked, time.perf_counter() - began]
-        return stand._replace(weights=report.weights, optimizer=report.optimizer_state, tally=tally)
+        told = np.array([report.lesson.loss, report.lesson.asked, time.perf_counter() - began])
+        return stand._replace(weights=report.weights, optimizer=report.optimizer_state, tally=stand.tally + told)
 
     def _closed(self, stand: _Stand, epoch: int, validation: Recordings) -> _Stand:
         """The stand after the last round of an epoch: judged, and written into the curve."""
