@@ -49,6 +49,14 @@ FAULTS = [
         "slopes",
     ),
     Fault(
+        "the filters of a warped recording are spread where they should be gathered",
+        "features.py",
+        "values @ ((1 - part) * cosines[:, low] + part * cosines[:, low + 1]) @ cosines.T",
+        "values @ cosines @ ((1 - part) * cosines[:, low] + part * cosines[:, low + 1]).T",
+        "test_features.py",
+        "mel_warp",
+    ),
+    Fault(
         "the weight noise is not that of the batch",
         "learners/noise.py",
         "network, _with(weights, carry.noise), own",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.fft
 
 from throughtime import features
 
@@ -58,6 +59,20 @@ def test_time_masks_leave_the_rest_and_repeat_with_their_seed() -> None:
         assert len(changed) == 0 or changed[-1] - changed[0] == len(changed) - 1
         hidden.append(len(changed))
     assert set(hidden) == {0, 1, 2, 3}
+
+
+def test_a_mel_warp_moves_the_logarithms_of_the_filters() -> None:
+    """Through scipy's transform to the filters, interpolated there, and back."""
+    x, filters = np.random.default_rng(2).normal(size=(4, 13)), 40
+    for seed in range(5):
+        f = np.exp(np.random.default_rng(seed).uniform(-0.3, 0.3))
+        logs = scipy.fft.idct(x, n=filters, norm="ortho", axis=1)
+        heard = np.array([np.interp((np.arange(filters) + 0.5) * f, np.arange(filters) + 0.5, row) for row in logs])
+        wanted = scipy.fft.dct(heard, norm="ortho", axis=1)[:, :13]
+        made = features.mel_warp(x, np.random.default_rng(seed), 0.3, filters)
+        np.testing.assert_allclose(made, wanted, atol=1e-12)
+        assert np.abs(made - x).max() > 0.01
+    np.testing.assert_allclose(features.mel_warp(x, np.random.default_rng(0), 0.0, filters), x, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,29 @@ def time_warp(x: ArrayLike, rng: np.random.Generator, strength: float = 0.1) -> 
     return np.asarray((1 - part) * values[low] + part * values[high])
 
 
+def mel_warp(x: ArrayLike, rng: np.random.Generator, strength: float = 0.1, filters: int = 40) -> Values:
+    """Mel cepstra as of a shorter or longer vocal tract: the filter k of the warped recording hears what k f heard before.
+
+        c'(t) = C W C^T c(t)        C: the first I rows of the orthonormal discrete cosine transform; W interpolates
+
+    One f for the recording, log f ~ uniform(-strength, strength); filters beyond the last hear what the last one does.
+
+    x        (T, I) cepstra, coefficient 0 first (not an energy in its place)
+    filters  of the mel filter bank that they were made with
+
+    Source: in the place of N. Jaitly, G. Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition",
+    2013, which warps the frequencies of the spectrum; here, the mel filters.
+    """
+    values = _recording(x)
+    centres = np.arange(filters) + 0.5
+    cosines = np.cos(np.pi / filters * np.arange(values.shape[1])[:, None] * centres) * np.sqrt(2 / filters)
+    cosines[0] /= np.sqrt(2)
+    places = np.clip(centres * np.exp(rng.uniform(-strength, strength)) - 0.5, 0, filters - 1)
+    low = np.minimum(places.astype(int), filters - 2)
+    part = places - low
+    return np.asarray(values @ ((1 - part) * cosines[:, low] + part * cosines[:, low + 1]) @ cosines.T)
+
+
 def time_masks(x: ArrayLike, rng: np.random.Generator, number: int = 2, width: int = 10) -> Values:
     """Up to `number` stretches of 0 to `width` steps set to each feature's mean (Park et al., SpecAugment, 2019)."""
     values = _recording(x).copy()
