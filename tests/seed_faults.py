@@ -33,6 +33,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "errors of several delays come from as many steps later as the other delays",
+        "engine/native/plan.py",
+        "later = tuple(last - d for d in connection.delays)",
+        "later = tuple(d for d in connection.delays)",
+        "test_native_engine.py",
+        "zoo",
+    ),
+    Fault(
         "the air before a drawing's points is that of the way so far",
         "pen.py",
         "np.diff(np.interp(asked, place, np.cumsum(air)), prepend=0.0)",

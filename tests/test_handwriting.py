@@ -11,8 +11,8 @@ import pytest
 import throughtime as tt
 from throughtime import datasets, experiments
 from throughtime.datasets import pens
-from throughtime.experiments import handwriting, handwriting_words
-from throughtime.experiments.phonemes_framewise import weight_count
+from throughtime.experiments import handwriting, handwriting_words, judging
+from throughtime.experiments.judging import weight_count
 from throughtime.pen import COLUMNS, PenChanges, PenFeatures, pen_input
 from throughtime.sequences import inputs_of, run_each
 
@@ -36,7 +36,7 @@ def test_several_networks_together_average_their_probabilities() -> None:
 
 def test_words_are_right_as_a_whole_and_characters_one_by_one() -> None:
     path = 9 * np.eye(4)[[1, 1, 0, 1, 2]]
-    assert handwriting_words.wrong([path], [[1, 1, 3]]) == pytest.approx(100 / 3)
+    assert judging.character_error([path], [[1, 1, 3]]) == pytest.approx(100 / 3)
     assert handwriting_words.word_error([[1, 1, 3], [2]], [(1, 1, 2), (2,)]) == 50
 
 

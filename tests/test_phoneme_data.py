@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from throughtime import datasets
-from throughtime.datasets import an4_phones, festvox
+from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
 
 pytestmark = [
@@ -50,7 +50,7 @@ def _numbered(x: np.ndarray, xs: list[np.ndarray], labels: list[list[int]]) -> n
 
 
 def test_speakers_of_an4_never_cross() -> None:
-    corpus = an4_phones.phones()
+    corpus = an4.phones()
     kept_apart(corpus)
     assert [len(x) for x in corpus.xs] == [len(target) for target in corpus.targets]
     assert len(corpus.part("test").xs) == 130

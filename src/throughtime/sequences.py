@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -62,9 +62,9 @@ class Bucket:
     full: bool
     history: dict[str, Array]
 
-    @property
+    @cached_property
     def count(self) -> int:
-        """The number of sequences, without the empty ones; they come first."""
+        """The number of sequences, without the empty ones; they come first. Read from the arrays once."""
         return int(np.count_nonzero(self.lengths))
 
     @property

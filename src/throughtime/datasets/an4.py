@@ -1,11 +1,13 @@
-"""an4: what is said in every utterance, as characters; the official test speakers, others held out to validate.
+"""an4: what is said in every utterance, as characters, and which phone is spoken in every frame, by forced alignment.
 
+The test speakers are the official ones, others are held out to validate.
 Letters are words of their own: "P I T T S" is spelled, "RUBOUT G M E F THREE NINE" says two words and five letters more.
 """
 
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,14 +53,29 @@ def utterances() -> Corpus:
     raises  `DatasetMissing` if the data are not on this machine
     """
     arrays = datasets.load("an4")
+    return _corpus(arrays, _spoken, NAMES)
+
+
+def phones() -> Corpus:
+    """All utterances, each (T, 13) MFCC at 100 frames per second, with a phone for every frame, (T,); 34 phones.
+
+    raises  `DatasetMissing` if the data are not on this machine
+    """
+    arrays = datasets.load("an4")
+    return _corpus(arrays, _phones, tuple(arrays["phones"].tolist()))
+
+
+def _corpus(
+    arrays: dict[str, Values], targets: Callable[[dict[str, Values], str], list[Any]], names: tuple[str, ...]
+) -> Corpus:
     train, test = arrays["train_speaker"], arrays["test_speaker"]
     parts = np.where(held_out(train, SHARE), "validation", "train")
     return Corpus(
         _cut(arrays, "train") + _cut(arrays, "test"),
-        _spoken(arrays, "train") + _spoken(arrays, "test"),
+        targets(arrays, "train") + targets(arrays, "test"),
         np.concatenate([train, test]),
         np.concatenate([parts, np.full(len(test), "test")]),
-        NAMES,
+        names,
     )
 
 
@@ -74,3 +91,9 @@ def _spoken(arrays: dict[str, Values], part: str) -> list[Spoken]:
         Spoken(str(speaker), tuple(words[w] for w, _, _ in own), tuple((int(f), int(f + n)) for _, f, n in own))
         for speaker, own in zip(arrays[f"{part}_speaker"], said, strict=True)
     ]
+
+
+def _phones(arrays: dict[str, Values], part: str) -> list[Values]:
+    """A phone per frame: the segments of an utterance tile it."""
+    segments, bounds = arrays[f"{part}_phone_seg"], arrays[f"{part}_phone_offsets"][1:-1]
+    return [np.repeat(own[:, 0], own[:, 2]).astype(np.int32) for own in np.split(segments, bounds)]

@@ -15,7 +15,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -258,6 +258,22 @@ class Averaging:
         return steps, Averaged(jax.tree.map(mixed, state.weights, weights, steps), state.updates + 1)
 
 
+def dropping(network: Network, share: float) -> Network:
+    """The network that drops that share of what every layer hears from layers below it, for a whole sequence."""
+    names = {layer.name for layer in network.layers}
+    layers = tuple(
+        replace(
+            layer,
+            connections=tuple(
+                replace(c, dropout=share) if c.source in names and c.source != layer.name else c
+                for c in layer.connections
+            ),
+        )
+        for layer in network.layers
+    )
+    return replace(network, layers=layers)
+
+
 def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     """Write the state of a course; whoever is interrupted here finds the file from before.
 
@@ -274,15 +290,17 @@ def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
 def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
     """Rounds done and the state after them, as `keep` wrote it; 0 and the fresh one without a file.
 
-    raises  ValueError if the file is of another course
+    raises  ValueError if the file is of another course, or of another network
     """
     if not file.exists():
         return 0, fresh
     leaves, tree = jax.tree.flatten(fresh)
     with np.load(file) as found:
         done, told, *kept = (found[name] for name in found.files)
-    if str(told) != about or [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
+    if str(told) != about:
         raise ValueError(f"{file} is the state of another course; name another folder, or remove it")
+    if [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
+        raise ValueError(f"{file} is the course of another network; name another folder, or remove it")
     return int(done), jax.tree.unflatten(tree, [_like(a, b) for a, b in zip(kept, leaves, strict=True)])
 
 

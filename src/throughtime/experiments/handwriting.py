@@ -30,9 +30,8 @@ from throughtime import architectures, storage
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, Finished
-from throughtime.experiments.phonemes import confusion_picture, curves_picture
-from throughtime.experiments.phonemes_framewise import dropping, weight_count
+from throughtime.experiments.courses import Course, Finished, dropping
+from throughtime.experiments.judging import confusion_picture, curves_picture, weight_count
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.network import Network

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 
@@ -25,10 +24,9 @@ from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course
+from throughtime.experiments.courses import Course, dropping
 from throughtime.experiments.handwriting import Drawn, examples_picture
-from throughtime.experiments.phonemes import curves_picture
-from throughtime.experiments.phonemes_framewise import dropping, weight_count
+from throughtime.experiments.judging import character_error, curves_picture, mean_chances, weight_count
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.network import Network
@@ -58,11 +56,6 @@ def form(outputs: int, quick: bool) -> Form:
     return Form(dropping(architectures.lstm(len(COLUMNS), [80, 80], outputs, bidirectional=True), 0.2), 20, 0.006, 32)
 
 
-def wrong(outputs: list[Any], targets: Sequence[Any]) -> float:
-    """The character error of the most probable paths, in per cent."""
-    return 100 * label_error_rate(targets, [ctc_greedy(y) for y in outputs])
-
-
 def word_error(targets: Sequence[Any], given: list[Any]) -> float:
     """The share of words that are not what was written, in per cent.
 
@@ -87,7 +80,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     lexicon = Lexicon(sorted({tuple(target) for target in corpus.targets}))
     network, epochs, rate, batch = form(len(corpus.names), quick)
     course = Course(
-        network, BPTT(), CTC(), epochs, batch, rate, wrong,
+        network, BPTT(), CTC(), epochs, batch, rate, character_error,
         augment=Drawn(CHANGES, features), average=100 if quick else 500, look=2, steps=600_000,
     )  # fmt: skip
     test, validation = corpus.part("test"), corpus.part("validation")
@@ -113,7 +106,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     checked = [float(np.nanmin(curve[:, 2])) for curve in curves.values()]
     results.append(entry(f"{NAME}, greedy", "validation", CER, checked))
     if count > 1:
-        mean = [np.log(np.mean([jax.nn.softmax(y) for y in each], axis=0)) for each in zip(*said, strict=True)]
+        mean = [np.log(chances) for chances in mean_chances(said)]
         results += judged(f"{NAME}, {count} together", [Read.of(mean, lexicon)], test.targets)
     pd.DataFrame(rows_of(results)).to_csv(out / "handwriting-words.csv", index=False)
     curves_picture(curves, "validation character error, %").savefig(out / "handwriting-words-curves.png")

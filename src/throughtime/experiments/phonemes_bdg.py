@@ -41,7 +41,7 @@ from throughtime.datasets.corpus import Corpus, Values
 from throughtime.engine import anneal, harden
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course, keep, resumed
-from throughtime.experiments.phonemes import confusion_picture, curves_picture, outputs_picture
+from throughtime.experiments.judging import confusion_picture, curves_picture, outputs_picture, weight_count
 from throughtime.features import normalise, with_deltas
 from throughtime.layers import LearnedDelays
 from throughtime.learners import BPTT
@@ -240,7 +240,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         if count > 1:
             together = [100 * np.mean(chances.argmax(1) != truth)]
             results.append(entry(f"{name}, {count} together", "festvox_ru", METRIC, together))
-        notes.append(f"{name}: {sum(leaf.size for leaf in jax.tree.leaves(weights)):,} weights")
+        notes.append(f"{name}: {weight_count(network):,} weights")
         _pictures(_plain(name), said[0], truth, corpus, out)
         pd.DataFrame(rows_of(results)).to_csv(out / "phonemes-bdg.csv", index=False)
     curves_picture(curves, "validation error, %").savefig(out / "bdg-curves.png")

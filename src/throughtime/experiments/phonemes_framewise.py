@@ -16,21 +16,26 @@ few for the others. A course can be interrupted: its state is in `training/` in 
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from throughtime import architectures, engine, storage
-from throughtime.datasets import an4_phones, festvox
+from throughtime import architectures, storage
+from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course
-from throughtime.experiments.phonemes import confusion_picture, curves_picture, outputs_picture
+from throughtime.experiments.courses import Course, dropping
+from throughtime.experiments.judging import (
+    confusion_picture,
+    curves_picture,
+    mean_chances,
+    outputs_picture,
+    weight_count,
+)
 from throughtime.features import Values, normalise, with_deltas
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
@@ -38,7 +43,7 @@ from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 
 INPUTS, AHEAD, PIECE, STRETCH = 39, 4, 320, 256
-CORPORA = {"festvox_ru": festvox.sentences, "an4": an4_phones.phones}
+CORPORA = {"festvox_ru": festvox.sentences, "an4": an4.phones}
 BARS = {"festvox_ru": 11.0, "an4": 12.0}
 BEST, METRIC, SEEDS = "bidirectional LSTM", "frame error, %", 3
 
@@ -72,22 +77,6 @@ def forms(outputs: int, quick: bool) -> dict[str, Form]:
         "Elman": Form(architectures.elman(INPUTS, 600, outputs), AHEAD, plain, 0.001),
         "Jordan": Form(architectures.jordan(INPUTS, 400, outputs), AHEAD, plain, 0.001),
     }
-
-
-def dropping(network: Network, share: float) -> Network:
-    """The network that drops that share of what every layer hears from layers below it, for a whole sequence."""
-    names = {layer.name for layer in network.layers}
-    layers = tuple(
-        replace(
-            layer,
-            connections=tuple(
-                replace(c, dropout=share) if c.source in names and c.source != layer.name else c
-                for c in layer.connections
-            ),
-        )
-        for layer in network.layers
-    )
-    return replace(network, layers=layers)
 
 
 def heard(x: Values) -> Values:
@@ -190,8 +179,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
                 said.append(ys)
             results.append(entry(label, name, METRIC, [wrong(ys, truth) for ys in said]))
             if label == BEST:
-                chances = [np.mean([jax.nn.softmax(y) for y in each], axis=0) for each in zip(*said, strict=True)]
-                results.append(entry(f"{BEST}, {count} together", name, METRIC, [wrong(chances, truth)]))
+                together = wrong(mean_chances(said), truth)
+                results.append(entry(f"{BEST}, {count} together", name, METRIC, [together]))
                 confusion_picture(said[0], truth, corpus.names).savefig(out / f"framewise-{name}-confusion.png")
                 outputs_picture(said[0][0], truth[0], corpus.names).savefig(out / f"framewise-{name}-outputs.png")
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")
@@ -210,8 +199,3 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         else [{"network": BEST, "split": n, "at_most": most, "about": "mean of the seeds"} for n, most in BARS.items()],
         "notes": notes,
     }
-
-
-def weight_count(network: Network) -> int:
-    """How many numbers are trained."""
-    return sum(leaf.size for leaf in jax.tree.leaves(engine.init(network, 0)))

@@ -1,4 +1,4 @@
-"""Pictures of what networks say about phonemes: how they learned, what they confuse, and what they say over time."""
+"""What networks say about recordings: errors, several networks together, and pictures of what they learn and confuse."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,25 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
+from throughtime import engine
+from throughtime.decoding import ctc_greedy, label_error_rate
+from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
+
+
+def weight_count(network: Network) -> int:
+    """How many numbers are trained."""
+    return sum(leaf.size for leaf in jax.tree.leaves(engine.init(network, 0)))
+
+
+def character_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+    """The character error of the most probable paths, in per cent."""
+    return 100 * label_error_rate(targets, [ctc_greedy(y) for y in outputs])
+
+
+def mean_chances(said: Sequence[Sequence[Any]]) -> list[Any]:
+    """The mean probabilities of several networks, (T, O) of each recording; `said`: of each network its outputs."""
+    return [np.mean([jax.nn.softmax(y) for y in each], axis=0) for each in zip(*said, strict=True)]
 
 
 def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:
