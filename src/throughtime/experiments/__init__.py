@@ -35,6 +35,7 @@ EXPERIMENTS = {
     "ntm": "throughtime.experiments.ntm",
     "phonemes-bdg": "throughtime.experiments.phonemes_bdg",
     "phonemes-framewise": "throughtime.experiments.phonemes_framewise",
+    "speech": "throughtime.experiments.speech",
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
     "turing": "throughtime.experiments.turing",

@@ -1,0 +1,210 @@
+"""What is said? Characters from speech, by a bidirectional LSTM and CTC.
+
+AN4: 948 utterances of 74 speakers to learn from, 42 minutes, and the official 130 of 10 others for the test. A network hears
+13 MFCC, their deltas and the deltas of these, with mean 0 and deviation 1 over each utterance, two frames of 10
+milliseconds as one step. In every epoch all utterances are changed: faster or slower, as of a longer or shorter vocal
+tract, with parts masked; and some are put together anew from words of the same speaker.
+
+Nine speakers of the 74 are held out first. One network, trained without them, tells the learning curve and chooses the
+decoder: order and weight of an n-gram of words, and a bonus for each word. Then every seed is trained on all 74 in the same
+way, and its averaged weights after the last epoch are those that the test is asked with, once.
+
+    greedy   the most probable path
+    decoder  the most probable sentence of words of the training texts, by beam search; no other word can come out
+
+A course can be interrupted: its state is in `training/` in the output folder, and it goes on from there.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from throughtime import architectures, storage
+from throughtime.datasets import an4
+from throughtime.datasets.an4 import NAMES, text_of
+from throughtime.decoding import edit_distance, label_error_rate, word_error_rate
+from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments.courses import Course, dropping
+from throughtime.experiments.judging import character_error, curves_picture, mean_chances, weight_count
+from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
+from throughtime.experiments.speech_text import Decoder, chosen, greedy
+from throughtime.learners import BPTT
+from throughtime.losses import CTC
+from throughtime.plots import COLOURS, new_figure
+
+NAME, SEEDS = "bidirectional LSTM + CTC", 3
+CER, WER = "character error, %", "word error, %"
+BARS = {"greedy": {"test": 4.5, "test words": 9.0}, "decoder": {"test words": 8.0}}
+PUBLISHED = {"test": [4.4, 4.3], "test words": [9.2, 8.4]}  # two transformers with language models, ESPnet2
+
+
+class Form(NamedTuple):
+    """The course, and which utterances it is about."""
+
+    course: Course
+    longest: int  # frames
+
+
+def form(quick: bool) -> Form:
+    """Two stacked layers; `quick`: a small one, on the short utterances."""
+    if quick:
+        network = architectures.lstm(INPUTS, 48, len(NAMES), bidirectional=True)
+        course = Course(
+            network,
+            BPTT(),
+            CTC(),
+            14,
+            8,
+            0.01,
+            character_error,
+            Changed(0.1, 0.1, 1, 10, 0.0),
+            average=100,
+            padding=1.0,
+        )
+        return Form(course, 200)
+    network = dropping(architectures.lstm(INPUTS, [128, 128], len(NAMES), bidirectional=True), 0.35)
+    course = Course(
+        network, BPTT(), CTC(), 100, 16, 0.004, character_error, Changed(), average=100, look=5, padding=0.3
+    )
+    return Form(course, 10_000)
+
+
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Choose on held-out speakers, train every seed on all, write table, models and pictures."""
+    began, count, (course, longest) = time.perf_counter(), seeds or (1 if quick else SEEDS), form(quick)
+    corpus = an4.utterances()
+    corpus = corpus.pick([len(x) <= longest for x in corpus.xs])
+    held, test = Pairs.of(corpus.part("validation")), Pairs.of(corpus.part("test"))
+    checking = list(zip(held.xs, held.labels, strict=True))
+    folder, suffix = out / "training", "-quick" if quick else ""
+
+    def told(number: int, what: str) -> Progress:
+        return lambda share, remark: progress((number + share) / (count + 1), f"{what}: {remark}")
+
+    network, learning = course.network, corpus.part("train")
+    first = course.follow(learning.sequences, checking, 0, folder / f"held-out{suffix}.npz", told(0, "held out"))
+    checked = held.said(network, first.weights)
+    decoder, error = chosen([text_of(s.labels) for s in learning.targets], checked, held.texts)
+    everything = corpus.pick(corpus.parts != "test")
+    decoder = replace(decoder, sentences=tuple(text_of(s.labels) for s in everything.targets))
+    last = replace(course, look=course.epochs)  # nothing is chosen by the speakers that are trained on now
+    said = []
+    for seed in range(count):
+        file = folder / f"speech-{seed}{suffix}.npz"
+        done = last.follow(everything.sequences, checking, seed, file, told(seed + 1, f"seed {seed}"))
+        said.append(test.said(network, done.weights))
+        _leave(network, done.weights, seed, decoder, out)
+    results = judged(NAME, said, test.texts, decoder)
+    if count > 1:
+        results += judged(f"{NAME}, {count} together", [together(said)], test.texts, decoder)
+    results += [
+        entry(f"{NAME}, greedy", "held out", CER, [100 * label_error_rate(held.texts, greedy(checked))]),
+        entry(f"{NAME}, greedy", "held out words", WER, [100 * word_error_rate(held.texts, greedy(checked))]),
+        entry(f"{NAME}, decoder", "held out words", WER, [error]),
+    ]
+    pd.DataFrame(rows_of(results)).to_csv(out / "speech.csv", index=False)
+    mistakes(said[0], test.texts, decoder).to_csv(out / "speech-texts.csv", index=False)
+    curve = first.curve[np.isfinite(first.curve[:, 2])]
+    curves_picture({(NAME, 0): curve}, "character error of held-out speakers, %").savefig(out / "speech-curve.png")
+    example_picture(said[0], test.texts, decoder).savefig(out / "speech-example.png")
+    progress(1.0, "done")
+    return {
+        "experiment": "speech",
+        "quick": quick,
+        "seconds": time.perf_counter() - began,
+        "results": results,
+        "baselines": [
+            entry("the same answer always", "test", CER, [constant(decoder.sentences, test.texts)]),
+            *([] if quick else _published()),
+        ],
+        "bars": [] if quick else _bars(),
+        "notes": [
+            f"{weight_count(network):,} weights, {course.epochs} epochs; decoder: order {decoder.order}, weight "
+            f"{decoder.weight}, bonus {decoder.bonus}",
+            "published: ESPnet2, jkang/espnet2_an4_asr and espnet2_an4_transformer, on all of this test",
+        ],
+    }
+
+
+def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Decoder) -> list[dict[str, Any]]:
+    """The rows of the table: of each seed what it says of every utterance of the test."""
+    made = []
+    for how, read in (("greedy", greedy), ("decoder", decoder)):
+        given = [read(outputs) for outputs in said]
+        made += [
+            entry(f"{name}, {how}", "test", CER, [100 * label_error_rate(texts, own) for own in given]),
+            entry(f"{name}, {how}", "test words", WER, [100 * word_error_rate(texts, own) for own in given]),
+        ]
+    return made
+
+
+def together(said: list[list[Any]]) -> list[Any]:
+    """What several networks say: the logarithm of their mean probabilities."""
+    return [np.log(chances) for chances in mean_chances(said)]
+
+
+def constant(known: Sequence[str], texts: list[str]) -> float:
+    """The character error, in per cent, of the known text that is closest to others of its kind, said always."""
+    some = known[:: max(1, len(known) // 60)]
+    guess = min(some, key=lambda text: sum(edit_distance(other, text) for other in some))
+    return 100 * label_error_rate(texts, [guess] * len(texts))
+
+
+def mistakes(outputs: list[Any], texts: list[str], decoder: Decoder) -> pd.DataFrame:
+    """Every utterance of the test: what is said, and what was read."""
+    return pd.DataFrame({"said": texts, "greedy": greedy(outputs), "decoder": decoder(outputs)})
+
+
+def example_picture(outputs: list[Any], texts: list[str], decoder: Decoder) -> Figure:
+    """What a network says over time of an utterance with a mistake, the first of middle length."""
+    read, length = greedy(outputs), np.median([len(text) for text in texts])
+    wrong_ones = [n for n, text in enumerate(texts) if read[n] != text and len(text) >= length]
+    number = [*wrong_ones, 0][0]
+    chances = np.asarray(jax.nn.softmax(np.asarray(outputs[number], float)))
+    figure, (axes,) = new_figure(1, 3.6, width=9.0)
+    time_ = 0.02 * np.arange(len(chances))
+    axes.plot(time_, chances[:, 0], color="#bbbbbb", lw=0.8, label="nothing")
+    for place, k in enumerate(np.flatnonzero(chances[:, 1:].max(0) > 0.1) + 1):
+        axes.plot(time_, chances[:, k], color=COLOURS[place % len(COLOURS)], lw=1.2)
+        for peak in _peaks(chances[:, k]):
+            axes.annotate(NAMES[k].replace(" ", "_"), (time_[peak], chances[peak, k]), ha="center", va="bottom")
+    decoded = decoder([outputs[number]])[0]
+    axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.1))
+    axes.set_title(f"said: {texts[number]}\ngreedy: {read[number]}\ndecoder: {decoded}", loc="left", fontsize=9)
+    axes.legend(frameon=False, loc="upper right")
+    return figure
+
+
+def _peaks(chances: Any) -> list[int]:
+    """Where it is above 0.1 and higher than around."""
+    padded = np.concatenate([[0.0], chances, [0.0]])
+    top = (padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]) & (chances > 0.1)
+    return list(np.flatnonzero(top))
+
+
+def _leave(network: Any, weights: Any, seed: int, decoder: Decoder, out: Path) -> None:
+    """The model of a seed, with what is needed to use it."""
+    settings = {
+        "data": "an4", "seed": seed, "features": SETTINGS, "answer": "ctc", "blank": 0, "decoder": decoder.settings
+    }  # fmt: skip
+    storage.save(out / f"speech-{seed}.safetensors", storage.Model(network, weights, classes=NAMES, settings=settings))
+
+
+def _published() -> list[dict[str, Any]]:
+    metrics = {"test": CER, "test words": WER}
+    return [entry("transformers, published", split, metrics[split], values) for split, values in PUBLISHED.items()]
+
+
+def _bars() -> list[dict[str, Any]]:
+    return [
+        {"network": f"{NAME}, {how}", "split": split, "at_most": most, "about": "mean of the seeds"}
+        for how, splits in BARS.items()
+        for split, most in splits.items()
+    ]
