@@ -530,7 +530,7 @@ FAULTS = [
     ),
     Fault(
         "an interrupted course begins again",
-        "experiments/ntm.py",
+        "experiments/courses.py",
         "return int(done), jax.tree",
         "return 0, jax.tree",
         "test_ntm_experiment.py",
