@@ -1,5 +1,6 @@
 """What the pages in docs/ show is what happens: all their commands and all their Python, in order, in an empty folder."""
 
+import json
 import os
 import re
 import shlex
@@ -24,6 +25,16 @@ CHAPTER = {  # the pages on what recurrent networks can represent, and what thei
         "end {0: '1', 1: '0', 2: '0', 3: '1'} 4",
         "step 26: unit configuration stack left needs 51 bits; ",
         "\nTrue\n",
+    ],
+}
+
+RANGES = {  # what results of a page's small experiment must lie in: (network, split), at least, at most
+    "learned-delays.md": [
+        (("learned delays", "white inputs, found"), 0.85, 1.0),
+        (("learned delays", "white inputs, error"), 0.0, 0.15),
+        (("known delays", "white inputs, error"), 0.0, 0.01),
+        (("random delays", "white inputs, found"), 0.0, 0.3),
+        (("random delays", "white inputs, error"), 0.5, 2.0),
     ],
 }
 
@@ -54,6 +65,8 @@ def test_a_page_on_the_chapter_can_be_followed(
         assert words in said
     left = {path.name for path in tmp_path.rglob("*")}
     assert left >= set(re.findall(r"`([\w-]+\.(?:png|gif|csv))`", (DOCS / page).read_text())) | {"results.json"}
+    for key, least, most in RANGES.get(page, []):
+        assert all(least <= value <= most for value in results(tmp_path)[key]), key
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
@@ -63,6 +76,12 @@ def test_what_a_page_points_at_is_there(page: str) -> None:
         assert (DOCS / path).is_file(), path
     for path in re.findall(r"`((?:\w+/)+\w+\.\w+)`", text):
         assert (ROOT / path).is_file() or (ROOT / "src" / path).is_file(), path
+
+
+def results(folder: Path) -> dict[tuple[str, str], list[float]]:
+    """What the experiments that were run in a folder found, by network and split."""
+    told = [made for file in folder.rglob("results.json") for made in json.loads(file.read_text())["results"]]
+    return {(made["network"], made["split"]): made["values"] for made in told}
 
 
 def follow(page: str, folder: Path, small: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,9 +97,14 @@ def follow(page: str, folder: Path, small: Sequence[str] = ()) -> dict[str, Any]
     return names
 
 
+def as_a_reader() -> dict[str, str]:
+    """The environment without what tests compile with: float64, and programs that are not optimised."""
+    return {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "JAX_ENABLE_X64")}
+
+
 def _run(line: str, folder: Path) -> None:
     program, *words = shlex.split(line)
     assert program == "throughtime"
     command = [sys.executable, "-m", "throughtime", *words]
-    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=as_a_reader(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{line}\n{done.stderr}"

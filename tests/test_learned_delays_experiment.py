@@ -1,12 +1,9 @@
-"""The experiment on learned delays: its systems by their equation, and that delays are found again."""
-
-from pathlib import Path
+"""The experiment on learned delays: its systems by their equation, and what counts as found."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from throughtime import experiments
 from throughtime.experiments import delay_data, learned_delays
 from throughtime.experiments.delay_data import LONGEST, Taps, Task
 
@@ -46,14 +43,3 @@ def test_a_narrow_hill_at_a_delay_is_that_delay(kind: str) -> None:
     assert int(jnp.abs(made[:, 0]).argmax()) + 1 == 4
     assert int(jnp.abs(made[:, 1]).argmax()) + 1 == 9
     np.testing.assert_allclose(made.sum(0), [2.0, -3.0], rtol=1e-6)
-
-
-def test_quick_finds_the_delays_and_random_ones_do_not(tmp_path: Path) -> None:
-    said = experiments.load("learned-delays")(True, 1, tmp_path, lambda done, remark: None)
-    values = {(r["network"], r["split"]): r["values"] for r in said["results"]}
-    assert min(values["learned delays", "white inputs, found"]) >= 0.85
-    assert max(values["learned delays", "white inputs, error"]) <= 0.15
-    assert max(values["known delays", "white inputs, error"]) <= 0.01
-    assert max(values["random delays", "white inputs, found"]) <= 0.3
-    assert min(values["random delays", "white inputs, error"]) >= 0.5
-    assert {p.name for p in tmp_path.iterdir()} == {"learned-delays.csv", "learned-delays.png"}
