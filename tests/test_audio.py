@@ -2,47 +2,64 @@
 
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from throughtime.audio import mfcc, read_audio
+from throughtime.audio import mfcc, read_audio, resample
 
 pytest.importorskip("kaldi_native_fbank")
 pytest.importorskip("soundfile")
 
 
-def naive_mfcc(samples: np.ndarray, rate: int, coefficients: int = 13, filters: int = 26) -> np.ndarray:
+def naive_mfcc(
+    samples: np.ndarray,
+    rate: int,
+    coefficients: int = 13,
+    filters: int = 26,
+    low: float = 0.0,
+    high: float | None = None,
+    energy: bool = True,
+) -> np.ndarray:
     """Frame by frame, filter by filter."""
     long, hop = round(0.025 * rate), round(0.01 * rate)
     size = 2 ** int(np.ceil(np.log2(long)))
-    edges = np.linspace(0, 1127 * np.log(1 + rate / 2 / 700), filters + 2)
+    edges = np.linspace(*(1127 * np.log(1 + np.array([low, high or rate / 2]) / 700)), filters + 2)
     mel = 1127 * np.log(1 + np.arange(size // 2) * rate / size / 700)
     rows = []
     for start in range(0, len(samples) - long + 1, hop):
         frame = 32768 * samples[start : start + long]
         frame = frame - frame.mean()
-        energy = np.log(np.sum(frame**2))
+        loud = np.log(np.sum(frame**2))
         frame = frame - 0.97 * np.concatenate([frame[:1], frame[:-1]])
         frame = frame * (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(long) / (long - 1)))
         power = np.abs(np.fft.rfft(frame, size))[: size // 2] ** 2
         heard = []
-        for low, middle, high in zip(edges, edges[1:], edges[2:], strict=False):
-            weight = np.minimum((mel - low) / (middle - low), (high - mel) / (high - middle))
+        for left, middle, right in zip(edges, edges[1:], edges[2:], strict=False):
+            weight = np.minimum((mel - left) / (middle - left), (right - mel) / (right - middle))
             heard.append(np.log(np.sum(np.maximum(weight, 0) * power)))
         turn = np.pi / filters * (np.arange(filters) + 0.5)
         row = [np.sqrt(2 / filters) * np.sum(heard * np.cos(k * turn)) for k in range(coefficients)]
-        row = [c * (1 + 11 * np.sin(np.pi * k / 22)) for k, c in enumerate(row)]
-        rows.append([energy, *row[1:]])
+        row = [row[0] / np.sqrt(2), *(c * (1 + 11 * np.sin(np.pi * k / 22)) for k, c in enumerate(row) if k)]
+        rows.append([loud, *row[1:]] if energy else row)
     return np.array(rows)
 
 
-@pytest.mark.parametrize(("rate", "number"), [(8000, 1000), (16000, 400), (16000, 2345)])
-def test_mfcc_are_the_formulas(rate: int, number: int) -> None:
+@pytest.mark.parametrize(
+    ("rate", "number", "options"),
+    [
+        (8000, 1000, {}),
+        (16000, 400, {}),
+        (16000, 2345, {}),
+        (16000, 2345, {"filters": 40, "low": 130.0, "high": 6800.0, "energy": False}),
+    ],
+)
+def test_mfcc_are_the_formulas(rate: int, number: int, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     samples = 0.1 * rng.normal(size=number) + 0.3 * np.sin(2 * np.pi * 440 / rate * np.arange(number))
-    wanted = naive_mfcc(samples, rate)
-    made = mfcc(samples, rate)
+    wanted = naive_mfcc(samples, rate, **options)
+    made = mfcc(samples, rate, **options)
     assert made.shape == wanted.shape
     np.testing.assert_allclose(made, wanted, atol=2e-3)  # float32 within; the values are of size 10
 
@@ -60,3 +77,22 @@ def test_a_sound_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_what_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match=r"samples have shape \(10,\); wanted one channel"):
         mfcc(np.zeros(10), 8000)
+    with pytest.raises(ValueError, match=r"filters from 130 to 6800 Hz do not lie within 0 to 4000"):
+        mfcc(np.zeros(1000), 8000, low=130, high=6800)
+
+
+def test_a_resampled_tone_is_the_same_tone() -> None:
+    """Away from the ends, where the filter hears silence outside; a tone above what the new rate can hold is gone."""
+    long = np.arange(4410) / 44100
+    short = np.arange(1600) / 16000
+    made = resample(np.sin(2 * np.pi * 440 * long) + np.sin(2 * np.pi * 15000 * long), 44100, 16000)
+    assert made.shape == (1600,)
+    np.testing.assert_allclose(made[100:-100], np.sin(2 * np.pi * 440 * short)[100:-100], atol=2e-2)
+
+
+def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_audio(tmp_path / "a.wav")
+    (tmp_path / "a.wav").write_text("x,y\n1,2\n")
+    with pytest.raises(ValueError, match="cannot be read as sound; give a WAV"):
+        read_audio(tmp_path / "a.wav")
