@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.fft
 
 from throughtime import features
 
@@ -37,42 +36,23 @@ def test_stacked_frames_are_the_steps_in_order(frames: int) -> None:
             np.testing.assert_array_equal(made[row, 3 * n : 3 * n + 3], X[min(row * frames + n, 6)])
 
 
-def test_a_time_warp_is_the_line_between_neighbours_and_keeps_both_ends() -> None:
-    lengths = set()
-    for seed in range(30):
-        made = features.time_warp(X, np.random.default_rng(seed), 0.3)
-        lengths.add(len(made))
-        wanted = [np.interp(np.linspace(0, 6, len(made)), np.arange(7), X[:, i]) for i in range(3)]
-        np.testing.assert_allclose(made, np.transpose(wanted), atol=1e-12)
-    assert lengths <= {5, 6, 7, 8, 9}
-    assert len(lengths) > 3
-    np.testing.assert_array_equal(features.time_warp(X[:1], np.random.default_rng(0)), X[:1])
+def test_many_recordings_are_seen_as_one_by_one() -> None:
+    xs = [X, X[:1], 2 * X[:4]]
+    for x, made in zip(xs, features.SpeechFeatures(deltas=2, frames=3)(xs), strict=True):
+        wanted = features.stack(features.normalise(features.with_deltas(x)), 3)
+        np.testing.assert_allclose(made, wanted, atol=1e-5)
+        assert made.dtype == np.float32
+    (plain,) = features.SpeechFeatures(deltas=0, normalised=False)([X])
+    np.testing.assert_allclose(plain, X, rtol=1e-6)
 
 
-def test_time_masks_leave_the_rest_and_repeat_with_their_seed() -> None:
-    hidden = []
-    for seed in range(30):
-        made = features.time_masks(X, np.random.default_rng(seed), number=1, width=3)
-        np.testing.assert_array_equal(made, features.time_masks(X, np.random.default_rng(seed), number=1, width=3))
-        changed = np.flatnonzero((made != X).any(axis=1))
-        np.testing.assert_array_equal(made[changed], np.tile(X.mean(axis=0), (len(changed), 1)))
-        assert len(changed) == 0 or changed[-1] - changed[0] == len(changed) - 1
-        hidden.append(len(changed))
-    assert set(hidden) == {0, 1, 2, 3}
-
-
-def test_a_mel_warp_moves_the_logarithms_of_the_filters() -> None:
-    """Through scipy's transform to the filters, interpolated there, and back."""
-    x, filters = np.random.default_rng(2).normal(size=(4, 13)), 40
-    for seed in range(5):
-        f = np.exp(np.random.default_rng(seed).uniform(-0.3, 0.3))
-        logs = scipy.fft.idct(x, n=filters, norm="ortho", axis=1)
-        heard = np.array([np.interp((np.arange(filters) + 0.5) * f, np.arange(filters) + 0.5, row) for row in logs])
-        wanted = scipy.fft.dct(heard, norm="ortho", axis=1)[:, :13]
-        made = features.mel_warp(x, np.random.default_rng(seed), 0.3, filters)
-        np.testing.assert_allclose(made, wanted, atol=1e-12)
-        assert np.abs(made - x).max() > 0.01
-    np.testing.assert_allclose(features.mel_warp(x, np.random.default_rng(0), 0.0, filters), x, atol=1e-12)
+def test_settings_tell_the_features() -> None:
+    own = features.SpeechFeatures(deltas=1, normalised=False, frames=2)
+    told = own.settings(coefficients=12, rate=8000)
+    assert told == {
+        "kind": "mfcc", "coefficients": 12, "deltas": 1, "normalised": False, "frames": 2, "rate": 8000
+    }  # fmt: skip
+    assert features.SpeechFeatures.of(told) == own
 
 
 @pytest.mark.parametrize(
@@ -81,6 +61,8 @@ def test_a_mel_warp_moves_the_logarithms_of_the_filters() -> None:
         (lambda: features.normalise(np.zeros(3)), r"shape \(T, I\) with T at least 1, not \(3,\)"),
         (lambda: features.delta(X, 0), "reach must be at least 1"),
         (lambda: features.stack(X, 0), "frames must be at least 1"),
+        (lambda: features.SpeechFeatures()([]), "there is no recording"),
+        (lambda: features.SpeechFeatures()([X, X[:, :1]]), r"different numbers of features: \[1, 3\]"),
     ],
 )
 def test_what_is_wrong_is_said(call, said: str) -> None:

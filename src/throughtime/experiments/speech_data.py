@@ -8,17 +8,19 @@ import numpy as np
 
 from throughtime.datasets.an4 import Spoken, text_of
 from throughtime.datasets.corpus import Corpus
-from throughtime.features import Values, mel_warp, normalise, stack, time_masks, time_warp, with_deltas
+from throughtime.features import Cepstrum, SpeechChanges, SpeechFeatures, Values
 from throughtime.sequences import inputs_of, run_each
 
 FRAMES = 2  # that become one step
 INPUTS = 39 * FRAMES
-SETTINGS = {"kind": "mfcc", "coefficients": 13, "deltas": 2, "normalised": True, "frames": FRAMES}
+FEATURES = SpeechFeatures(deltas=2, normalised=True, frames=FRAMES)
+SETTINGS = FEATURES.settings()
+CEPSTRUM = Cepstrum(filters=40, lifter=0, energy=False)
 
 
 def heard(x: Values) -> Values:
     """What a network hears of an utterance: (T, 13) to (ceil(T / 2), 78)."""
-    return stack(normalise(with_deltas(x)), FRAMES).astype(np.float32)
+    return FEATURES([x])[0]
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,8 @@ class Changed:
     ) -> tuple[list[Values], list[list[int]]]:
         """What is heard of the changed utterances, and their labels."""
         said = respoken(xs, targets, rng, self.anew)
-        return [self._changed(x, rng) for x, _ in said], [labels for _, labels in said]
-
-    def _changed(self, x: Values, rng: np.random.Generator) -> Values:
-        x = mel_warp(time_warp(x, rng, self.speed), rng, self.mel)
-        return heard(time_masks(x, rng, self.masks, min(self.width, len(x) // 8)))
+        changes = SpeechChanges(self.mel, self.speed, 0.0, self.masks, self.width, 1 / 8, CEPSTRUM)
+        return FEATURES(changes([x for x, _ in said], rng)), [labels for _, labels in said]
 
 
 def respoken(

@@ -1,0 +1,153 @@
+"""Features: what a network sees of a recording, and small changes of it that keep its label (`features.augment`).
+
+Arrays are (T, I), numpy in and out. Functions of many recordings take a list of them; thousands cost what one array of all their
+steps costs. What draws takes a numpy `Generator`, so a seed repeats it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from throughtime.features.augment import Cepstrum, SpeechChanges, mel_warp, noise, time_masks, time_warp
+from throughtime.features.joined import Joined, Values, join, spread_of
+
+__all__ = [
+    "Cepstrum",
+    "SpeechChanges",
+    "SpeechFeatures",
+    "Values",
+    "delta",
+    "mel_warp",
+    "noise",
+    "normalise",
+    "stack",
+    "time_masks",
+    "time_warp",
+    "with_deltas",
+]
+
+
+def normalise(x: ArrayLike, deviation: bool = True) -> Values:
+    """Each feature of a recording with mean 0 and, if `deviation`, standard deviation 1 over its own steps.
+
+    A constant feature becomes 0. In speech the mean is the microphone's and the room's (cepstral mean normalisation).
+
+    >>> normalise([[1.0, 5.0], [3.0, 5.0]]).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    return _normalised(join([x]), deviation)
+
+
+def delta(x: ArrayLike, reach: int = 2) -> Values:
+    """The slope of each feature: least squares over the steps t - reach to t + reach; the ends are repeated.
+
+    d(t) = sum over n = 1..reach of n (x(t+n) - x(t-n)) / (2 sum over n of n^2)
+
+    >>> delta(np.arange(5.0)[:, None] * 3)[2].tolist()
+    [3.0]
+    """
+    return _delta(join([x]), reach)
+
+
+def with_deltas(x: ArrayLike, orders: int = 2, reach: int = 2) -> Values:
+    """The features, their deltas, the deltas of these, ... side by side: (T, (1 + orders) I).
+
+    >>> with_deltas(np.zeros((4, 13))).shape
+    (4, 39)
+    """
+    return _with_deltas(join([x]), orders, reach)
+
+
+def stack(x: ArrayLike, frames: int = 2) -> Values:
+    """Every `frames` steps as one, side by side: (ceil(T / frames), frames I); the last step is repeated to fill up.
+
+    >>> stack([[1.0], [2.0], [3.0]]).tolist()
+    [[1.0, 2.0], [3.0, 3.0]]
+    """
+    return _stacked(join([x]), frames).values
+
+
+@dataclass(frozen=True)
+class SpeechFeatures:
+    """What a network hears of recordings of MFCC, or of any features: deltas, then normalised, then stacked.
+
+    deltas      orders of deltas beside the features
+    normalised  each feature with mean 0 and deviation 1 over the recording
+    frames      steps that become one
+
+    returns, when called with recordings (T, I), for each an array (T / frames, frames (1 + deltas) I) of float32
+    raises   ValueError if a recording is not (T, I) with T at least 1, or they differ in I
+    cost     linear in all steps
+
+    >>> seen = SpeechFeatures(deltas=1)([np.ones((4, 13)), np.ones((9, 13))])
+    >>> [x.shape for x in seen]
+    [(4, 26), (9, 26)]
+    """
+
+    deltas: int = 2
+    normalised: bool = True
+    frames: int = 1
+
+    def __call__(self, xs: Sequence[ArrayLike]) -> list[Values]:
+        """The features of every recording."""
+        joined = join(xs)
+        joined = joined._replace(values=_with_deltas(joined, self.deltas, 2))
+        if self.normalised:
+            joined = joined._replace(values=_normalised(joined, True))
+        joined = joined._replace(values=joined.values.astype(np.float32))
+        return (_stacked(joined, self.frames) if self.frames > 1 else joined).split()
+
+    def settings(self, kind: str = "mfcc", coefficients: int = 13, **made: Any) -> dict[str, Any]:
+        """What a model's file says of them (`Model.settings["features"]`), so that it can be used on other recordings.
+
+        kind          of what is turned into features
+        coefficients  of each step
+        made          how these were made: of `audio.mfcc`, rate=8000 and filters=26
+        """
+        return {"kind": kind, "coefficients": coefficients, **asdict(self), **made}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "SpeechFeatures":
+        """Those that `settings` tells of."""
+        return cls(*(settings[name] for name in ("deltas", "normalised", "frames")))
+
+
+def _normalised(joined: Joined, deviation: bool) -> Values:
+    mean, spread = spread_of(joined)
+    centred = joined.values - joined.spread(mean)
+    return np.asarray(np.where(joined.spread(spread == 0), 0, centred) / joined.spread(_scale(spread, deviation)))
+
+
+def _scale(spread: Values, deviation: bool) -> Values:
+    return np.where(spread == 0, 1, spread) if deviation else np.ones_like(spread)
+
+
+def _delta(joined: Joined, reach: int) -> Values:
+    if reach < 1:
+        raise ValueError(f"reach must be at least 1, the steps to each side; it is {reach}")
+    values, here = joined.values, np.arange(len(joined.values))
+    first, last = joined.spread(joined.first), joined.spread(joined.first + joined.counts - 1)
+    total = sum(
+        n * (values[np.minimum(here + n, last)] - values[np.maximum(here - n, first)]) for n in range(1, reach + 1)
+    )
+    return np.asarray(total / (2 * sum(n * n for n in range(1, reach + 1))))
+
+
+def _with_deltas(joined: Joined, orders: int, reach: int) -> Values:
+    parts = [joined.values]
+    for _ in range(orders):
+        parts.append(_delta(joined._replace(values=parts[-1]), reach))
+    return np.concatenate(parts, axis=1)
+
+
+def _stacked(joined: Joined, frames: int) -> Joined:
+    if frames < 1:
+        raise ValueError(f"frames must be at least 1, the steps that become one; it is {frames}")
+    counts = -(-joined.counts // frames)
+    made = Joined(np.zeros((counts.sum(), 0)), counts)
+    begin, last = made.spread(joined.first) + frames * made.place, made.spread(joined.first + joined.counts - 1)
+    rows = np.minimum(begin[:, None] + np.arange(frames), last[:, None])
+    return made._replace(values=joined.values[rows].reshape(len(rows), -1))
