@@ -5,7 +5,7 @@ Letters are words of their own: "P I T T S" is spelled, "RUBOUT G M E F THREE NI
 """
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from throughtime.datasets.corpus import Corpus, Values, held_out
 SHARE = 0.12  # of the training speakers, to validate with
 NAMES = ("", " ", *string.ascii_uppercase)  # 0 is the blank of CTC
 SPACE = 1
+LETTERS = tuple(string.ascii_uppercase)
+DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "OH")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,27 @@ def utterances() -> Corpus:
     """
     arrays = datasets.load("an4")
     return _corpus(arrays, _spoken, NAMES)
+
+
+def words(names: Sequence[str], features: Callable[[Values], Values] = np.asarray, margin: int = 0) -> Corpus:
+    """Single words, cut out of the utterances by forced alignment: `LETTERS`, `DIGITS`, or others.
+
+    names     the words, label k is the k-th
+    features  of a whole utterance, (T, 13) to (T, I), from which words are cut
+    margin    frames more on both sides, as far as the utterance goes
+
+    raises  `DatasetMissing` if the data are not on this machine
+    """
+    spoken, number = utterances(), {name: k for k, name in enumerate(names)}
+    xs, targets, made = [], [], []
+    for utterance, (x, said) in enumerate(spoken.sequences):
+        seen = features(x)
+        for word, (begin, end) in zip(said.words, said.times, strict=True):
+            if text_of(word) in number:
+                xs.append(seen[max(0, begin - margin) : end + margin])
+                targets.append(number[text_of(word)])
+                made.append(utterance)
+    return Corpus(xs, targets, spoken.who[made], spoken.parts[made], tuple(names))
 
 
 def phones() -> Corpus:
