@@ -35,11 +35,13 @@ def _add_commands(app: typer.Typer) -> None:
     from throughtime.cli.fit import fit
     from throughtime.cli.forecast import forecast
     from throughtime.cli.lab import demo, experiment
+    from throughtime.cli.recognise import recognise
     from throughtime.cli.report import report
     from throughtime.cli.show import show
     from throughtime.cli.use import evaluate, predict, simulate
 
-    for command in (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show, experiment, demo):
+    models = (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show)
+    for command in (*models, recognise, experiment, demo):
         app.command(no_args_is_help=command is not demo)(command)
 
 

@@ -12,6 +12,7 @@ from throughtime.decoding.editing import edit_distance, label_error_rate, word_e
 from throughtime.decoding.language import LabelLanguage, NGram, WordLanguage
 from throughtime.decoding.lexicon import Lexicon
 from throughtime.decoding.paths import collapse, ctc_greedy
+from throughtime.decoding.sentences import Sentences, spelled
 
 __all__ = [
     "Hypothesis",
@@ -19,11 +20,13 @@ __all__ = [
     "Language",
     "Lexicon",
     "NGram",
+    "Sentences",
     "WordLanguage",
     "collapse",
     "ctc_beam",
     "ctc_greedy",
     "edit_distance",
     "label_error_rate",
+    "spelled",
     "word_error_rate",
 ]

@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from throughtime.datasets.an4 import NAMES, SPACE, text_of
-from throughtime.decoding import NGram, WordLanguage, ctc_beam, ctc_greedy, word_error_rate
+from throughtime.datasets.an4 import NAMES, text_of
+from throughtime.decoding import Sentences, ctc_greedy, word_error_rate
 
 ORDERS, WEIGHTS, BONUSES = (2, 3, 4), (0.3, 0.5, 0.8), (0.0, 1.5, 3.0)
 
@@ -39,25 +39,22 @@ class Decoder:
     width: int = 16
 
     @cached_property
-    def language(self) -> WordLanguage:
-        """Its words, each spelled, and what follows what."""
-        said = [text.split() for text in self.sentences]
-        words = {word: tuple(map(NAMES.index, word)) for word in sorted({w for words in said for w in words})}
-        return WordLanguage(words, SPACE, len(NAMES), NGram(said, self.order), self.weight, self.bonus)  # type: ignore[arg-type]
+    def known(self) -> Sentences:
+        """The words and sentences, in the characters of an4."""
+        return Sentences(self.sentences, NAMES, self.order, self.weight, self.bonus, self.width)
 
     def __call__(self, outputs: Iterable[Any]) -> list[str]:
         """The text of each (T, O); nothing where no sentence was left in the beam."""
         return [self._text(y) for y in outputs]
 
     def _text(self, ys: Any) -> str:
-        found = ctc_beam(ys, self.width, self.language)
+        found = self.known.best(ys)
         return text_of(found[0].labels) if found else ""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What a file holds of it."""
-        own = {"order": self.order, "weight": self.weight, "bonus": self.bonus, "width": self.width}
-        return own | {"sentences": list(self.sentences)}
+        return self.known.settings
 
 
 def chosen(sentences: Sequence[str], outputs: Sequence[Any], texts: Sequence[str]) -> tuple[Decoder, float]:

@@ -1,0 +1,82 @@
+"""`throughtime recognise`: a trained recogniser on recordings of one's own."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from throughtime.cli import options, output, recordings, tables
+from throughtime.cli.errors import Problem
+from throughtime.cli.opening import check_out
+from throughtime.recognition import Answer, Recogniser
+from throughtime.storage import load
+
+
+def recognise(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file that an experiment wrote.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.")],
+    best: Annotated[int, typer.Option(min=1, metavar="N", help="Answers to show of each, the best first.")] = 1,
+    decoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of strings: greedy, beam, vocabulary, sentences. Default: the last it has."),
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The vocabulary, in the place of its own: a word on each line.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV or Parquet file for all answers.", rich_help_panel=options.LEAVING),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say what was spoken or written in recordings: the answer and the network's probability of it.
+
+    A speech model hears sound (WAV, FLAC, OGG; needs the extra `audio`), at its own number of samples per second or a higher
+    one. A handwriting model hears pen points: a table with the columns x, y (upwards) and end-of-stroke (1 at the last
+    point of each stroke, else 0), or JSON, a list of strokes, each a list of [x, y].
+    """
+    check_out(out, overwrite)
+    ready = _opened(model, decoder, () if words is None else recordings.words(words))
+    rows: list[dict[str, Any]] = []
+    with output.Bar(f"{len(files)} recordings", quiet) as bar:
+        for number, file in enumerate(files):
+            rows += _rows(ready, file, best)
+            bar((number + 1) / len(files), file.name)
+    if out is not None:
+        tables.write(pd.DataFrame(rows), out)
+    if json_:
+        typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
+    elif not quiet:
+        shown = [[row["file"], row["answer"], f"{row['probability']:.4f}"] for row in rows]
+        output.table(f"{model.name}, {ready.hears}", ["file", "answer", "probability"], shown, texts=2)
+
+
+def _opened(model: Path, decoder: str | None, words: tuple[str, ...]) -> Recogniser:
+    made = load(model)
+    try:
+        return Recogniser(made, decoder, words)
+    except ValueError as error:
+        raise Problem(f"{model}: {error}") from None
+
+
+def _rows(ready: Recogniser, file: Path, best: int) -> list[dict[str, Any]]:
+    """A row for each answer; if the decoder left none, one of nothing."""
+    try:
+        answers = _answers(ready, file, recordings.read(file, ready.hears), best)
+    except ImportError as missing:
+        raise Problem(str(missing)) from None
+    return [
+        {"file": str(file), "rank": place + 1, "answer": answer.text, "probability": answer.probability}
+        for place, answer in enumerate(answers or [Answer("", 0.0)])
+    ]
+
+
+def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[Answer]:
+    try:
+        return ready(recording, best)
+    except ValueError as error:
+        raise Problem(f"{file}: {error}") from None

@@ -1,0 +1,192 @@
+"""Recognition: from a recording to an answer, by a model that says in its settings what it hears and how it answers.
+
+features    {"kind": "mfcc", ...}: sound, as `features.SpeechFeatures.settings` has it, and how the cepstra are made;
+            {"kind": "pen", ...}: pen points, as `pen.PenFeatures.settings` has it
+answer      "mean over time": the class whose mean net input is the highest;  "ctc": a string of classes
+blank       of CTC
+decoder     sentences of CTC, as `decoding.Sentences.settings` has them
+vocabulary  words of CTC
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from throughtime.audio import mfcc, resample
+from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, spelled
+from throughtime.features import SpeechFeatures
+from throughtime.pen import pen_input
+from throughtime.sequences import inputs_of, run_each
+from throughtime.storage import Model
+
+Values = NDArray[Any]
+
+ANSWERS = ("mean over time", "ctc")
+KINDS = {"mfcc": "sound", "pen": "pen points"}
+MADE = ("coefficients", "filters", "low", "high", "energy")  # what `audio.mfcc` is told
+
+
+class Answer(NamedTuple):
+    """What was recognised, and the network's probability of it."""
+
+    text: str
+    probability: float
+
+
+def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> Values:
+    """What a network takes for one sound: (T, I), from the settings in its file.
+
+    samples   (N,) from -1 to 1
+    rate      samples per second; if the model hears another number, it is turned into that
+    settings  `model.settings["features"]`: rate, what `audio.mfcc` is told, and `SpeechFeatures.settings`
+
+    raises  ValueError if they are not of sound, the model hears higher tones than the sound can hold, or it is too short
+    cost    O(N log N)
+
+    >>> settings = SpeechFeatures(deltas=1, frames=2).settings(rate=8000)
+    >>> sound_input(np.sin(np.arange(16000)), 16000, settings).shape
+    (49, 52)
+    """
+    if settings.get("kind") != "mfcc" or "rate" not in settings:
+        raise ValueError(f"these features are not of sound at a known rate: {dict(settings)}")
+    wanted = settings["rate"]
+    high = settings.get("high") or wanted / 2
+    if high > rate / 2:
+        raise ValueError(
+            f"the sound has {rate} samples per second, too few for a model that hears tones up to {high:g} Hz; "
+            f"record it with {wanted}"
+        )
+    told = {name: settings[name] for name in MADE if name in settings}
+    return SpeechFeatures.of(settings)([mfcc(resample(samples, rate, wanted), wanted, **told)])[0]
+
+
+def recognise(
+    model: Model, recording: Any, best: int = 1, decoder: str | None = None, words: Sequence[str] = ()
+) -> list[Answer]:
+    """What a trained model makes of a recording.
+
+    model      with what it hears and how it answers in its settings, as the experiments of this library leave it
+    recording  samples (N,) and their rate, as `read_audio` gives them; or pen points (P, 3): x, y (upwards), and 1 at the
+               last point of each stroke
+    best       how many answers
+    decoder    of CTC: "greedy", "beam", "vocabulary" or "sentences"; None: the last of them that the model can
+    words      the vocabulary, instead of the model's own
+
+    returns  the best answers, the best first; fewer if there are no more. A decoder may rank by more than the network's
+             probability, which is shown
+    raises   ValueError if the model does not say how it is used, or recording or decoder do not fit; ImportError if it
+             hears sound and the extra `audio` is missing
+
+    >>> import numpy as np, throughtime as tt
+    >>> from throughtime.pen import PenFeatures
+    >>> network = tt.lstm(9, 3, 2)
+    >>> settings = {"features": PenFeatures(points=5).settings, "answer": "mean over time"}
+    >>> model = tt.Model(network, tt.init(network, 0), classes=("one", "two"), settings=settings)
+    >>> sorted(answer.text for answer in recognise(model, [[0, 0, 0], [0, 9, 1]], best=2))
+    ['one', 'two']
+    """
+    return Recogniser(model, decoder, tuple(words))(recording, best)
+
+
+@dataclass(frozen=True, eq=False)
+class Recogniser:
+    """A model ready for many recordings; arguments as `recognise` has them."""
+
+    model: Model
+    decoder: str | None = None
+    words: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        settings, classes = self.model.settings, self.model.classes
+        features = settings.get("features")
+        if not isinstance(features, Mapping) or features.get("kind") not in KINDS:
+            raise ValueError(
+                "the model does not say what it hears (settings: features), so it cannot be used on recordings"
+            )
+        if settings.get("answer") not in ANSWERS:
+            raise ValueError(f"the model's answer is {settings.get('answer')!r}; known are {', '.join(ANSWERS)}")
+        if len(classes) != self.model.network.size_of(self.model.network.output):
+            raise ValueError(f"the model has {len(classes)} names for its outputs; it needs one for each")
+        if (self.decoder or self.words) and settings["answer"] != "ctc":
+            raise ValueError("a decoder and words are for strings (CTC); this model answers with one of its classes")
+        if self.decoder is not None and self.decoder not in self.decoders:
+            raise ValueError(f"this model has no decoder {self.decoder!r}; it has {', '.join(self.decoders)}")
+
+    @property
+    def hears(self) -> str:
+        """ "sound" or "pen points"."""
+        return KINDS[self.model.settings["features"]["kind"]]
+
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """Those that the model can be used with, the last one if none is asked for."""
+        known = bool(self.words or "vocabulary" in self.model.settings)
+        told = "decoder" in self.model.settings and not self.words
+        return ("greedy", "beam", *(("vocabulary",) * known), *(("sentences",) * told))
+
+    def __call__(self, recording: Any, best: int = 1) -> list[Answer]:
+        """The best answers, the best first."""
+        if best < 1:
+            raise ValueError(f"best must be at least 1, the number of answers; it is {best}")
+        said = self._said(self._input(recording))
+        if self.model.settings["answer"] == "ctc":
+            return self._strings(np.log(np.mean([_softmax(ys) for ys in said], axis=0)), best)
+        chances = np.mean([_softmax(ys.mean(0)) for ys in said], axis=0)
+        order = np.argsort(-chances, kind="stable")[:best]
+        return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
+
+    def _input(self, recording: Any) -> Values:
+        settings = self.model.settings["features"]
+        if self.hears == "pen points":
+            return pen_input(recording, settings)
+        samples, rate = recording
+        return sound_input(samples, rate, settings)
+
+    def _said(self, x: Values) -> list[Values]:
+        """The outputs (T, O) of every member."""
+        model = self.model
+        each = [jax.tree.map(lambda w, k=k: w[k], model.weights) for k in range(model.members)] or [model.weights]
+        inputs = [inputs_of(model.network, x)]
+        return [np.asarray(run_each(model.network, weights, inputs)[0], float) for weights in each]
+
+    def _strings(self, ys: Values, best: int) -> list[Answer]:
+        """The best strings, each with its probability, exactly."""
+        found = [hypothesis.labels for hypothesis in self._found(ys, best)]
+        if not found:
+            return []
+        chances = np.exp(Lexicon(found, self._blank).scores(ys))
+        texts = ["".join(str(self.model.classes[k]) for k in labels) for labels in found]
+        return [Answer(text, float(chance)) for text, chance in zip(texts, chances, strict=True)]
+
+    def _found(self, ys: Values, best: int) -> list[Hypothesis]:
+        match self.decoder or self.decoders[-1]:
+            case "greedy":
+                return [Hypothesis(ctc_greedy(ys, self._blank), 0.0)]
+            case "beam":
+                return ctc_beam(ys, max(25, best), blank=self._blank)[:best]
+            case "vocabulary":
+                return self._vocabulary.best(ys, best)
+            case _:
+                return self._sentences.best(ys, best)
+
+    @property
+    def _blank(self) -> int:
+        return int(self.model.settings.get("blank", 0))
+
+    @cached_property
+    def _vocabulary(self) -> Lexicon:
+        words = self.words or self.model.settings["vocabulary"]
+        return Lexicon([spelled(word, self.model.classes, self._blank) for word in words], self._blank)
+
+    @cached_property
+    def _sentences(self) -> Sentences:
+        return Sentences.of(self.model.settings["decoder"], self.model.classes, self._blank)
+
+
+def _softmax(ys: Values) -> Values:
+    return np.asarray(jax.nn.softmax(ys))

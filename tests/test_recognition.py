@@ -1,0 +1,241 @@
+"""`recognise`, in Python and as a command: tones from a sound file and pen points from a table, and what is refused."""
+
+import json
+import sys
+import tempfile
+import wave
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+import pytest
+
+import throughtime as tt
+from command_line import refused, run
+from throughtime.audio import mfcc, resample
+from throughtime.decoding import Sentences, spelled
+from throughtime.features import SpeechFeatures, normalise, stack, with_deltas
+from throughtime.pen import PenFeatures
+from throughtime.recognition import Recogniser, recognise, sound_input
+
+RATE = 8000
+TONES = {"low": 300.0, "high": 1500.0}
+SOUND = SpeechFeatures(deltas=1, frames=2).settings(rate=RATE, filters=20)
+LETTERS = ("", " ", "a", "b", "c")
+SQUARE = [[0, 0, 0], [10, 0, 0], [10, 10, 0], [0, 10, 1]]
+
+
+def sound(name: str, seed: int = 0, rate: int = RATE) -> np.ndarray:
+    """Noise, then a tone for half a second, about as high as it is called."""
+    rng = np.random.default_rng(seed)
+    pitch, begin = TONES[name] * rng.uniform(0.9, 1.1), int(rng.uniform(0.1, 0.3) * rate)
+    made = 0.01 * rng.normal(size=int(0.9 * rate))
+    made[begin : begin + rate // 2] += 0.3 * np.sin(2 * np.pi * pitch / rate * np.arange(rate // 2))
+    return made
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes((32767 * samples).astype("<i2").tobytes())
+    return path
+
+
+@cache
+def taught() -> Path:
+    """A model that tells low tones from high ones, in a file."""
+    pairs = [(sound_input(sound(name, seed), RATE, SOUND), k) for seed in range(8) for k, name in enumerate(TONES)]
+    network = tt.lstm(pairs[0][0].shape[1], 4, 2)
+    loss = tt.Integrated(tt.CrossEntropy())
+    *_, last = tt.train(network, tt.init(network, 0), tt.BPTT(), loss, optax.adam(0.03), pairs, epochs=20, batch=16)
+    made = tt.Model(
+        network, last.weights, classes=tuple(TONES), settings={"features": SOUND, "answer": "mean over time"}
+    )
+    path = Path(tempfile.mkdtemp()) / "tones.safetensors"
+    tt.save(path, made)
+    return path
+
+
+def written(**more: Any) -> tt.Model:
+    """An untaught model that reads strings of letters from pen points."""
+    network = tt.lstm(9, 4, len(LETTERS))
+    settings = {"features": PenFeatures(points=12).settings, "answer": "ctc", "blank": 0, **more}
+    weights = jax.tree.map(lambda w: 3 * w, tt.init(network, 1))
+    return tt.Model(network, weights, classes=LETTERS, settings=settings)
+
+
+def net_inputs(model: tt.Model, weights: Any = None) -> np.ndarray:
+    """What the network says of the square, (T, O)."""
+    x = PenFeatures(points=12)([SQUARE])[0]
+    return np.asarray(tt.run(model.network, weights or model.weights, x[:, None])[0][:, 0])
+
+
+def test_a_sound_becomes_what_the_network_was_taught_with() -> None:
+    samples = sound("low")
+    wanted = stack(normalise(with_deltas(mfcc(samples, RATE, filters=20), 1)), 2)
+    np.testing.assert_allclose(sound_input(samples, RATE, SOUND), wanted, atol=1e-4)
+    faster = sound_input(resample(samples, RATE, 2 * RATE), 2 * RATE, SOUND)
+    np.testing.assert_allclose(faster.mean(), wanted.mean(), atol=0.01)
+    assert faster.shape == wanted.shape
+
+
+def test_tones_from_files_are_told_apart_at_other_rates_too(tmp_path: Path) -> None:
+    model = tt.load(taught())
+    for seed in range(100, 105):
+        for name in TONES:
+            for rate in (RATE, 11025, 16000):
+                path = write(tmp_path / "a.wav", sound(name, seed, rate), rate)
+                first, second = recognise(model, tt.read_audio(path), best=2)
+                assert first.text == name
+                assert first.probability > 0.6
+                assert first.probability + second.probability == pytest.approx(1)
+
+
+def test_the_answer_is_the_class_of_the_mean_net_input() -> None:
+    model = written(answer="mean over time")
+    chances = np.exp(net_inputs(model).mean(0))
+    chances /= chances.sum()
+    given = recognise(model, SQUARE, best=9)
+    assert [a.text for a in given] == [LETTERS[k] for k in np.argsort(-chances)]
+    np.testing.assert_allclose([a.probability for a in given], np.sort(chances)[::-1])
+
+
+def chance(ys: np.ndarray, text: str) -> float:
+    """The probability of a string by the loss of CTC."""
+    labels = jnp.array([spelled(text, LETTERS)])
+    return float(np.exp(-tt.CTC()(jnp.asarray(ys)[:, None], (labels, jnp.array([len(ys)])))[0]))
+
+
+def test_strings_are_those_of_the_decoder_and_their_probabilities_those_of_the_loss() -> None:
+    known = Sentences(("ab c", "c a"), LETTERS, 2)
+    model = written(vocabulary=["ab", "b", "ca"], decoder=known.settings)
+    ys = net_inputs(model)
+    found = {
+        "greedy": [tt.ctc_greedy(ys)],
+        "beam": [h.labels for h in tt.ctc_beam(ys)[:3]],
+        "vocabulary": [spelled(w, LETTERS) for w in sorted(["ab", "b", "ca"], key=lambda w: -chance(ys, w))],
+        "sentences": [h.labels for h in tt.ctc_beam(ys, 16, known.language)[:3]],
+    }
+    assert Recogniser(model).decoders == tuple(found)
+    for decoder, wanted in found.items():
+        given = recognise(model, SQUARE, 3, decoder)
+        assert [a.text for a in given] == ["".join(LETTERS[k] for k in labels) for labels in wanted], decoder
+        for answer in given:
+            assert answer.probability == pytest.approx(chance(ys, answer.text)), decoder
+    assert recognise(model, SQUARE) == recognise(model, SQUARE, decoder="sentences")
+    assert recognise(model, SQUARE, words=["b"])[0].text == "b"
+
+
+def test_several_networks_answer_with_their_mean_probabilities() -> None:
+    model = written()
+    other = tt.init(model.network, 7)
+    both = jax.tree.map(lambda a, b: jnp.stack([a, b]), model.weights, other)
+    mean = np.mean([jax.nn.softmax(net_inputs(model, w)) for w in (model.weights, other)], axis=0)
+    made = tt.Model(model.network, both, classes=LETTERS, settings=model.settings, members=2)
+    (answer,) = recognise(made, SQUARE)
+    assert answer.probability == pytest.approx(chance(np.log(mean), answer.text))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"features": "normalised"}, "does not say what it hears"),
+        ({"answer": None}, "answer is None; known are mean over time, ctc"),
+    ],
+)
+def test_a_model_that_does_not_say_how_it_is_used_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Recogniser(written(**change))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no decoder 'sentences'; it has greedy, beam"):
+        recognise(written(), SQUARE, decoder="sentences")
+    with pytest.raises(ValueError, match=r"'naïve' has 'n'; the labels are called ' abc'"):
+        recognise(written(), SQUARE, words=["naïve"])
+    with pytest.raises(ValueError, match="best must be at least 1"):
+        recognise(written(), SQUARE, best=0)
+    with pytest.raises(ValueError, match=r"at a known rate"):
+        sound_input(sound("low"), RATE, {"kind": "mfcc"})
+    with pytest.raises(ValueError, match=r"8000 samples per second, too few .* up to 6800 Hz; record it with 16000"):
+        sound_input(sound("low"), RATE, SOUND | {"rate": 16000, "high": 6800})
+    with pytest.raises(ValueError, match="a decoder and words are for strings"):
+        Recogniser(tt.load(taught()), "beam")
+
+
+def test_the_command_says_what_it_hears_and_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in TONES:
+        write(tmp_path / f"{name}.wav", sound(name, 50))
+    result = run("recognise", taught(), "low.wav", "high.wav", "--best", 2, "--out", "said.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "tones.safetensors, sound" in result.stdout
+    table = pd.read_csv("said.csv")
+    assert table["answer"].tolist() == ["low", "high", "high", "low"]
+    assert table["rank"].tolist() == [1, 2, 1, 2]
+    again = run("recognise", taught(), "low.wav", "--json")
+    (row,) = json.loads(again.stdout)["answers"]
+    assert row == {"file": "low.wav", "rank": 1, "answer": "low", "probability": table["probability"][0]}
+
+
+def test_the_command_reads_pen_points_from_tables_and_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tt.save("pen.safetensors", written())
+    points = [*SQUARE, [20, 0, 0], [20, 5, 1]]
+    pd.DataFrame(points, columns=["x", "y", "end-of-stroke"]).to_csv("a.csv", index=False)
+    Path("a.json").write_text(json.dumps([[p[:2] for p in SQUARE], [], [[20, 0], [20, 5]]]))
+    Path("words.txt").write_text("ab\n\nb\nab\n")
+    for options in ([], ["--decoder", "greedy"], ["--words", "words.txt", "--best", 5]):
+        result = run("recognise", "pen.safetensors", "a.csv", "a.json", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        answers = [(a["file"], a["answer"], a["probability"]) for a in json.loads(result.stdout)["answers"]]
+        half = len(answers) // 2
+        assert [a[1:] for a in answers[:half]] == [a[1:] for a in answers[half:]]
+        assert half == (2 if "words.txt" in options else 1)
+    assert {answer for _, answer, _ in answers} == {"ab", "b"}
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tt.save("pen.safetensors", written())
+    tt.save("plain.safetensors", tt.Model(tt.elman(1, 2, 1), tt.init(tt.elman(1, 2, 1), 0)))
+    pd.DataFrame(SQUARE, columns=["x", "y", "end-of-stroke"]).to_csv("a.csv", index=False)
+    Path("empty.wav").touch()
+    Path("text.wav").write_text("x,y\n1,2\n")
+    Path("few.csv").write_text("x,y\n1,2\n")
+    Path("bad.json").write_text('{"x": 1}')
+    write(tmp_path / "none.wav", np.zeros(0))
+    write(tmp_path / "slow.wav", sound("low", rate=4000), 4000)
+    wrong = {
+        ("plain.safetensors", "a.csv"): "plain.safetensors: the model does not say what it hears",
+        ("a.csv", "a.csv"): "a.csv is not a .safetensors file",
+        ("pen.safetensors", "missing.csv"): "missing.csv: no such file",
+        (
+            "pen.safetensors",
+            "text.wav",
+        ): "text.wav is no table of pen points; give CSV with the columns x, y, end-of-stroke",
+        ("pen.safetensors", "few.csv"): "few.csv: there is no column 'end-of-stroke'",
+        ("pen.safetensors", "bad.json"): "bad.json: pen points in JSON are a list of strokes",
+        (taught(), "a.csv"): "a.csv holds no sound, which the model hears; give a WAV",
+        (taught(), "empty.wav"): "empty.wav: the file is empty",
+        (taught(), "none.wav"): "none.wav: samples have shape (0,); wanted one channel (N,) of at least 25 ms",
+        (taught(), "text.wav"): "text.wav cannot be read as sound",
+        (taught(), "slow.wav"): "slow.wav: the sound has 4000 samples per second, too few",
+    }
+    for (model, file), said in wrong.items():
+        refused(run("recognise", model, file), said)
+    refused(run("recognise", "pen.safetensors", "a.csv", "--decoder", "best"), "no decoder 'best'; it has greedy, beam")
+    refused(run("recognise", "pen.safetensors", "a.csv", "--words", "none.txt"), "--words none.txt: no such file")
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.wav", sound("low"))
+    for module in ("soundfile", "kaldi_native_fbank"):
+        monkeypatch.setitem(sys.modules, module, None)
+        refused(run("recognise", taught(), path), "sound needs the extra `audio`: pip install 'throughtime[audio]'")
+        monkeypatch.undo()
