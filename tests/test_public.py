@@ -22,6 +22,7 @@ PROMISED = [
     "DynamicModel",
     "Focused",
     "Integrated",
+    "KalmanFilter",
     "LabelLanguage",
     "Layer",
     "LearnedDelays",

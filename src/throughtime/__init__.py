@@ -44,6 +44,7 @@ from throughtime.engine import (
     trace,
     using_engine,
 )
+from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson, WeightNoise
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
@@ -93,6 +94,7 @@ __all__ = [
     "DynamicModel",
     "Focused",
     "Integrated",
+    "KalmanFilter",
     "LabelLanguage",
     "Layer",
     "LearnedDelays",

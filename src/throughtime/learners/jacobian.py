@@ -17,6 +17,7 @@ Cost: O(T W^2), the product J^T J; finding J is O(T W (h O + S)), S the numbers 
 `ROOM` numbers for the chunk; with backward layers O(T W N).
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -131,6 +132,32 @@ def squares(network: Network, weights: Weights, residual: Residual, given: Stret
 
     _, sums = lax.scan(chunk, history, _plan(network, given, None, sum(network.sizes.values()), room).cut(given))
     return sums.sum()
+
+
+class Rows(NamedTuple):
+    """J and r of one stretch, and what goes on to the next.
+
+    jacobian   dr/dw (m, W), the weights in the order of `ravel_pytree`
+    residuals  r (m,), in the same order as the rows; 0, with rows of 0, beyond the end of a sequence
+    history    after the last step
+    influence  P after the last step
+    """
+
+    jacobian: Array
+    residuals: Array
+    history: History
+    influence: Influence
+
+
+def residual_rows(
+    network: Network, weights: Weights, residual: Residual, part: Stretch, history: History, moved: Influence
+) -> Rows:
+    """J and r of one stretch of sequences that go on from `history`, whose influence matrix is `moved`."""
+    acting, pull = jax.vjp(lambda w: effective(network, w), weights)
+    plan = _plan(network, part, None, 1, sys.maxsize)  # one chunk
+    whole = jax.tree.map(lambda values: values[0], plan.cut(part))
+    rows, r, history, moved = _rows(network, acting, residual, whole, plan.block, history, moved)
+    return Rows(jax.vmap(partial(_chain, network, acting, pull))(rows), r, history, moved)
 
 
 def _run(network: Network, acting: Weights, part: Stretch, history: History) -> tuple[Array, History]:

@@ -1,4 +1,4 @@
-"""Compiled epochs: passes over buckets of sequences, one step of an optax optimizer after every stretch."""
+"""Compiled epochs: passes over buckets of sequences, one step of the optimizer after every stretch."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,8 +11,11 @@ import optax
 from jax import Array, lax
 from numpy.typing import NDArray
 
+from throughtime import kalman_filter
 from throughtime.engine import Weights
-from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.kalman_filter import KalmanFilter
+from throughtime.learners.jacobian import Stretch
+from throughtime.learners.lesson import Learner, Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 
@@ -69,7 +72,7 @@ def epochs_over(
     network: Network,
     learner: Learner,
     loss: Loss,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | KalmanFilter,
     every: int | None,
     clip: float | None,
     members: int | None,
@@ -95,7 +98,7 @@ def epoch(
     network: Network,
     learner: Learner,
     loss: Loss,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | KalmanFilter,
     every: int | None,
     clip: float | None,
     state: State,
@@ -104,6 +107,11 @@ def epoch(
     key: Array | None,
 ) -> tuple[State, tuple[Array, Array]]:
     """One pass over a bucket in batches `index` (number, size): the new state, summed loss and number asked."""
+    learn = (
+        partial(_filter_step, network, loss, optimizer)
+        if isinstance(optimizer, KalmanFilter)
+        else partial(_gradient_step, network, learner, loss, optimizer, clip)
+    )
     cut_short = not bucket.full or index.size > bucket.places  # else every sequence ends where the arrays end
 
     def one_batch(state: State, item: tuple[Array, Array | None]) -> tuple[State, Any]:
@@ -115,10 +123,7 @@ def epoch(
         return state, sums
 
     def one_stretch(going: tuple[State, Any], stretch: Any) -> tuple[tuple[State, Any], Any]:
-        state, carry = going
-        xs, targets, lengths = stretch
-        carry, lesson = learner.learn(network, state.weights, carry, xs, targets, loss, lengths=lengths)
-        return (_update(optimizer, clip, state, lesson), carry), (lesson.loss, lesson.asked)
+        return learn(*going, *stretch)
 
     keys = None if key is None else jax.random.split(key, len(index))
     state, sums = lax.scan(one_batch, state, (index, keys))
@@ -141,19 +146,51 @@ def _cut(xs: dict[str, Array], targets: Any, lengths: Array | None, every: int |
     return {name: cut(x) for name, x in xs.items()}, pieces, ends
 
 
-def _update(optimizer: optax.GradientTransformation, clip: float | None, state: State, lesson: Lesson) -> State:
-    """One step of the optimizer along the mean gradient, unless nothing was asked or a number is not finite."""
+def _gradient_step(
+    network: Network,
+    learner: Learner,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    clip: float | None,
+    state: State,
+    carry: Any,
+    xs: dict[str, Array],
+    targets: Any,
+    lengths: Array | None,
+) -> tuple[tuple[State, Any], tuple[Any, Any]]:
+    """One stretch, and one step of the optimizer along the mean gradient."""
+    carry, lesson = learner.learn(network, state.weights, carry, xs, targets, loss, lengths=lengths)
     gradients = jax.tree.map(lambda g: g / jnp.maximum(lesson.asked, 1).astype(g.dtype), lesson.gradients)
     size = norm(gradients)
     if clip is not None:
         gradients = jax.tree.map(lambda g: g * (clip / jnp.maximum(size, clip)).astype(g.dtype), gradients)
     steps, after = optimizer.update(gradients, state.optimizer, state.weights)
     weights = optax.apply_updates(state.weights, steps)
-    finite = jnp.isfinite(lesson.loss) & jnp.isfinite(size) & jnp.isfinite(norm(weights))
-    healthy = state.healthy & finite
-    taken = healthy & (lesson.asked > 0)
-    old = state.weights, state.optimizer
-    weights, after = jax.tree.map(partial(jnp.where, taken), (weights, after), old)
+    finite = jnp.isfinite(lesson.loss) & jnp.isfinite(size)
+    return (_taken(state, weights, after, finite, lesson.asked), carry), (lesson.loss, lesson.asked)
+
+
+def _filter_step(
+    network: Network,
+    loss: Any,
+    optimizer: KalmanFilter,
+    state: State,
+    carry: Any,
+    xs: dict[str, Array],
+    targets: Array,
+    lengths: Array | None,
+) -> tuple[tuple[State, Any], tuple[Array, Array]]:
+    """One stretch, and one update of the Kalman filter."""
+    given = Stretch(xs, targets, lengths, {})
+    after, carry, squares, asked = kalman_filter.learn(network, loss.residual, optimizer, state.optimizer, carry, given)
+    return (_taken(state, after.weights, after, jnp.isfinite(squares), asked), carry), (squares, asked)
+
+
+def _taken(state: State, weights: Weights, after: Any, finite: Array, asked: Any) -> State:
+    """The state after a step, unless nothing was asked or a number is not finite."""
+    healthy = state.healthy & finite & jnp.isfinite(norm(weights))
+    taken = healthy & (asked > 0)
+    weights, after = jax.tree.map(partial(jnp.where, taken), (weights, after), (state.weights, state.optimizer))
     return State(weights, after, healthy, state.updates + taken)
 
 

@@ -22,12 +22,14 @@ from jax import Array
 
 from throughtime import losses
 from throughtime.engine import Weights
+from throughtime.kalman_filter import KalmanFilter
+from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.learners.noise import WeightNoise
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
 from throughtime.sequences import Example, Padding, buckets, dtype_of, examples_of, refuse_short
-from throughtime.training import damped
+from throughtime.training import damped, filtered
 from throughtime.training.epochs import State, epochs_over, gradient_steps
 from throughtime.training.examining import examine
 
@@ -75,7 +77,7 @@ def train(
     weights: Weights,
     learner: Learner,
     loss: Loss,
-    optimizer: optax.GradientTransformation | LevenbergMarquardt,
+    optimizer: optax.GradientTransformation | LevenbergMarquardt | KalmanFilter,
     sequences: Sequences,
     *,
     every: int | None = None,
@@ -96,7 +98,8 @@ def train(
     sequences           x (steps, features), or a dict of inputs; targets, and what went before, as told in
                         `throughtime.sequences`
     optimizer           an optax optimizer, fed with the learner's gradients; or `LevenbergMarquardt`, which finds the exact
-                        Jacobian itself, whatever the learner, takes all sequences at once, and may end before `epochs`
+                        Jacobian itself, whatever the learner, takes all sequences at once, and may end before `epochs`;
+                        or `KalmanFilter`, which finds the Jacobian of every stretch by the recursion of RTRL
     every               steps between two updates; None: one update per batch, after its last step
     epochs, batch       how often every sequence is visited, and how many at a time
     seed                of the order of sequences, of dropout and of weight noise; the same seed gives the same numbers
@@ -152,6 +155,12 @@ def train(
         state = damped.begin(optimizer, weights, members, optimizer_state)
         advance: Advance = partial(damped.damped_steps, network, loss, optimizer, lessons)
         return _reports(_Course(advance, exam, patience, members, look, exact=True), state, epochs)
+    if isinstance(optimizer, KalmanFilter):
+        filtered.refuse(network, loss, clip)
+        state = filtered.begin(optimizer, weights, members, optimizer_state)
+        teach = partial(epochs_over, network, RTRL(), loss, optimizer, every, None, members)
+        advance = partial(filtered.filtered_steps, teach, filtered.in_float64(lessons), batch, seed)
+        return _reports(_Course(advance, exam, patience, members, look), state, epochs)
     fresh = optimizer_state
     if fresh is None:
         fresh = optimizer.init(weights) if members is None else jax.vmap(optimizer.init)(weights)

@@ -1,0 +1,65 @@
+"""The extended Kalman filter as epochs of the training loop."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from throughtime import kalman_filter
+from throughtime.engine import Weights
+from throughtime.kalman_filter import KalmanFilter
+from throughtime.learners.lesson import refuse_backward
+from throughtime.levenberg_marquardt.sums import SumOfSquares
+from throughtime.network import Network
+from throughtime.sequences import Bucket
+from throughtime.training.epochs import State, gradient_steps
+
+
+def refuse(network: Network, loss: Any, clip: float | None) -> None:
+    """What the filter cannot do."""
+    if not isinstance(loss, SumOfSquares):
+        raise ValueError(
+            f"the Kalman filter needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
+            "use SquaredError(), or another optimizer"
+        )
+    if any(c.dropout for layer in network.layers for c in layer.connections):
+        raise ValueError("the Kalman filter draws no dropout: wire the network without, or use another optimizer")
+    refuse_backward(network, "the Kalman filter")
+    if clip is not None:
+        raise ValueError("the Kalman filter has no gradient to clip: leave clip=None, or raise measurement_noise")
+
+
+def begin(optimizer: KalmanFilter, weights: Weights, members: int | None, estimate: Any) -> State:
+    """Before the first epoch; `estimate`: the optimizer state of an earlier report, or None."""
+    shape = () if members is None else (members,)
+    with jax.enable_x64(True):
+        if estimate is None:
+            wide = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
+            first = partial(kalman_filter.begin, optimizer)
+            estimate = first(wide) if members is None else jax.vmap(first)(wide)
+        return State(weights, estimate, jnp.ones(shape, bool), jnp.zeros(shape, int))
+
+
+def in_float64(lessons: list[Bucket]) -> list[Bucket]:
+    """The sequences as the filter takes them."""
+    with jax.enable_x64(True):
+        return jax.tree.map(lambda v: v.astype(jnp.float64) if jnp.issubdtype(v.dtype, jnp.floating) else v, lessons)
+
+
+def filtered_steps(
+    teach: Callable[..., tuple[State, tuple[Array, Array]]],
+    lessons: list[Bucket],
+    batch: int,
+    seed: int,
+    state: State,
+    epochs: range,
+) -> tuple[State, Any, Any]:
+    """Epochs in float64: the state, with weights in their own type; the summed loss and the number asked of the last one."""
+    with jax.enable_x64(True):
+        wide = state._replace(weights=state.optimizer.weights)
+        after, total, asked = gradient_steps(teach, lessons, batch, seed, None, wide, epochs)
+        own = jax.tree.map(lambda w, like: w.astype(like.dtype), after.weights, state.weights)
+        return after._replace(weights=own), total, asked
