@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from throughtime.datasets.an4 import Spoken, text_of
+from throughtime.datasets.an4 import MADE, Spoken, text_of
 from throughtime.datasets.corpus import Corpus
 from throughtime.features import Cepstrum, SpeechChanges, SpeechFeatures, Values
 from throughtime.sequences import inputs_of, run_each
@@ -14,7 +14,7 @@ from throughtime.sequences import inputs_of, run_each
 FRAMES = 2  # that become one step
 INPUTS = 39 * FRAMES
 FEATURES = SpeechFeatures(deltas=2, normalised=True, frames=FRAMES)
-SETTINGS = FEATURES.settings()
+SETTINGS = FEATURES.settings(**MADE)
 CEPSTRUM = Cepstrum(filters=40, lifter=0, energy=False)
 
 
