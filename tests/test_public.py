@@ -73,6 +73,7 @@ PROMISED = [
     "plot_training",
     "prepare",
     "read_audio",
+    "recognise",
     "represent",
     "run",
     "save",

@@ -50,6 +50,7 @@ from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.ntm import ntm
+from throughtime.recognition import recognise
 from throughtime.represent import represent
 from throughtime.storage import Column, Model, load, save
 from throughtime.training import Diverged, Report, evaluate, sharpen, train
@@ -145,6 +146,7 @@ __all__ = [
     "plot_training",
     "prepare",
     "read_audio",
+    "recognise",
     "represent",
     "run",
     "save",
