@@ -71,6 +71,19 @@ def test_a_point_per_spacing_within_limits() -> None:
         np.testing.assert_allclose(x, naive(drawing, len(x)), atol=2e-5)
 
 
+def test_kept_points_are_those_of_the_drawing() -> None:
+    given = drawings()
+    for drawing, seen in zip(given, PenFeatures(kept=True)(given), strict=True):
+        size = max(np.ptp(drawing[:, 1]), np.ptp(drawing[:, 0]) / 4)
+        steps = np.diff(drawing[:, :2], axis=0)
+        np.testing.assert_allclose(seen[:, :2], (drawing[:, :2] - drawing[:, :2].mean(0)) / size, atol=1e-5)
+        np.testing.assert_allclose(seen[1:, 2:4] * np.hypot(*steps.T)[:, None], steps, atol=1e-4)
+        np.testing.assert_array_equal(seen[:, 4], [0, *drawing[:-1, 2]])
+    square = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    (kept,), (as_many,) = PenFeatures(kept=True)([square]), PenFeatures(points=4)([square])
+    np.testing.assert_allclose(kept, as_many, atol=1e-6)  # they are equally far apart already
+
+
 def test_place_and_size_do_not_matter_and_order_of_drawings_neither() -> None:
     given = drawings()
     features = PenFeatures(points=12)
@@ -119,6 +132,7 @@ def test_changes_are_the_matrix_that_was_drawn_and_repeat_with_their_seed() -> N
         (lambda: PenFeatures()([[[0, 0]]]), r"drawing 0 must be points \(P, 3\)"),
         (lambda: PenFeatures()([[[0, 0, 1]], [[0, np.nan, 1]]]), "drawing 1 has a number that is not finite"),
         (lambda: PenFeatures()([]), "there is no drawing"),
+        (lambda: PenFeatures(kept=True)([[[0, 0, 0], [1, 0, 1]], [[0, 0, 1]]]), "drawing 1 has one point"),
         (lambda: PenFeatures(points=1), "needs at least 2 points"),
         (lambda: PenFeatures(spacing=0), "spacing and widest must be above 0"),
     ],

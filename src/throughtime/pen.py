@@ -37,7 +37,8 @@ class _Joined(NamedTuple):
 class PenFeatures:
     """Features of drawings at points that are equally far apart on the way of the pen, through the air as on paper.
 
-    A drawing is centred at the mean of these points and divided by its height, or by `width / widest` if it is flatter.
+    Or, if they are `kept`, at the drawing's own points: between few of them, new ones cut the corners off. A drawing is
+    centred at the mean of the points and divided by its height, or by `width / widest` if it is flatter.
 
         x, y         position, in heights
         right, up    direction of the step that leads to the point, of length 1
@@ -48,9 +49,11 @@ class PenFeatures:
     points   how many; None: one per `spacing`, between `least` and `most`
     spacing  heights from a point to the next, if `points` is None
     least, most, widest  see above; CTC wants `least` to be no less than the labels of a word and their repeats
+    kept     its own points, two at least, whatever the numbers above say
 
     returns, when called with drawings, for each an array (T, 9) of float32
-    raises   ValueError if a drawing is not (P, 3) with a point at least, or has numbers that are not finite
+    raises   ValueError if a drawing is not (P, 3) with a point at least (two, if they are kept), or has numbers that are
+             not finite
     cost     linear in all points; 60,000 letters take about two seconds
 
     >>> line = [[0, 0, 0], [0, 10, 0], [0, 20, 1]]
@@ -64,6 +67,7 @@ class PenFeatures:
     least: int = 40
     most: int = 200
     widest: float = 4.0
+    kept: bool = False
 
     def __post_init__(self) -> None:
         if self.points is not None and self.points < 2:
@@ -74,9 +78,13 @@ class PenFeatures:
     def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
         """The features of every drawing."""
         joined = scaled(drawings, self.widest)
+        if self.kept and joined.counts.min() < 2:
+            raise ValueError(
+                f"drawing {joined.counts.argmin()} has one point; points that are kept must be two at least"
+            )
         way, air = _ways(joined)
         long = np.add.reduceat(way, joined.first)
-        seen, in_air = _resampled(joined, way, air, self._counts(long))
+        seen, in_air = (joined, _flown(joined)) if self.kept else _resampled(joined, way, air, self._counts(long))
         mean = np.add.reduceat(seen.points, seen.first) / seen.counts[:, None]
         step = _steps(seen)
         right_up = _directions(step, seen)
@@ -192,6 +200,13 @@ def _ways(joined: _Joined) -> tuple[Values, Values]:
     """How long the step to each point is, and how much of it in the air."""
     way = np.linalg.norm(_steps(joined), axis=1)
     return way, way * np.concatenate([[0.0], joined.ends[:-1] > 0])
+
+
+def _flown(joined: _Joined) -> Values:
+    """1 for points that are reached through the air."""
+    flown = np.roll(joined.ends > 0, 1).astype(float)
+    flown[joined.first] = 0
+    return flown
 
 
 def _resampled(joined: _Joined, way: Values, air: Values, counts: Values) -> tuple[_Joined, Values]:
