@@ -149,3 +149,32 @@ def test_nets_are_named_once_and_not_none(nets: tuple[str, ...], words: str) -> 
 def test_an_open_loop_cannot_have_a_learned_start() -> None:
     with pytest.raises(ValueError, match="open loop is given its past: use start='zero'"):
         tt.jordan(1, 2, 1, start="learned").open_loop()
+
+
+def hears(network: Network, name: str, source: str, seen: frozenset[str] = frozenset()) -> bool:
+    """True if a path leads from the source to the layer, by trying them all."""
+    if name not in network.by_name or name in seen:
+        return False
+    heard = {c.source for c in network.by_name[name].connections}
+    return source in heard or any(hears(network, other, source, seen | {name}) for other in heard)
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_dropped_is_what_comes_from_layers_below_and_nothing_within_a_loop(name: str) -> None:
+    network = zoo.NETWORKS[name]
+    made = network.with_dropout(0.25)
+    for old, new in zip(network.layers, made.layers, strict=True):
+        for before, after in zip(old.connections, new.connections, strict=True):
+            below = before.source in network.by_name and not hears(network, before.source, old.name)
+            assert after.dropout == (0.25 if below else before.dropout)
+            assert after == Connection(**{**vars(before), "dropout": after.dropout})
+    assert made.with_dropout(0.0) == (network if name != "dropout" else network.with_dropout(0.0))
+
+
+def test_dropout_of_stacked_layers_that_run_both_ways() -> None:
+    network = tt.lstm(2, [3, 3], 2, bidirectional=True).with_dropout(0.25)
+    dropped = {(m.name, c.key) for m in network.layers for c in m.connections if c.dropout}
+    both = ("hidden1", "hidden1 backward"), ("hidden2", "hidden2 backward")
+    assert dropped == {(m, c) for m in both[1] for c in both[0]} | {("output", c) for c in both[1]}
+    with pytest.raises(ValueError, match="dropout must be at least 0 and below 1, not 1"):
+        network.with_dropout(1.0)

@@ -45,13 +45,6 @@ def test_what_is_heard_sooner_ends_with_the_last_frame() -> None:
     assert framewise.sooner(x, 0)[:, 0].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_dropped_is_what_comes_from_layers_below() -> None:
-    network = framewise.dropping(tt.lstm(2, [3, 3], 2, bidirectional=True), 0.25)
-    dropped = {(m.name, c.key) for m in network.layers for c in m.connections if c.dropout}
-    both = ("hidden1", "hidden1 backward"), ("hidden2", "hidden2 backward")
-    assert dropped == {(m, c) for m in both[1] for c in both[0]} | {("output", c) for c in both[1]}
-
-
 def test_the_networks_with_few_weights_have_about_as_many() -> None:
     counts = {name: framewise.weight_count(form.network) for name, form in framewise.forms(51, quick=False).items()}
     del counts[framewise.BEST]

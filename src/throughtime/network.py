@@ -163,6 +163,32 @@ class Network:
             raise ValueError(f"add_delay({steps}) undoes remove_delay, but the network leads by {self.lead} steps only")
         return self._later(-steps)
 
+    def with_dropout(self, share: float) -> "Network":
+        """The same network with dropout on what layers hear from layers below them; within a loop nothing is dropped.
+
+        A connection drops that share of its source's units, drawn once for a whole sequence. Connections from inputs, and
+        all within a loop of layers, a layer's connection with itself among them, stay as they are: what is remembered
+        is not forgotten. The weights stay.
+
+        raises  ValueError if the share is not at least 0 and below 1
+
+        >>> from throughtime import lstm
+        >>> network = lstm(2, [3, 3], 1).with_dropout(0.2)
+        >>> [(layer.name, c.key) for layer in network.layers for c in layer.connections if c.dropout]
+        [('hidden2', 'hidden1'), ('output', 'hidden2')]
+
+        Source: W. Zaremba, I. Sutskever, O. Vinyals, "Recurrent neural network regularization", 2014, which draws anew at
+        every step.
+        """
+        loops = graph.strong_components(sources_of(self))
+        below = {name: self.by_name.keys() - set(members) for members in loops for name in members}
+
+        def dropping(layer: Layer) -> Layer:
+            made = (replace(c, dropout=share) if c.source in below[layer.name] else c for c in layer.connections)
+            return replace(layer, connections=tuple(made))
+
+        return replace(self, layers=tuple(map(dropping, self.layers)))
+
     def _later(self, steps: int) -> "Network":
         names = dict(self.inputs)
         for layer in self.layers:

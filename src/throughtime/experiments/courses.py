@@ -15,7 +15,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -256,22 +256,6 @@ class Averaging:
             return d * before + (1 - d) * (weight + step)
 
         return steps, Averaged(jax.tree.map(mixed, state.weights, weights, steps), state.updates + 1)
-
-
-def dropping(network: Network, share: float) -> Network:
-    """The network that drops that share of what every layer hears from layers below it, for a whole sequence."""
-    names = {layer.name for layer in network.layers}
-    layers = tuple(
-        replace(
-            layer,
-            connections=tuple(
-                replace(c, dropout=share) if c.source in names and c.source != layer.name else c
-                for c in layer.connections
-            ),
-        )
-        for layer in network.layers
-    )
-    return replace(network, layers=layers)
 
 
 def keep(file: Path, done: int, tree: Any, about: str = "") -> None:

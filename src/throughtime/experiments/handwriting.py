@@ -30,7 +30,7 @@ from throughtime import architectures, storage
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, Finished, dropping
+from throughtime.experiments.courses import Course, Finished
 from throughtime.experiments.judging import confusion_picture, curves_picture, weight_count
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
@@ -58,7 +58,7 @@ def forms(outputs: int, quick: bool) -> dict[str, Form]:
     """The networks to compare; `quick`: the best one, small."""
     if quick:
         return {BEST: Form(architectures.lstm(INPUTS, 32, outputs, bidirectional=True), {"pendigits": 12}, 0.01)}
-    both = dropping(architectures.lstm(INPUTS, [64, 64], outputs, bidirectional=True), 0.2)
+    both = architectures.lstm(INPUTS, [64, 64], outputs, bidirectional=True).with_dropout(0.2)
     windows: list[Any] = [range(5), range(0, 9, 2), 0]
     short = {"digits": 12, "pendigits": 30, "lower": 5}
     return {

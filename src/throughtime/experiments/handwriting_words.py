@@ -24,7 +24,7 @@ from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, dropping
+from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
 from throughtime.experiments.judging import character_error, curves_picture, mean_chances, weight_count
 from throughtime.learners import BPTT
@@ -53,7 +53,8 @@ def form(outputs: int, quick: bool) -> Form:
     """Two stacked layers; `quick`: one, small."""
     if quick:
         return Form(architectures.lstm(len(COLUMNS), 48, outputs, bidirectional=True), 14, 0.01, 16)
-    return Form(dropping(architectures.lstm(len(COLUMNS), [80, 80], outputs, bidirectional=True), 0.2), 20, 0.006, 32)
+    network = architectures.lstm(len(COLUMNS), [80, 80], outputs, bidirectional=True).with_dropout(0.2)
+    return Form(network, 20, 0.006, 32)
 
 
 def word_error(targets: Sequence[Any], given: list[Any]) -> float:

@@ -28,7 +28,7 @@ from throughtime import architectures, storage
 from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, dropping
+from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import (
     confusion_picture,
     curves_picture,
@@ -67,7 +67,7 @@ def forms(outputs: int, quick: bool) -> dict[str, Form]:
             "LSTM": Form(architectures.lstm(INPUTS, 32, outputs), AHEAD, short, 0.01),
         }
     deep = {"festvox_ru": 16, "an4": 30}
-    both = dropping(architectures.lstm(INPUTS, [128, 128], outputs, bidirectional=True), 0.25)
+    both = architectures.lstm(INPUTS, [128, 128], outputs, bidirectional=True).with_dropout(0.25)
     taps = [range(9), range(3)]
     return {
         BEST: Form(both, 0, deep, 0.004),

@@ -31,7 +31,7 @@ from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
 from throughtime.decoding import edit_distance, label_error_rate, word_error_rate
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, dropping
+from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import character_error, curves_picture, mean_chances, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
 from throughtime.experiments.speech_text import Decoder, chosen, greedy
@@ -69,7 +69,7 @@ def form(quick: bool) -> Form:
             padding=1.0,
         )
         return Form(course, 200)
-    network = dropping(architectures.lstm(INPUTS, [128, 128], len(NAMES), bidirectional=True), 0.35)
+    network = architectures.lstm(INPUTS, [128, 128], len(NAMES), bidirectional=True).with_dropout(0.35)
     course = Course(
         network, BPTT(), CTC(), 100, 16, 0.004, character_error, Changed(), average=100, look=5, padding=0.3
     )
