@@ -111,8 +111,8 @@ def test_all_changes_one_after_the_other_repeat_with_their_seed() -> None:
     for one, other in zip(made, again, strict=True):
         np.testing.assert_array_equal(one, other)
     rng = np.random.default_rng(7)
-    wanted = features.noise(features.time_warp(features.mel_warp(xs, rng), rng, 0.15), rng)
+    wanted = features.time_warp(features.mel_warp(xs, rng), rng, 0.15)
     for one, other in zip(made, features.time_masks(wanted, rng, 2, 5, 0.25), strict=True):
         np.testing.assert_array_equal(one, other)
-    for one, x in zip(SpeechChanges(0, 0, 0, 0)(xs, rng), xs, strict=True):
+    for one, x in zip(SpeechChanges(0, 0, 0)(xs, rng), xs, strict=True):
         np.testing.assert_array_equal(one, x)

@@ -126,6 +126,16 @@ def test_later_epochs_and_seeds_compile_nothing(tmp_path: Path) -> None:
     assert epochs.epochs_over._cache_size() == compiled
 
 
+def test_where_lengths_are_given_other_recordings_compile_nothing(tmp_path: Path) -> None:
+    own = course(augment=None, padding=(6, 10), steps=10_000)
+    assert courses._Plan.of(own, TRAIN).ends == [6, 10]
+    own.follow(TRAIN, VALIDATION, 0, tmp_path / "0.npz", quiet)
+    compiled = epochs.epochs_over._cache_size()
+    others = [(x[:, ::-1].copy(), target) for x, target in TRAIN[1:]]
+    own.follow(others, VALIDATION, 0, tmp_path / "1.npz", quiet)
+    assert epochs.epochs_over._cache_size() == compiled
+
+
 def test_weights_are_averaged_over_updates() -> None:
     optimizer = optax.chain(optax.sgd(0.1), optax.GradientTransformation(courses._begin_average, Averaging(0.75)))
     weights = {"w": jnp.array([1.0, -2.0])}

@@ -39,6 +39,7 @@ EXPERIMENTS = {
     "sunspots": "throughtime.experiments.sunspots",
     "temporal-generalization": "throughtime.experiments.temporal_generalization",
     "turing": "throughtime.experiments.turing",
+    "words": "throughtime.experiments.words",
 }
 
 

@@ -31,7 +31,7 @@ from throughtime import engine
 from throughtime.engine import Weights
 from throughtime.experiments import Progress
 from throughtime.network import Network
-from throughtime.sequences import inputs_of, padded_lengths, run_each
+from throughtime.sequences import Padding, inputs_of, padded_lengths, run_each
 from throughtime.training import evaluate, train
 
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)
@@ -80,7 +80,8 @@ class Course:
     average                 updates over which weights are averaged; 1: they are not
     look                    epochs from one validation to the next
     steps                   time steps of a round: as many as take less than half a minute
-    padding                 share of steps that may be padded, see `train`
+    padding                 share of steps that may be padded, see `train`; or the lengths to pad to, where courses on different
+                            recordings are to share compiled code
 
     >>> import tempfile, throughtime as tt
     >>> def wrong(outputs, targets):
@@ -105,7 +106,7 @@ class Course:
     average: int = 200
     look: int = 1
     steps: int = 300_000
-    padding: float = 0.5
+    padding: Padding = 0.5
 
     def follow(
         self, recordings: Recordings, validation: Recordings, seed: int, file: Path, progress: Progress
@@ -206,6 +207,8 @@ class _Plan(NamedTuple):
         plan = _Plan(classes, ends, rounds, 0)
         dealt = [np.unique(classes[plan.dealt((0, 0, place))], return_counts=True)[1] for place in range(rounds)]
         updates = sum(int(np.ceil(counts / course.batch).sum()) for counts in dealt)
+        if isinstance(course.padding, Sequence):
+            return plan._replace(updates=updates)
         longer = -(-5 * max(ends) // 4)
         return plan._replace(ends=[*ends, longer, -(-5 * longer // 4)], updates=updates)
 

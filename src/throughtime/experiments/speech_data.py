@@ -43,7 +43,7 @@ class Changed:
     ) -> tuple[list[Values], list[list[int]]]:
         """What is heard of the changed utterances, and their labels."""
         said = respoken(xs, targets, rng, self.anew)
-        changes = SpeechChanges(self.mel, self.speed, 0.0, self.masks, self.width, 1 / 8, CEPSTRUM)
+        changes = SpeechChanges(self.mel, self.speed, self.masks, self.width, 1 / 8, CEPSTRUM)
         return FEATURES(changes([x for x, _ in said], rng)), [labels for _, labels in said]
 
 

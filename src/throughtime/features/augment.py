@@ -51,7 +51,10 @@ def time_masks(
 
 
 def noise(xs: Recordings, rng: np.random.Generator, strength: float = 0.1) -> list[Values]:
-    """Normal noise on every number, its deviation `strength` times that of the feature over the recording."""
+    """Normal noise on every number, its deviation `strength` times that of the feature over the recording.
+
+    To be put on features, after their deltas: the deltas of noise are larger than those of speech.
+    """
     joined = join(xs)
     drawn = rng.standard_normal(joined.values.shape)
     return joined._replace(values=joined.values + strength * joined.spread(spread_of(joined)[1]) * drawn).split()
@@ -116,11 +119,10 @@ def mel_warp(
 
 @dataclass(frozen=True)
 class SpeechChanges:
-    """Augmentation of recordings of MFCC: every one warped in frequency and time, disturbed and masked, differently.
+    """Augmentation of recordings of MFCC: every one warped in frequency and time, and masked, differently.
 
     tract     strength of `mel_warp`
     speed     strength of `time_warp`
-    noise     strength of `noise`
     masks     number of `time_masks`, of `width` steps and that `share` of the recording at most
     cepstrum  how the MFCC were made
 
@@ -133,7 +135,6 @@ class SpeechChanges:
 
     tract: float = 0.1
     speed: float = 0.15
-    noise: float = 0.1
     masks: int = 2
     width: int = 5
     share: float = 0.25
@@ -146,8 +147,6 @@ class SpeechChanges:
             changed = mel_warp(changed, rng, self.tract, self.cepstrum)
         if self.speed:
             changed = time_warp(changed, rng, self.speed)
-        if self.noise:
-            changed = noise(changed, rng, self.noise)
         if self.masks:
             changed = time_masks(changed, rng, self.masks, self.width, self.share)
         return list(changed)

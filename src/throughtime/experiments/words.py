@@ -1,0 +1,225 @@
+"""Which word was spoken? One answer for a whole recording, by a TDNN, an LSTM and a bidirectional LSTM.
+
+    fsdd             English digits of six speakers, each left out once: the test is one who was never heard
+    japanese_vowels  which of nine men says /ae/; the official test is by the same nine
+    an4              single letters and single digits, cut out of utterances; the official test is by other speakers
+
+A network hears mel cepstra (LPC cepstra, the vowels) with their deltas, says something at every step, and its answer is
+the mean over all of them. In every epoch all recordings are changed: faster or slower, as of a longer or shorter vocal
+tract (not the vowels), with stretches hidden and with noise.
+
+First one network of each kind is trained without the speakers of validation (fsdd: the one after the one left out;
+an4: nine of 74; the vowels: six recordings of each): it tells the learning curve, and all choices were made by it. Then every
+seed is trained in the same way on all but the test, and its averaged weights after the last epoch are those that
+the test is asked with, once. Beside them: linear discriminant analysis and the nearest neighbour, on 20 points in time.
+
+A course can be interrupted: its state is in `training/` in the output folder, and it goes on from there.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import KNeighborsClassifier
+
+from throughtime import architectures, storage
+from throughtime.datasets.corpus import Values
+from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments.courses import Course
+from throughtime.experiments.handwriting import decided, wrong
+from throughtime.experiments.judging import (
+    confusion_picture,
+    curves_picture,
+    mean_chances,
+    outputs_picture,
+    weight_count,
+)
+from throughtime.experiments.words_data import Task, tasks
+from throughtime.features import normalise
+from throughtime.learners import BPTT
+from throughtime.losses import CrossEntropy, Integrated
+from throughtime.network import Network
+from throughtime.sequences import inputs_of, run_each
+
+SEEDS, METRIC, CHECKED, POINTS = 3, "test error, %", "validation error, %", 20
+BARS = {"fsdd": 14.0, "japanese_vowels": 1.5, "an4 letters": 8.0, "an4 digits": 2.0}
+BEST = {
+    "fsdd": "TDNN",
+    "japanese_vowels": "TDNN",
+    "an4 letters": "bidirectional LSTM",
+    "an4 digits": "bidirectional LSTM",
+}
+EPOCHS = {"fsdd": 30, "japanese_vowels": 80, "an4 letters": 25, "an4 digits": 25}
+
+
+class Form(NamedTuple):
+    """A network and the highest rate."""
+
+    network: Network
+    rate: float
+
+
+class Asked(NamedTuple):
+    """What the networks of all seeds say about a test.
+
+    said     of each seed the outputs
+    targets  the labels
+    checked  the validation error of the one that was trained without the speakers of validation
+    """
+
+    said: list[list[Any]]
+    targets: list[int]
+    checked: float
+
+
+def forms(inputs: int, outputs: int, quick: bool) -> dict[str, Form]:
+    """The networks to compare; `quick`: one, small."""
+    windows: list[Any] = [range(3), range(5), 0]
+    if quick:
+        return {"TDNN": Form(architectures.tdnn(inputs, [32, 32], outputs, windows), 0.01)}
+    return {
+        "TDNN": Form(architectures.tdnn(inputs, [64, 64], outputs, windows).with_dropout(0.2), 0.005),
+        "LSTM": Form(architectures.lstm(inputs, 64, outputs).with_dropout(0.2), 0.005),
+        "bidirectional LSTM": Form(
+            architectures.lstm(inputs, 48, outputs, bidirectional=True).with_dropout(0.2), 0.005
+        ),
+    }
+
+
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Answer every question with every network, write table, models and pictures."""
+    began, count, asked = time.perf_counter(), seeds or (1 if quick else SEEDS), tasks(quick)
+    answers: dict[tuple[str, str], Asked] = {}
+    curves: dict[tuple[str, str], Values] = {}
+    known = [row for name, task in asked.items() for row in baselines(name, task)]
+    todo = [
+        (name, task, label, form)
+        for name, task in asked.items()
+        for label, form in forms(task.inputs, len(task.corpus.names), quick).items()
+    ]
+    for number, (name, task, label, form) in enumerate(todo):
+
+        def told(share: float, remark: str, done: int = number) -> None:
+            progress((done + share) / len(todo), remark)
+
+        answers[name, label], curves[name, label] = answered(name, label, task, form, count, out, told)
+        pd.DataFrame(rows_of(results(answers, asked))).to_csv(out / "words.csv", index=False)
+    _pictures(answers, asked, curves, out)
+    progress(1.0, "done")
+    bars = [
+        {"network": BEST[data], "split": data, "at_most": most, "about": "mean of the seeds"}
+        for data, most in BARS.items()
+    ]
+    return {
+        "experiment": "words",
+        "quick": quick,
+        "seconds": time.perf_counter() - began,
+        "results": results(answers, asked),
+        "baselines": known + _over_folds(known, asked),
+        "bars": [] if quick else bars,
+        "notes": [
+            f"{n}, {what}: {weight_count(f.network):,} weights, {EPOCHS[t.data]} epochs" for n, t, what, f in todo
+        ],
+    }
+
+
+def answered(
+    name: str, label: str, task: Task, form: Form, count: int, out: Path, progress: Progress
+) -> tuple[Asked, Values]:
+    """What every seed says about the test, and the learning curve of the one that was held back from validation."""
+    epochs = EPOCHS[task.data]
+    course = Course(
+        form.network, BPTT(), Integrated(CrossEntropy()), epochs, 64, form.rate, wrong,
+        augment=task.changed, average=200, look=max(1, epochs // 10), padding=task.lengths,
+    )  # fmt: skip
+    stem = f"words-{name} {label}".replace(" ", "-")
+    folder, validation, corpus = out / "training", task.pairs("validation"), task.corpus
+
+    def told(step: int, what: str) -> Progress:
+        return lambda share, remark: progress((step + share) / (count + 1), f"{name}, {label}, {what}: {remark}")
+
+    first = course.follow(
+        corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.npz", told(0, "held out")
+    )
+    everything, last = corpus.pick(corpus.parts != "test"), replace(course, look=epochs)
+    test, said = task.pairs("test"), []
+    for seed in range(count):
+        file = folder / f"{stem}-{seed}.npz"
+        done = last.follow(everything.sequences, validation[:1], seed, file, told(seed + 1, f"seed {seed}"))
+        said.append(run_each(form.network, done.weights, [inputs_of(form.network, x) for x, _ in test]))
+        settings = {"data": name, "seed": seed, "features": task.settings, "answer": "mean over time"}
+        model = storage.Model(form.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
+        storage.save(out / f"{stem}-{seed}.safetensors", model)
+    curve = first.curve[np.isfinite(first.curve[:, 2])]
+    return Asked(said, [k for _, k in test], float(curve[-1, 2])), curve
+
+
+def results(answers: dict[tuple[str, str], Asked], asked: dict[str, Task]) -> list[dict[str, Any]]:
+    """The rows of the table: every test, and the mean over the folds of a data set."""
+    made = []
+    for (name, label), (said, targets, checked) in answers.items():
+        made.append(entry(label, name, METRIC, [wrong(ys, targets) for ys in said]))
+        if len(said) > 1:
+            made.append(entry(f"{label}, {len(said)} together", name, METRIC, [together(said, targets)]))
+        made.append(entry(label, f"{name}, validation", CHECKED, [checked]))
+    return made + _over_folds(made, asked)
+
+
+def together(said: list[list[Any]], targets: list[int]) -> float:
+    """The error of the mean of the seeds' probabilities."""
+    chances = mean_chances([list(decided(ys)) for ys in said])
+    return wrong([each[None] for each in chances], targets)
+
+
+def _over_folds(rows: list[dict[str, Any]], asked: dict[str, Task]) -> list[dict[str, Any]]:
+    """For each network the mean over the folds of a data set, seed by seed; once all of them are there."""
+    folds: dict[tuple[str, str, str], list[Any]] = {}
+    for row in rows:
+        name, comma, rest = row["split"].partition(", ")
+        if asked[name].data != name:
+            folds.setdefault((row["network"], asked[name].data + comma + rest, row["metric"]), []).append(row["values"])
+    count = sum(task.data != name for name, task in asked.items())  # one data set only has folds
+    return [entry(*key, np.mean(values, axis=0)) for key, values in folds.items() if len(values) == count]
+
+
+def baselines(name: str, task: Task) -> list[dict[str, Any]]:
+    """What is known without a network, learnt from all but the test: 20 points in time, side by side."""
+    flat = np.stack([_points(x, task.settings["normalised"]) for x in task.corpus.xs])
+    test, truth = task.corpus.parts == "test", np.array(task.corpus.targets)
+    known = {"LDA": LinearDiscriminantAnalysis(), "nearest neighbour": KNeighborsClassifier(1, algorithm="brute")}
+    return [
+        entry(label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])])
+        for label, m in known.items()
+    ]
+
+
+def _points(x: Values, normalised: bool) -> Values:
+    values = normalise(x, deviation=False) if normalised else x
+    places = np.linspace(0, len(values) - 1, POINTS)
+    return np.concatenate([np.interp(places, np.arange(len(values)), column) for column in values.T])
+
+
+def _pictures(
+    answers: dict[tuple[str, str], Asked], asked: dict[str, Task], curves: dict[tuple[str, str], Values], out: Path
+) -> None:
+    """Of each data set what was learnt, and what the best network, its first seed, takes for what; folds side by side."""
+    for data in dict.fromkeys(task.data for task in asked.values()):
+        folds = [name for name, task in asked.items() if task.data == data]
+        stem, names = f"words-{data.replace(' ', '-')}", asked[folds[0]].corpus.names
+        learning = {(label, folds.index(name)): curve for (name, label), curve in curves.items() if name in folds}
+        figure = curves_picture(learning, CHECKED)
+        figure.axes[0].set_title(
+            "Learning, without the speakers of validation" + "; a line is a fold" * (len(folds) > 1)
+        )
+        figure.savefig(out / f"{stem}-curves.png")
+        best = [answers[name, BEST[data]] for name in folds]
+        outputs, targets = ([y for a in best for y in a.said[0]], [k for a in best for k in a.targets])
+        confusion_picture([decided(outputs)], [np.array(targets)], names).savefig(out / f"{stem}-confusion.png")
+        missed = np.flatnonzero(decided(outputs).argmax(1) != targets)
+        shown = int(missed[len(missed) // 2]) if len(missed) else 0
+        truth = np.full(len(outputs[shown]), targets[shown])
+        outputs_picture(outputs[shown], truth, names).savefig(out / f"{stem}-outputs.png")

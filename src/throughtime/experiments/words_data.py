@@ -1,0 +1,121 @@
+"""Spoken words for a network: the questions, what it hears, and how recordings are changed from epoch to epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from throughtime.datasets import an4, fsdd, vowels
+from throughtime.datasets.corpus import Corpus
+from throughtime.features import Cepstrum, SpeechChanges, SpeechFeatures, Values, noise, normalise
+from throughtime.storage import Column, columns_of
+
+MARGIN = 3  # frames before and after a word of an4
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a network hears of recordings.
+
+    features  as told
+    columns   what is taken from each of them and by what they are divided; none: they are normalised already
+    """
+
+    features: SpeechFeatures
+    columns: tuple[Column, ...] = ()
+
+    def __call__(self, xs: Sequence[Values]) -> list[Values]:
+        """Of each recording (T, I) the features (T / frames, ...)."""
+        seen = self.features(xs)
+        if not self.columns:
+            return seen
+        mean, scale = np.array([(c.mean, c.scale) for c in self.columns], np.float32).T
+        return [(x - mean) / scale for x in seen]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Augmentation: what is heard of changed recordings, with noise; the targets stay."""
+
+    changes: SpeechChanges
+    heard: Heard
+    noise: float
+
+    def __call__(self, xs: list[Any], targets: list[Any], rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
+        """(T, I) each, to features."""
+        return noise(self.heard(self.changes(xs, rng)), rng, self.noise), targets
+
+
+class Task(NamedTuple):
+    """A question: which of the names is it?
+
+    data      the data set that it belongs to; several tasks may be folds of one
+    lengths   that sequences are padded to
+    settings  what a file says of the features
+    """
+
+    data: str
+    corpus: Corpus
+    changed: Changed
+    lengths: tuple[int, ...]
+    settings: dict[str, Any]
+
+    @property
+    def heard(self) -> Heard:
+        """What a network hears."""
+        return self.changed.heard
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers that is."""
+        return self.heard([self.corpus.xs[0]])[0].shape[1]
+
+    def pairs(self, *parts: str) -> list[tuple[Values, int]]:
+        """What is heard of the recordings of these parts, and their labels."""
+        chosen = self.corpus.pick(np.isin(self.corpus.parts, parts))
+        return list(zip(self.heard(chosen.xs), chosen.targets, strict=True))
+
+
+def tasks(quick: bool) -> dict[str, Task]:
+    """Every question by its name; `quick`: a small one."""
+    if quick:
+        return {"japanese_vowels": _vowels()}
+    folds = {f"fsdd without {speaker}": _fsdd(speaker) for speaker in fsdd.SPEAKERS}
+    letters, digits = (_an4(name, names) for name, names in (("letters", an4.LETTERS), ("digits", an4.DIGITS)))
+    return {**folds, "japanese_vowels": _vowels(), "an4 letters": letters, "an4 digits": digits}
+
+
+def _fsdd(speaker: str) -> Task:
+    """The digits of a speaker who is left out, normalised per recording."""
+    features = SpeechFeatures(deltas=1, frames=2)
+    changes = SpeechChanges(0.15, 0.2, 2, 8, 0.2, Cepstrum(lifter=0))
+    changed = Changed(changes, Heard(features), 0.3)
+    return Task("fsdd", fsdd.without(speaker), changed, (24, 40, 160), features.settings(rate=8000, filters=26))
+
+
+def _vowels() -> Task:
+    """Who speaks is in the mean of a recording, too: nothing is normalised, and no vocal tract changed."""
+    features = SpeechFeatures(deltas=1, normalised=False)
+    corpus = vowels.speakers()
+    changed = Changed(SpeechChanges(0.0, 0.2, 1, 3, 0.2), _scaled(features, corpus), 0.3)
+    return Task("japanese_vowels", corpus, changed, (20, 36), features.settings("lpc cepstra", 12))
+
+
+def _an4(name: str, names: tuple[str, ...]) -> Task:
+    """Words, with mean 0 over their utterance: what is said before and after tells the room and the voice."""
+    features = SpeechFeatures(deltas=2, normalised=False)
+    corpus = an4.words(names, _centred, MARGIN)
+    changes = SpeechChanges(0.15, 0.2, 2, 6, 0.2, Cepstrum(40, 0, False))
+    changed = Changed(changes, _scaled(features, corpus), 0.3)
+    return Task(f"an4 {name}", corpus, changed, (36, 64, 160), features.settings("mfcc of a word in an utterance"))
+
+
+def _centred(x: Values) -> Values:
+    return normalise(x, deviation=False)
+
+
+def _scaled(features: SpeechFeatures, corpus: Corpus) -> Heard:
+    """With the mean and the deviation of all that is trained with."""
+    rows = np.concatenate(features(corpus.part("train").xs))
+    return Heard(features, columns_of(rows, range(rows.shape[1])))

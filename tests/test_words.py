@@ -1,0 +1,140 @@
+"""The words experiment: who is learnt with, what is heard and changed, what is averaged; and the small version learns."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import throughtime as tt
+from throughtime import datasets, engine, experiments
+from throughtime.datasets import an4
+from throughtime.datasets.an4 import NAMES, Spoken
+from throughtime.datasets.corpus import Corpus
+from throughtime.experiments import words, words_data
+from throughtime.experiments.courses import Course, Finished
+from throughtime.experiments.words_data import Changed, Heard, Task
+from throughtime.features import SpeechChanges, SpeechFeatures
+from throughtime.sequences import inputs_of, run_each
+from throughtime.storage import columns_of
+
+real = [
+    pytest.mark.data,
+    pytest.mark.skipif(datasets.VARIABLE not in os.environ, reason="THROUGHTIME_DATA is not set"),
+]
+WHO = np.array(["ann", "bob", "eve", "ann", "bob", "eve"])
+PARTS = np.array(["train", "validation", "test"] * 2)
+
+
+def task() -> Task:
+    """Two recordings of each of three people; a recording holds its number, and its label is 0 or 1."""
+    rng = np.random.default_rng(0)
+    xs = [np.column_stack([np.full(n + 5, float(n)), rng.normal(size=(n + 5, 2))]) for n in range(6)]
+    heard = Heard(SpeechFeatures(deltas=0, normalised=False))
+    corpus = Corpus(xs, [0, 1, 0, 1, 0, 1], WHO, PARTS, ("no", "yes"))
+    changed = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.0)
+    return Task("data", corpus, changed, (12,), heard.features.settings("numbers", 3))
+
+
+def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_ever(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    learnt: list[tuple[set[int], set[int], int]] = []
+
+    def follow(self: Course, recordings: Any, validation: Any, seed: int, *_: Any) -> Finished:
+        learnt.append((*({int(x[0, 0]) for x, _ in pairs} for pairs in (recordings, validation)), seed))
+        return Finished(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
+
+    monkeypatch.setattr(Course, "follow", follow)
+    monkeypatch.setitem(words.EPOCHS, "data", 1)
+    form = words.forms(3, 2, quick=True)["TDNN"]
+    asked, _ = words.answered("data", "TDNN", task(), form, 2, tmp_path, lambda share, remark: None)
+    assert learnt[0] == ({0, 3}, {1, 4}, 0)
+    assert [(who, seed) for who, _, seed in learnt[1:]] == [({0, 1, 3, 4}, 0), ({0, 1, 3, 4}, 1)]
+    assert asked.targets == [0, 1]
+    for ys in asked.said:
+        assert [len(y) for y in ys] == [7, 10]
+    model = tt.load(tmp_path / "words-data-TDNN-1.safetensors")
+    (again,) = run_each(model.network, model.weights, [inputs_of(model.network, task().pairs("test")[0][0])])
+    np.testing.assert_allclose(again, asked.said[1][0], atol=1e-5)
+
+
+def test_what_is_heard_has_mean_0_and_deviation_1_over_all_and_nothing_changed_is_heard_as_it_is() -> None:
+    xs, features = task().corpus.xs, SpeechFeatures(deltas=1, normalised=False)
+    heard = Heard(features, columns_of(np.concatenate(features(xs)), range(6)))
+    rows = np.concatenate(heard(xs))
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows.std(axis=0), [1, 1, 1, 0, 1, 1], atol=1e-5)  # the slope of a number is 0
+    made, targets = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.0)(xs, [4] * 6, np.random.default_rng(0))
+    assert targets == [4] * 6
+    for x, wanted in zip(made, heard(xs), strict=True):
+        np.testing.assert_allclose(x, wanted, atol=1e-6)
+    noisy, _ = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.5)(xs, targets, np.random.default_rng(0))
+    assert {np.shape(x) for x in noisy} == {x.shape for x in made}
+    assert not np.allclose(noisy[0], made[0])
+
+
+def test_several_networks_together_average_their_probabilities() -> None:
+    sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
+    assert words.together([sure, doubting, doubting], [1]) == 100
+    assert words.together([sure, sure, doubting], [1]) == 0
+
+
+def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
+    folds = {f"data without {who}": task() for who in ("ann", "bob")} | {"other": task()._replace(data="other")}
+    rows = [experiments.entry("TDNN", name, "e", values) for name, values in zip(folds, ([1, 2], [3, 6]), strict=False)]
+    assert words._over_folds(rows, folds) == [experiments.entry("TDNN", "data", "e", [2, 4])]
+    assert words._over_folds(rows[1:], folds) == []
+    checked = [{**row, "split": f"{row['split']}, validation"} for row in rows]
+    assert [row["split"] for row in words._over_folds(checked, folds)] == ["data, validation"]
+
+
+def test_points_in_time_are_equally_far_apart() -> None:
+    x = np.column_stack([np.arange(39.0), np.arange(39.0) ** 2])
+    made = words._points(x, normalised=False).reshape(2, 20)
+    np.testing.assert_allclose(made, [np.arange(0, 39, 2), np.arange(0, 39, 2) ** 2])
+    assert words._points(x, normalised=True)[:20].mean() == pytest.approx(0, abs=1e-12)
+
+
+def test_words_are_cut_out_of_an_utterance_where_they_are_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    spelled = tuple(map(NAMES.index, "ONE")), tuple(map(NAMES.index, "GO")), tuple(map(NAMES.index, "TWO"))
+    spoken = Spoken("ann", spelled, ((2, 5), (5, 7), (8, 10)))
+    one = Corpus([np.arange(11.0)[:, None]], [spoken], np.array(["ann"]), np.array(["test"]), NAMES)
+    monkeypatch.setattr(an4, "utterances", lambda: one)
+    made = an4.words(an4.DIGITS, lambda x: 10 * x)
+    assert [x.ravel().tolist() for x in made.xs] == [[20, 30, 40], [80, 90]]
+    assert [made.names[k] for k in made.targets] == ["ONE", "TWO"]
+    assert (made.who.tolist(), made.parts.tolist()) == (["ann"] * 2, ["test"] * 2)
+    assert [x.ravel().tolist() for x in an4.words(["TWO"], margin=3).xs] == [[5, 6, 7, 8, 9, 10]]
+
+
+class TestReal:
+    pytestmark = real
+
+    def test_networks_fit_their_questions(self) -> None:
+        asked = words_data.tasks(quick=False)
+        assert len(asked) == 9
+        assert {task.data for task in asked.values()} == set(words.BARS) == set(words.EPOCHS) == set(words.BEST)
+        for task in list(asked.values())[5:]:
+            (x, label), classes = task.pairs("test")[0], len(task.corpus.names)
+            changed, _ = task.changed(task.corpus.xs, task.corpus.targets, np.random.default_rng(0))
+            assert max(map(len, changed)) <= max(task.lengths)
+            assert set(words.BEST.values()) <= set(words.forms(task.inputs, classes, quick=False))
+            assert (x.shape[1], 0 <= label < classes) == (task.inputs, True)
+
+    def test_the_small_version_learns(self, tmp_path: Path) -> None:
+        said = experiments.load("words")(True, 1, tmp_path, lambda done, remark: None)
+        assert json.loads(json.dumps(said)) == said
+        value = {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
+        assert value["TDNN", "japanese_vowels"] < 5 < 20
+        names = {f"words-japanese_vowels-{what}.png" for what in ("curves", "confusion", "outputs")}
+        assert names | {"words.csv"} <= {path.name for path in tmp_path.iterdir()}
+        model = tt.load(tmp_path / "words-japanese_vowels-TDNN-0.safetensors")
+        task = words_data.tasks(quick=True)["japanese_vowels"]
+        heard = Heard(SpeechFeatures.of(model.settings["features"]), model.inputs)
+        test = task.corpus.part("test")
+        seen = [inputs_of(model.network, x) for x in heard(test.xs)]
+        error = words.wrong(run_each(model.network, model.weights, seen), test.targets)
+        assert error == value["TDNN", "japanese_vowels"]
