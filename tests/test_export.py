@@ -265,7 +265,14 @@ def test_c_says_what_goes_in_and_comes_out(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"network": zoo.BACKWARD["bidirectional"]}, "layer 'hidden backward' runs backward .* no single time step"),
-        ({"network": zoo.FORWARD["own coupled unit"]}, "layer 'h' has the unit 'competition' of your own"),
+        (
+            {"network": zoo.FORWARD["own coupled unit"]},
+            "layer 'h' has the unit 'competition', which export cannot write",
+        ),
+        (
+            {"network": zoo.FORWARD["ntm"]},
+            "layer 'memory' has the unit 'ntm-3', which export cannot write .*: linear, tanh",
+        ),
         ({"inputs": (Column("u"),)}, "the model has 1 columns for its inputs, but its network takes 2"),
         ({"outputs": (Column("y"),)}, "the model has 1 columns for its outputs, but its network takes 2"),
         ({"members": 3}, "the model has 3 members, but not every weight has a leading axis"),

@@ -114,8 +114,8 @@ def _refuse(network: Network) -> None:
             )
         if BUILT_IN.get(layer.unit.name) != layer.unit:
             raise ValueError(
-                f"layer {layer.name!r} has the unit {layer.unit.name!r} of your own, which cannot be written in another "
-                f"language; export knows {', '.join(BUILT_IN)}"
+                f"layer {layer.name!r} has the unit {layer.unit.name!r}, which export cannot write in another language; "
+                f"use another network, of the units it knows: {', '.join(BUILT_IN)}"
             )
 
 
