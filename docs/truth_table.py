@@ -15,6 +15,7 @@ NETWORKS = {
     "feedforward": tt.feedforward(2, 3, 1),
     "window": tt.window(2, 3, 1, width=4),
     "TDNN (delays between layers)": tt.tdnn(2, 3, 1, [range(3), (0, 2)]),
+    "Waibel's TDNN": tt.waibel(2, 3, 1),
     "Jordan": tt.jordan(2, 3, 1),
     "Elman": tt.elman(2, 3, 1),
     "fully recurrent": tt.fully_recurrent(2, 3, 1),

@@ -23,24 +23,25 @@ def test_what_is_not_called_exact_differs(network: Network, learner: tt.BPTT) ->
 
 
 TABLE = {
-    # network: Backprop, BPTT, BPTT(3), RTRL, RTRL(4), Focused
-    "feedforward": "always always always always always always",
-    "window": "always always always always always always",
-    "tdnn": "whole whole always always always never",
-    "jordan": "never whole never always always never",
-    "elman": "never whole never always always always",
-    "recurrent": "never whole never always always never",
-    "narx": "never whole never always always never",
-    "narx open": "always always always always always always",
-    "focused": "never whole never always always always",
-    "focused start": "never whole never always always always",
-    "focused stack": "never whole never always always never",
-    "focused, heard late": "never whole never always always never",
-    "lstm": "never whole never always always never",
-    "lstm without recurrence": "never whole never always always always",
-    "gru": "never whole never always always never",
-    "ntm": "never whole never always always never",
-    "ntm, feedforward": "never whole never always always never",
+    # network: Backprop, BPTT, BPTT(3), RTRL, RTRL(4), Focused, WeightNoise(BPTT)
+    "feedforward": "always always always always always always always",
+    "window": "always always always always always always always",
+    "tdnn": "whole whole always always always never whole",
+    "waibel": "whole whole never always always never whole",
+    "jordan": "never whole never always always never whole",
+    "elman": "never whole never always always always whole",
+    "recurrent": "never whole never always always never whole",
+    "narx": "never whole never always always never whole",
+    "narx open": "always always always always always always always",
+    "focused": "never whole never always always always whole",
+    "focused start": "never whole never always always always whole",
+    "focused stack": "never whole never always always never whole",
+    "focused, heard late": "never whole never always always never whole",
+    "lstm": "never whole never always always never whole",
+    "lstm without recurrence": "never whole never always always always whole",
+    "gru": "never whole never always always never whole",
+    "ntm": "never whole never always always never whole",
+    "ntm, feedforward": "never whole never always always never whole",
 }
 
 

@@ -202,6 +202,7 @@ LEARNERS: dict[str, Any] = {
     "RTRL": tt.RTRL(),
     "RTRL(4)": tt.RTRL(4),
     "Focused": tt.Focused(),
+    "WeightNoise": tt.WeightNoise(tt.BPTT(), 0.3),  # none without a key: the learner within, through its contract
 }
 FORWARD_ONLY = ("BPTT(3)", "RTRL", "RTRL(4)", "Focused")  # what asks for a network without backward layers
 

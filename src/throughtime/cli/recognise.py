@@ -51,7 +51,7 @@ def recognise(
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
-        shown = [[row["file"], row["answer"], f"{row['probability']:.4f}"] for row in rows]
+        shown = [[row["file"], row["answer"], _figure(row["probability"])] for row in rows]
         output.table(f"{model.name}, {ready.hears}", ["file", "answer", "probability"], shown, texts=2)
 
 
@@ -80,3 +80,7 @@ def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[A
         return ready(recording, best)
     except ValueError as error:
         raise Problem(f"{file}: {error}") from None
+
+
+def _figure(probability: float) -> str:
+    return f"{probability:.4f}" if probability >= 0.001 else f"{probability:.1e}"

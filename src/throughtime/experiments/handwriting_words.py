@@ -96,7 +96,10 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         file = out / "training" / f"{stem}{'-quick' if quick else ''}.npz"
         done = course.follow(corpus.part("train").sequences, held, seed, file, told)
         curves[NAME, seed] = done.curve[np.isfinite(done.curve[:, 2])]
-        settings = {"data": "words", "seed": seed, "features": features.settings, "answer": "ctc", "blank": 0}
+        settings = {
+            "data": "words", "seed": seed, "features": features.settings, "answer": "ctc", "blank": 0,
+            "vocabulary": ["".join(corpus.names[k] for k in word) for word in lexicon.words],
+        }  # fmt: skip
         storage.save(
             out / f"{stem}.safetensors",
             storage.Model(network, done.weights, classes=corpus.names, settings=settings),
