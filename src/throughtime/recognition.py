@@ -22,7 +22,7 @@ from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_g
 from throughtime.features import SpeechFeatures
 from throughtime.pen import pen_input
 from throughtime.sequences import inputs_of, run_each
-from throughtime.storage import Model
+from throughtime.storage import Model, standardise
 
 Values = NDArray[Any]
 
@@ -104,10 +104,12 @@ class Recogniser:
     def __post_init__(self) -> None:
         settings, classes = self.model.settings, self.model.classes
         features = settings.get("features")
-        if not isinstance(features, Mapping) or features.get("kind") not in KINDS:
+        if not isinstance(features, Mapping):
             raise ValueError(
                 "the model does not say what it hears (settings: features), so it cannot be used on recordings"
             )
+        if features.get("kind") not in KINDS:
+            raise ValueError(f"the model hears {features.get('kind')!r}; known are {', '.join(KINDS)}")
         if settings.get("answer") not in ANSWERS:
             raise ValueError(f"the model's answer is {settings.get('answer')!r}; known are {', '.join(ANSWERS)}")
         if len(classes) != self.model.network.size_of(self.model.network.output):
@@ -141,11 +143,13 @@ class Recogniser:
         return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
 
     def _input(self, recording: Any) -> Values:
-        settings = self.model.settings["features"]
+        settings, columns = self.model.settings["features"], self.model.inputs
         if self.hears == "pen points":
-            return pen_input(recording, settings)
-        samples, rate = recording
-        return sound_input(samples, rate, settings)
+            x = pen_input(recording, settings)
+        else:
+            samples, rate = recording
+            x = sound_input(samples, rate, settings)
+        return standardise(x, columns) if columns else x
 
     def _said(self, x: Values) -> list[Values]:
         """The outputs (T, O) of every member."""
