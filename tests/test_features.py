@@ -36,12 +36,22 @@ def test_stacked_frames_are_the_steps_in_order(frames: int) -> None:
             np.testing.assert_array_equal(made[row, 3 * n : 3 * n + 3], X[min(row * frames + n, 6)])
 
 
+def test_silence_before_and_after_is_trimmed() -> None:
+    energies = [[-9, 0, 3, -20, 1, -4, -4], [2], [5, -1, 4]]
+    xs = [np.column_stack([e, np.arange(len(e))]) for e in energies]
+    kept = [made[:, 1].tolist() for made in features.SpeechFeatures(0, False, silence=4.0)(xs)]
+    assert kept == [[1, 2, 3, 4], [0], [0, 1, 2]]
+    assert [features.trim(x, 4.0)[:, 1].tolist() for x in xs] == kept
+
+
 def test_many_recordings_are_seen_as_one_by_one() -> None:
     xs = [X, X[:1], 2 * X[:4]]
     for x, made in zip(xs, features.SpeechFeatures(deltas=2, frames=3)(xs), strict=True):
         wanted = features.stack(features.normalise(features.with_deltas(x)), 3)
         np.testing.assert_allclose(made, wanted, atol=1e-5)
         assert made.dtype == np.float32
+    (centred,) = features.SpeechFeatures(deltas=1, normalised="mean")([X])
+    np.testing.assert_allclose(centred, features.normalise(features.with_deltas(X, 1), deviation=False), atol=1e-5)
     (plain,) = features.SpeechFeatures(deltas=0, normalised=False)([X])
     np.testing.assert_allclose(plain, X, rtol=1e-6)
 
@@ -50,9 +60,11 @@ def test_settings_tell_the_features() -> None:
     own = features.SpeechFeatures(deltas=1, normalised=False, frames=2)
     told = own.settings(coefficients=12, rate=8000)
     assert told == {
-        "kind": "mfcc", "coefficients": 12, "deltas": 1, "normalised": False, "frames": 2, "rate": 8000
+        "kind": "mfcc", "coefficients": 12, "deltas": 1, "normalised": False, "frames": 2, "silence": None, "rate": 8000
     }  # fmt: skip
     assert features.SpeechFeatures.of(told) == own
+    trimmed = features.SpeechFeatures(silence=5.0)
+    assert features.SpeechFeatures.of(trimmed.settings()) == trimmed
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ steps costs. What draws takes a numpy `Generator`, so a seed repeats it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,7 @@ __all__ = [
     "stack",
     "time_masks",
     "time_warp",
+    "trim",
     "with_deltas",
 ]
 
@@ -61,6 +62,18 @@ def with_deltas(x: ArrayLike, orders: int = 2, reach: int = 2) -> Values:
     return _with_deltas(join([x]), orders, reach)
 
 
+def trim(x: ArrayLike, below: float = 6.0) -> Values:
+    """The recording without the silence before and after: from the first to the last step with some energy.
+
+    x      (T, I), column 0 is the log energy
+    below  natural logarithms under the highest energy; 6 is 26 dB
+
+    >>> trim([[-9.0], [1.0], [-8.0], [0.0], [-9.0]]).tolist()
+    [[1.0], [-8.0], [0.0]]
+    """
+    return _trimmed(join([x]), below).values
+
+
 def stack(x: ArrayLike, frames: int = 2) -> Values:
     """Every `frames` steps as one, side by side: (ceil(T / frames), frames I); the last step is repeated to fill up.
 
@@ -72,11 +85,12 @@ def stack(x: ArrayLike, frames: int = 2) -> Values:
 
 @dataclass(frozen=True)
 class SpeechFeatures:
-    """What a network hears of recordings of MFCC, or of any features: deltas, then normalised, then stacked.
+    """What a network hears of recordings of MFCC, or of any features: trimmed, with deltas, normalised, stacked; in this order.
 
     deltas      orders of deltas beside the features
-    normalised  each feature with mean 0 and deviation 1 over the recording
+    normalised  each feature with mean 0 and deviation 1 over the recording; "mean": with mean 0 only
     frames      steps that become one
+    silence     what is trimmed: `below` of `trim`; None: nothing
 
     returns, when called with recordings (T, I), for each an array (T / frames, frames (1 + deltas) I) of float32
     raises   ValueError if a recording is not (T, I) with T at least 1, or they differ in I
@@ -88,15 +102,16 @@ class SpeechFeatures:
     """
 
     deltas: int = 2
-    normalised: bool = True
+    normalised: bool | Literal["mean"] = True
     frames: int = 1
+    silence: float | None = None
 
     def __call__(self, xs: Sequence[ArrayLike]) -> list[Values]:
         """The features of every recording."""
-        joined = join(xs)
+        joined = join(xs) if self.silence is None else _trimmed(join(xs), self.silence)
         joined = joined._replace(values=_with_deltas(joined, self.deltas, 2))
         if self.normalised:
-            joined = joined._replace(values=_normalised(joined, True))
+            joined = joined._replace(values=_normalised(joined, self.normalised is True))
         joined = joined._replace(values=joined.values.astype(np.float32))
         return (_stacked(joined, self.frames) if self.frames > 1 else joined).split()
 
@@ -112,7 +127,16 @@ class SpeechFeatures:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "SpeechFeatures":
         """Those that `settings` tells of."""
-        return cls(*(settings[name] for name in ("deltas", "normalised", "frames")))
+        return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"))
+
+
+def _trimmed(joined: Joined, below: float) -> Joined:
+    energy, place, first = joined.values[:, 0], joined.place, joined.first
+    loud = energy >= joined.spread(np.maximum.reduceat(energy, first)) - below
+    begin = np.minimum.reduceat(np.where(loud, place, len(place)), first)
+    end = np.maximum.reduceat(np.where(loud, place, -1), first)
+    kept = (place >= joined.spread(begin)) & (place <= joined.spread(end))
+    return Joined(joined.values[kept], end - begin + 1)
 
 
 def _normalised(joined: Joined, deviation: bool) -> Values:
