@@ -178,7 +178,11 @@ def test_the_command_says_what_it_hears_and_writes_it(tmp_path: Path, monkeypatc
         write(tmp_path / f"{name}.wav", sound(name, 50))
     result = run("recognise", taught(), "low.wav", "high.wav", "--best", 2, "--out", "said.csv")
     assert result.exit_code == 0, result.stderr
-    assert "tones.safetensors, sound" in result.stdout
+    head, *lines = result.stdout.splitlines()
+    assert head == "file      probability  answer"
+    assert [(line.split()[0], line.split()[-1]) for line in lines] == [
+        ("low.wav", "low"), ("low.wav", "high"), ("high.wav", "high"), ("high.wav", "low"),
+    ]  # fmt: skip
     table = pd.read_csv("said.csv")
     assert table["answer"].tolist() == ["low", "high", "high", "low"]
     assert table["rank"].tolist() == [1, 2, 1, 2]

@@ -51,8 +51,7 @@ def recognise(
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
-        shown = [[row["file"], row["answer"], _figure(row["probability"])] for row in rows]
-        output.table(f"{model.name}, {ready.hears}", ["file", "answer", "probability"], shown, texts=2)
+        _show(rows)
 
 
 def _opened(model: Path, decoder: str | None, words: tuple[str, ...]) -> Recogniser:
@@ -80,6 +79,14 @@ def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[A
         return ready(recording, best)
     except ValueError as error:
         raise Problem(f"{file}: {error}") from None
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    """A line for each answer, which is the last thing on it and as long as it is."""
+    width = max(len(row["file"]) for row in rows)
+    typer.echo(f"{'file':<{width}}  probability  answer")
+    for row in rows:
+        typer.echo(f"{row['file']:<{width}}  {_figure(row['probability']):>11}  {row['answer']}")
 
 
 def _figure(probability: float) -> str:
