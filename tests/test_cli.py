@@ -146,7 +146,19 @@ def test_help_and_version() -> None:
     assert number[0].isdigit()
     assert engine == str(engine_info())
     assert "130" in run("--help").stdout
-    commands = ("fit", "evaluate", "simulate", "predict", "forecast", "report", "export", "show", "experiment", "demo")
+    commands = (
+        "fit",
+        "evaluate",
+        "simulate",
+        "predict",
+        "forecast",
+        "report",
+        "export",
+        "show",
+        "recognise",
+        "experiment",
+        "demo",
+    )
     for command in commands:
         assert command in run("--help").stdout
         helped = run(command, "--help")
