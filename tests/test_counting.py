@@ -85,15 +85,17 @@ def naive_reach(network: Network, weights: tt.engine.Weights) -> int:
 
 
 def test_gates_begin_open() -> None:
-    for name, unit, row in (("LSTM", units.lstm, 1), ("GRU", units.gru, 2)):
+    kinds = [(name, units.lstm, 1) for name in ("LSTM", "LSTM, Kalman filter", "NTM")]
+    for name, unit, row in (*kinds, ("GRU", units.gru, 2)):
         pupil = counting.pupils(2)[name]
         usual, own = tt.init(pupil.network, 0), counting.begun(pupil, 0)
         assert pupil.gate is not None
         assert unit.nets_of(1)[row] == pupil.gate
-        changed = np.asarray(own["hidden"]["bias"] != usual["hidden"]["bias"])
+        first = pupil.network.layers[0].name
+        changed = np.asarray(own[first]["bias"] != usual[first]["bias"])
         assert changed[row].all()
         assert not np.delete(changed, row, axis=0).any()
-        np.testing.assert_array_equal(own["hidden"]["bias"][row], pupil.bias)
+        np.testing.assert_array_equal(own[first]["bias"][row], pupil.bias)
 
 
 def test_the_window_and_the_tdnn_see_the_longest_training_string() -> None:
@@ -126,3 +128,12 @@ def test_an_lstm_counts_beyond_its_lessons() -> None:
     found = counting.reach(pupil.network, 2, weights)
     assert min(found) >= 10
     assert max(found) > 12
+
+
+def test_the_kalman_filter_needs_few_strings() -> None:
+    """Eight epochs, eighty strings: a fifth of the error that Adam has after as many, on the same network."""
+    pupil = counting.pupils(2)["LSTM, Kalman filter"]
+    assert pupil.filter is not None
+    _, learned = counting.taught(pupil, 2, seeds=1, epochs=8)
+    _, usual = counting.taught(pupil._replace(filter=None), 2, seeds=1, epochs=8)
+    assert learned[0] < usual[0] / 5
