@@ -845,6 +845,14 @@ FAULTS = [
         "zoo and lstm and start",
     ),
     Fault(
+        "the sweep takes a net input for the update gate",
+        "engine/native/sources/units.h",
+        "    store_up_to(nets + 2 * n + i, update, real);\n",
+        "",
+        "test_native_engine.py",
+        "zoo and gru",
+    ),
+    Fault(
         "activities go on beyond the end",
         "engine/native/sources/forward.h",
         "full + place, n, T(0));",

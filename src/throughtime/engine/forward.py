@@ -27,6 +27,7 @@ class Tape(NamedTuple):
     full      {source: (D + T, B, S)} the history's D rows, then the T activities
     mirrored  the same as backward layers hear it: from each sequence's end
     nets      {layer: (T, B, nets, N)}
+    gates     the same: what the units made of them, where the native engine ran them and its sweep needs it
     before    {layer: (T, B, M, N)} the memory before each step
     dropout   {layer: {connection: (B, S)}}
     """
@@ -34,6 +35,7 @@ class Tape(NamedTuple):
     full: Arrays
     mirrored: Arrays
     nets: Arrays
+    gates: Arrays
     before: Arrays
     dropout: dict[str, Arrays]
 
@@ -148,7 +150,7 @@ def forward(
     steps = next(iter(xs.values())).shape[0]
     valid = within(lengths, steps)
     dtype = next(iter(xs.values())).dtype
-    tape = Tape({}, {}, {}, {}, jax.tree.map(lambda mask: mask.astype(dtype), history["dropout"]))
+    tape = Tape({}, {}, {}, {}, {}, jax.tree.map(lambda mask: mask.astype(dtype), history["dropout"]))
     memory = {}
     for source, x in xs.items():
         _file(tape, history, source, keep(valid, x))
@@ -251,12 +253,11 @@ def _natively(
         else:
             tape.full[name] = full
     tape.before.update(done.before)
-    tape.nets.update(done.nets)
-    for layer in component.layers:
-        if taped and layer.name not in done.nets:  # not computed unless somebody looks
-            inside = _heard(network, acting, component.inner(layer), tape, layer)
-            drive = _drive(network, acting, component, tape, layer)
-            tape.nets[layer.name] = drive + inside + acting[layer.name].get("bias", 0)
+    tape.gates.update(done.gates)
+    for layer in component.layers if taped else ():  # not computed unless somebody looks
+        inside = _heard(network, acting, component.inner(layer), tape, layer)
+        drive = _drive(network, acting, component, tape, layer)
+        tape.nets[layer.name] = drive + inside + acting[layer.name].get("bias", 0)
     return done.after
 
 

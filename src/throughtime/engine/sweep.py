@@ -179,7 +179,7 @@ def _natively(
         if waiting.any(layer.name) or layer is component.layers[-1]:
             own[layer.name] = _own_time(component, waiting.present(layer.name), lengths)
     heard = tape.heard(component.backward)
-    done = calls.Stepped({m.name: heard[m.name] for m in component.layers}, tape.nets, tape.before, {})
+    done = calls.Stepped({m.name: heard[m.name] for m in component.layers}, tape.gates, tape.before, {})
     loop = Loop(network, component)
     given = calls.Given({}, {}, {}, {}, {}, *in_call(loop, acting, tape), lengths)
     later = memory if component.backward else memory | {name: after[name] for name in memory if name in after}

@@ -78,7 +78,7 @@ def _join(carry: Window, tape: Tape) -> Tape:
     full = {source: jnp.concatenate([old, tape.full[source]]) for source, old in carry.full.items()}
     nets = {name: jnp.concatenate([old, tape.nets[name]]) for name, old in carry.nets.items()}
     before = {name: jnp.concatenate([old, tape.before[name]]) for name, old in carry.before.items()}
-    return Tape(full, {}, nets, before, tape.dropout)
+    return Tape(full, {}, nets, {}, before, tape.dropout)
 
 
 def _move_on(network: Network, carry: Window, seen: Study, joined: Tape, horizon: int) -> Window:

@@ -156,9 +156,10 @@ def cut(network: Network, tape: Tape, first: Array, size: int) -> Tape:
         return lax.dynamic_slice_in_dim(values, first, rows)
 
     full = {source: part(values, depths(network)[source] + size) for source, values in tape.full.items()}
-    nets = {name: part(values, size) for name, values in tape.nets.items()}
-    before = {name: part(values, size) for name, values in tape.before.items()}
-    return Tape(full, {}, nets, before, tape.dropout)
+    nets, gates, before = (
+        {name: part(values, size) for name, values in kept.items()} for kept in (tape.nets, tape.gates, tape.before)
+    )
+    return Tape(full, {}, nets, gates, before, tape.dropout)
 
 
 def transport(network: Network, history: dict[str, Arrays], rows: int, batch: int) -> Array:

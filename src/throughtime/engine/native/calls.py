@@ -16,7 +16,7 @@ from jax import Array
 
 from throughtime.engine import wires
 from throughtime.engine.native.choice import engine
-from throughtime.engine.native.plan import Loop, keeps_nets, kind_of, knows, plan, plan_alone, plan_turned
+from throughtime.engine.native.plan import Loop, keeps_gates, kind_of, knows, plan, plan_alone, plan_turned
 from throughtime.engine.schedule import Component
 from throughtime.network import Connection, Layer
 from throughtime.units import Activation
@@ -46,10 +46,10 @@ class Given(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What a loop did: full (D + T, B, N), nets (T, B, nets, N) where kept, memories before each step and after the last."""
+    """What a loop did: full (D + T, B, N), gates (T, B, nets, N) where kept, memories before each step and after the last."""
 
     full: Arrays
-    nets: Arrays
+    gates: Arrays
     before: Arrays
     after: Arrays
 
@@ -114,8 +114,8 @@ def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
         operands += [given.memory[name]] if layer.memory else []
         operands += _connected(loop, layer, given)
         shapes.append(("full", name, (depth + steps, batch, n)))
-        if taped and keeps_nets(layer):
-            shapes.append(("nets", name, (steps, batch, len(layer.nets), n)))
+        if taped and keeps_gates(layer):
+            shapes.append(("gates", name, (steps, batch, len(layer.nets), n)))
         if taped and layer.memory:
             shapes.append(("before", name, (steps, batch, layer.memory, n)))
         if layer.memory:
@@ -147,7 +147,7 @@ def sweep_back(
         error = errors[name]
         operands += [] if error is None else [error]
         operands += [done.full[name]]
-        operands += [done.nets[name]] if keeps_nets(layer) else []
+        operands += [done.gates[name]] if keeps_gates(layer) else []
         operands += [done.before[name], after[name]] if layer.memory else []
         operands += _connected(loop, layer, given)
         shapes.append((False, name, (steps, rows, batch, len(layer.nets), n)))

@@ -21,8 +21,8 @@ def knows(component: Component) -> bool:
     return all(layer.unit in (_NUMBERS if component.stepped else _ELEMENTWISE) for layer in component.layers)
 
 
-def keeps_nets(layer: Layer) -> bool:
-    """Whether the tape needs the layer's net inputs; of the others the activity tells the slope."""
+def keeps_gates(layer: Layer) -> bool:
+    """Whether the sweep needs what the units made of their net inputs; of the others the activity tells the slope."""
     return layer.unit not in _ELEMENTWISE
 
 
@@ -66,7 +66,7 @@ def _numbers(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped
     yield from (ragged, len(layers))
     for layer in layers:
         heard = loop.heard(layer)
-        kept = taped and keeps_nets(layer)
+        kept = taped and keeps_gates(layer)
         extent = (layer.size, len(layer.nets), layer.memory, loop.depth(layer.name))
         yield from (*_NUMBERS[layer.unit], *extent, kept, len(heard))
         for c in heard:

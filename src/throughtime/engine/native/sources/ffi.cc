@@ -45,7 +45,7 @@ void each_group(const Groups& groups, Threads& threads, const Make& make) {
 
 // Operands and results of one layer, of all groups.
 struct Buffers {
-  Grouped first, bias, past, memory, full, nets, before, out, last;
+  Grouped first, bias, past, memory, full, gates, before, out, last;
   std::vector<Grouped> weights, masks;
 };
 
@@ -80,7 +80,7 @@ void step_forward(Threads& threads, Numbers plan, Operands operands) {
     if (layer.memory) all[l].memory = operands.arg(3);
     read_connections(layer, operands, all[l]);
     all[l].full = operands.ret(3);
-    if (layer.kept) all[l].nets = operands.ret(4);
+    if (layer.kept) all[l].gates = operands.ret(4);
     if (taped && layer.memory) all[l].before = operands.ret(4);
     if (layer.memory) all[l].last = operands.ret(3);
   }
@@ -89,7 +89,7 @@ void step_forward(Threads& threads, Numbers plan, Operands operands) {
     Forward<T> f{&wiring, steps, batch, at_once != 0, lengths.at<const int32_t>(g), all_at<T>(outer, g), {}};
     for (const Buffers& b : all)
       f.layers.push_back({b.first.at<const T>(g), b.bias.at<const T>(g), b.past.at<const T>(g), b.memory.at<const T>(g),
-                          all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.full.at<T>(g), b.nets.at<T>(g), b.before.at<T>(g),
+                          all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.full.at<T>(g), b.gates.at<T>(g), b.before.at<T>(g),
                           b.last.at<T>(g)});
     return f;
   });
@@ -105,7 +105,7 @@ void sweep_back(Threads& threads, Numbers plan, Operands operands) {
     const Layer& layer = wiring.layers[l];
     if (!silent[l]) all[l].first = operands.arg(4);
     all[l].full = operands.arg(3);
-    if (layer.kept) all[l].nets = operands.arg(4);
+    if (layer.kept) all[l].gates = operands.arg(4);
     if (layer.memory) all[l].before = operands.arg(4);
     if (layer.memory) all[l].memory = operands.arg(4);
     read_connections(layer, operands, all[l]);
@@ -116,7 +116,7 @@ void sweep_back(Threads& threads, Numbers plan, Operands operands) {
   each_group(Groups(all[0].out.lead()), threads, [&](const std::vector<int64_t>& g) {
     Sweep<T> s{&wiring, steps, batch, rows, lengths.at<const int32_t>(g), {}};
     for (const Buffers& b : all)
-      s.layers.push_back({b.first.at<const T>(g), b.full.at<const T>(g), b.nets.at<const T>(g), b.before.at<const T>(g),
+      s.layers.push_back({b.first.at<const T>(g), b.full.at<const T>(g), b.gates.at<const T>(g), b.before.at<const T>(g),
                           b.memory.at<const T>(g), all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.out.at<T>(g), b.last.at<T>(g)});
     return s;
   });

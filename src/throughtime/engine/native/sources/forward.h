@@ -36,7 +36,7 @@ class Stepping {
     for (size_t l = 0; l < f.layers.size(); ++l) {
       const Layer& layer = f.wiring->layers[l];
       const ForwardLayer<T>& at = f.layers[l];
-      T* nets = layer.kept ? at.nets : scratch_.template take<T>(batch_ * layer.columns());
+      T* nets = layer.kept ? at.gates : scratch_.template take<T>(batch_ * layer.columns());
       stages_.push_back({&layer, &at, works<T>(layer.columns()), {}, {}, nets, layer.kept ? batch_ * layer.columns() : 0});
     }
     for (size_t l = 0; l < f.layers.size(); ++l)

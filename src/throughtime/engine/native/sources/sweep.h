@@ -130,7 +130,7 @@ class Sweeping {
     const ptrdiff_t n = layer.size, m = layer.memory * n, columns = layer.columns(), b = row % batch_, at = t * batch_ + b;
     T* error = back.error + row * n;
     for (const Single<T>& one : back.singles) add_single(one, t, row, b, n, error);
-    deltas(layer, layer.kept ? back.at->nets + at * columns : nullptr, back.at->before + at * m,
+    deltas(layer, layer.kept ? back.at->gates + at * columns : nullptr, back.at->before + at * m,
            back.at->full + (layer.depth * batch_ + at) * n, error, back.at->sooner + row * m,
            back.at->deltas + (t * rows_ + row) * columns);
   }

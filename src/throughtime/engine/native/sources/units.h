@@ -47,22 +47,27 @@ inline void with_elementwise(Unit unit, F&& f) {
 }
 
 template <class T>
-inline void lstm(ptrdiff_t n, const T* nets, T* memory, T* activity) {
+inline void lstm(ptrdiff_t n, bool kept, T* nets, T* memory, T* activity) {
   along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
     const Vec<T> in = logistic<T>(load_up_to(nets + i, real)), keep = logistic<T>(load_up_to(nets + n + i, real)),
                  out = logistic<T>(load_up_to(nets + 2 * n + i, real)), cell = tanh<T>(load_up_to(nets + 3 * n + i, real));
     const Vec<T> now = keep * load_up_to(memory + i, real) + in * cell;
     store_up_to(memory + i, now, real);
     store_up_to(activity + i, out * tanh<T>(now), real);
+    if (!kept) return;
+    store_up_to(nets + i, in, real);
+    store_up_to(nets + n + i, keep, real);
+    store_up_to(nets + 2 * n + i, out, real);
+    store_up_to(nets + 3 * n + i, cell, real);
   });
 }
 
 template <class T>
-inline void lstm_back(ptrdiff_t n, const T* nets, const T* before, const T* error, T* memory, T* delta) {
+inline void lstm_back(ptrdiff_t n, const T* gates, const T* before, const T* error, T* memory, T* delta) {
   const Vec<T> one = splat(T(1));
   along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
-    const Vec<T> in = logistic<T>(load_up_to(nets + i, real)), keep = logistic<T>(load_up_to(nets + n + i, real)),
-                 out = logistic<T>(load_up_to(nets + 2 * n + i, real)), cell = tanh<T>(load_up_to(nets + 3 * n + i, real));
+    const Vec<T> in = load_up_to(gates + i, real), keep = load_up_to(gates + n + i, real), out = load_up_to(gates + 2 * n + i, real),
+                 cell = load_up_to(gates + 3 * n + i, real);
     const Vec<T> old = load_up_to(before + i, real), shown = tanh<T>(keep * old + in * cell), e = load_up_to(error + i, real);
     const Vec<T> d = load_up_to(memory + i, real) + e * out * (one - shown * shown);
     store_up_to(delta + i, d * cell * in * (one - in), real);
@@ -74,21 +79,24 @@ inline void lstm_back(ptrdiff_t n, const T* nets, const T* before, const T* erro
 }
 
 template <class T>
-inline void gru(ptrdiff_t n, const T* nets, T* activity) {
+inline void gru(ptrdiff_t n, bool kept, T* nets, T* activity) {
   along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
     const Vec<T> reset = logistic<T>(load_up_to(nets + n + i, real)), update = logistic<T>(load_up_to(nets + 2 * n + i, real));
     const Vec<T> candidate = tanh<T>(load_up_to(nets + i, real) + reset * load_up_to(nets + 3 * n + i, real));
     store_up_to(activity + i, (splat(T(1)) - update) * candidate + update * load_up_to(nets + 4 * n + i, real), real);
+    if (!kept) return;
+    store_up_to(nets + i, candidate, real);
+    store_up_to(nets + n + i, reset, real);
+    store_up_to(nets + 2 * n + i, update, real);
   });
 }
 
 template <class T>
-inline void gru_back(ptrdiff_t n, const T* nets, const T* error, T* delta) {
+inline void gru_back(ptrdiff_t n, const T* gates, const T* error, T* delta) {
   const Vec<T> one = splat(T(1));
   along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
-    const Vec<T> reset = logistic<T>(load_up_to(nets + n + i, real)), update = logistic<T>(load_up_to(nets + 2 * n + i, real));
-    const Vec<T> recurrent = load_up_to(nets + 3 * n + i, real), previous = load_up_to(nets + 4 * n + i, real);
-    const Vec<T> candidate = tanh<T>(load_up_to(nets + i, real) + reset * recurrent), e = load_up_to(error + i, real);
+    const Vec<T> candidate = load_up_to(gates + i, real), reset = load_up_to(gates + n + i, real), update = load_up_to(gates + 2 * n + i, real),
+                 recurrent = load_up_to(gates + 3 * n + i, real), previous = load_up_to(gates + 4 * n + i, real), e = load_up_to(error + i, real);
     const Vec<T> d = e * (one - update) * (one - candidate * candidate);
     store_up_to(delta + i, d, real);
     store_up_to(delta + n + i, d * recurrent * reset * (one - reset), real);
@@ -98,17 +106,19 @@ inline void gru_back(ptrdiff_t n, const T* nets, const T* error, T* delta) {
   });
 }
 
-// One row of a layer, forward.
+// One row of a layer, forward. Where the sweep needs them (`kept`), the net inputs become gates: what the unit makes of each.
 template <class T>
-inline void activate(const throughtime::Layer& layer, const T* nets, T* memory, T* activity) {
+inline void activate(const throughtime::Layer& layer, T* nets, T* memory, T* activity) {
   const ptrdiff_t n = layer.size;
   switch (layer.unit) {
-    case Unit::kLstm: return lstm(n, nets, memory, activity);
-    case Unit::kGru: return gru(n, nets, activity);
+    case Unit::kLstm: return lstm(n, layer.kept, nets, memory, activity);
+    case Unit::kGru: return gru(n, layer.kept, nets, activity);
     case Unit::kContext:
       return with_elementwise(layer.within, [&](auto unit) {
         along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
-          store_up_to(activity + i, activated<T, unit()>(load_up_to(nets + i, real)) + load_up_to(nets + n + i, real), real);
+          const Vec<T> a = activated<T, unit()>(load_up_to(nets + i, real));
+          store_up_to(activity + i, a + load_up_to(nets + n + i, real), real);
+          if (layer.kept) store_up_to(nets + i, a, real);
         });
       });
     default:
@@ -120,16 +130,16 @@ inline void activate(const throughtime::Layer& layer, const T* nets, T* memory, 
 
 // And back: the error at its activities (and at its memory, in place) to deltas.
 template <class T>
-inline void deltas(const throughtime::Layer& layer, const T* nets, const T* before, const T* activity, const T* error, T* memory, T* delta) {
+inline void deltas(const throughtime::Layer& layer, const T* gates, const T* before, const T* activity, const T* error, T* memory, T* delta) {
   const ptrdiff_t n = layer.size;
   switch (layer.unit) {
-    case Unit::kLstm: return lstm_back(n, nets, before, error, memory, delta);
-    case Unit::kGru: return gru_back(n, nets, error, delta);
+    case Unit::kLstm: return lstm_back(n, gates, before, error, memory, delta);
+    case Unit::kGru: return gru_back(n, gates, error, delta);
     case Unit::kContext:
       return with_elementwise(layer.within, [&](auto unit) {
         along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
           const Vec<T> e = load_up_to(error + i, real);
-          store_up_to(delta + i, e * slope<T, unit()>(activated<T, unit()>(load_up_to(nets + i, real))), real);
+          store_up_to(delta + i, e * slope<T, unit()>(load_up_to(gates + i, real)), real);
           store_up_to(delta + n + i, e, real);
         });
       });

@@ -21,7 +21,8 @@ struct Connection {
 };
 
 // One layer of the loop: `nets` net inputs and `memory` numbers for each of its `size` units; `depth` rows of its past are
-// given. `kept`: its net inputs go on the tape; of the others the sweep knows the slope from the activity.
+// given. `kept`: its gates go on the tape, what its units made of their net inputs; of the others the sweep knows the slope
+// from the activity.
 struct Layer {
   Unit unit, within;
   ptrdiff_t size, nets, memory, depth;
@@ -49,7 +50,7 @@ template <class T>
 struct ForwardLayer {
   const T *drive, *bias, *past, *memory;    // (T, B, nets N) or null, (nets N), (D, B, N), (B, M N)
   std::vector<const T*> weights, masks;     // (D, S, nets, N) or (D, nets, N); (B, S); null where there is none
-  T *full, *nets, *before, *after;          // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
+  T *full, *gates, *before, *after;         // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
 };
 
 template <class T>
@@ -66,7 +67,7 @@ struct Forward {
 template <class T>
 struct SweepLayer {
   const T *errors;                          // (T, R, N); null: none from outside
-  const T *full, *nets, *before, *memory;   // as above; memory: errors that come from later (R, M N)
+  const T *full, *gates, *before, *memory;  // as above; memory: errors that come from later (R, M N)
   std::vector<const T*> weights, masks;
   T *deltas, *sooner;                       // (T, R, nets N), (R, M N)
 };
