@@ -48,15 +48,15 @@ def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_eve
         return Finished(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
 
     monkeypatch.setattr(Course, "follow", follow)
-    monkeypatch.setitem(words.EPOCHS, "data", 1)
-    form = words.forms(3, 2, quick=True)["TDNN"]
-    asked, _ = words.answered("data", "TDNN", task(), form, 2, tmp_path, lambda share, remark: None)
+    monkeypatch.setitem(words.LENGTHS, "data", words.Length({words.BEST: 1}, 2))
+    form = words.forms(3, 2, quick=True)[words.BEST]
+    asked, _ = words.answered("data", words.BEST, task(), form, 2, tmp_path, lambda share, remark: None)
     assert learnt[0] == ({0, 3}, {1, 4}, 0)
     assert [(who, seed) for who, _, seed in learnt[1:]] == [({0, 1, 3, 4}, 0), ({0, 1, 3, 4}, 1)]
     assert asked.targets == [0, 1]
     for ys in asked.said:
         assert [len(y) for y in ys] == [7, 10]
-    model = tt.load(tmp_path / "words-data-TDNN-1.safetensors")
+    model = tt.load(tmp_path / "words-data-bidirectional-LSTM-1.safetensors")
     (again,) = run_each(model.network, model.weights, [inputs_of(model.network, task().pairs("test")[0][0])])
     np.testing.assert_allclose(again, asked.said[1][0], atol=1e-5)
 
@@ -116,25 +116,27 @@ class TestReal:
     def test_networks_fit_their_questions(self) -> None:
         asked = words_data.tasks(quick=False)
         assert len(asked) == 9
-        assert {task.data for task in asked.values()} == set(words.BARS) == set(words.EPOCHS) == set(words.BEST)
+        assert {task.data for task in asked.values()} == set(words.BARS) == set(words.LENGTHS)
         for task in list(asked.values())[5:]:
             (x, label), classes = task.pairs("test")[0], len(task.corpus.names)
             changed, _ = task.changed(task.corpus.xs, task.corpus.targets, np.random.default_rng(0))
             assert max(map(len, changed)) <= max(task.lengths)
-            assert set(words.BEST.values()) <= set(words.forms(task.inputs, classes, quick=False))
+            wanted = words.forms(task.inputs, classes, quick=False)
+            assert words.BEST in wanted
+            assert set(wanted) == set(words.LENGTHS[task.data].epochs)
             assert (x.shape[1], 0 <= label < classes) == (task.inputs, True)
 
     def test_the_small_version_learns(self, tmp_path: Path) -> None:
         said = experiments.load("words")(True, 1, tmp_path, lambda done, remark: None)
         assert json.loads(json.dumps(said)) == said
         value = {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
-        assert value["TDNN", "japanese_vowels"] < 5 < 20
+        assert value[words.BEST, "japanese_vowels"] < 5
         names = {f"words-japanese_vowels-{what}.png" for what in ("curves", "confusion", "outputs")}
         assert names | {"words.csv"} <= {path.name for path in tmp_path.iterdir()}
-        model = tt.load(tmp_path / "words-japanese_vowels-TDNN-0.safetensors")
+        model = tt.load(tmp_path / "words-japanese_vowels-bidirectional-LSTM-0.safetensors")
         task = words_data.tasks(quick=True)["japanese_vowels"]
         heard = Heard(SpeechFeatures.of(model.settings["features"]), model.inputs)
         test = task.corpus.part("test")
         seen = [inputs_of(model.network, x) for x in heard(test.xs)]
         error = words.wrong(run_each(model.network, model.weights, seen), test.targets)
-        assert error == value["TDNN", "japanese_vowels"]
+        assert error == value[words.BEST, "japanese_vowels"]

@@ -95,7 +95,7 @@ def _vowels() -> Task:
     """Who speaks is in the mean of a recording, too: nothing is normalised, and no vocal tract changed."""
     features = SpeechFeatures(deltas=1, normalised=False)
     corpus = vowels.speakers()
-    changed = Changed(SpeechChanges(0.0, 0.2, 1, 3, 0.2), _scaled(features, corpus), 0.3)
+    changed = Changed(SpeechChanges(0.0, 0.2, 1, 3, 0.2), _scaled(features, corpus), 1.0)
     return Task("japanese_vowels", corpus, changed, (20, 36), features.settings("lpc cepstra", 12))
 
 
