@@ -50,9 +50,10 @@ def test_augmented_drawings_are_seen_as_they_were_if_nothing_is_changed() -> Non
 
 
 def test_the_networks_of_the_experiments_fit_their_data() -> None:
-    for form in handwriting.forms(26, quick=False).values():
-        assert (form.network.by_name["output"].size, set(form.epochs)) == (26, set(handwriting.BARS))
-        assert weight_count(form.network) > 5000
+    for name in handwriting.BARS:
+        for form in handwriting.forms(name, 26, quick=False).values():
+            assert form.network.by_name["output"].size == 26
+            assert weight_count(form.network) > 5000
     assert handwriting_words.form(27, quick=False).network.by_name["output"].size == 27
     assert len(COLUMNS) == handwriting.INPUTS == 9
 
@@ -84,4 +85,5 @@ class TestSmall:
         name = handwriting_words.NAME
         assert said[f"{name}, greedy", "test"] < 45
         assert said[f"{name}, vocabulary", "test"] < said[f"{name}, greedy", "test words"]
-        assert "handwriting-words-examples.png" in {p.name for p in tmp_path.iterdir()}
+        names = {"handwriting-words-confusion.png", "handwriting-words-examples.png"}
+        assert names <= {p.name for p in tmp_path.iterdir()}
