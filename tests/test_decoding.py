@@ -12,6 +12,7 @@ from throughtime.decoding import (
     Lexicon,
     NGram,
     WordLanguage,
+    alignment,
     collapse,
     ctc_beam,
     ctc_greedy,
@@ -164,6 +165,16 @@ def naive_distance(wanted: str, given: str) -> int:
         return len(wanted) + len(given)
     change = naive_distance(wanted[1:], given[1:]) + (wanted[0] != given[0])
     return min(change, naive_distance(wanted[1:], given) + 1, naive_distance(wanted, given[1:]) + 1)
+
+
+def test_an_alignment_is_both_strings_by_as_many_edits_as_are_needed() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        wanted, given = ([int(k) for k in rng.integers(1, 4, rng.integers(0, 9))] for _ in range(2))
+        pairs = alignment(wanted, given)
+        assert [a for a, _ in pairs if a is not None] == wanted
+        assert [b for _, b in pairs if b is not None] == given
+        assert sum(a != b for a, b in pairs) == naive_distance(tuple(wanted), tuple(given))
 
 
 def test_edit_distance_is_the_recursion() -> None:

@@ -118,7 +118,7 @@ def test_the_small_version_learns(tmp_path: Path) -> None:
     error = value[f"{speech.NAME}, greedy", "test"]
     assert error < 55 < 70 < value["the same answer always", "test"]
     assert value[f"{speech.NAME}, decoder", "test words"] < 0.8 * value[f"{speech.NAME}, greedy", "test words"]
-    names = {"speech-curve.png", "speech-example.png", "speech-texts.csv", "speech.csv"}
+    names = {"speech-confusion.png", "speech-curve.png", "speech-example.png", "speech-texts.csv", "speech.csv"}
     assert names <= {path.name for path in tmp_path.iterdir()}
     model = tt.load(tmp_path / "speech-0.safetensors")
     test = an4.utterances().part("test")

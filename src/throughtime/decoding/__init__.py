@@ -8,7 +8,7 @@ Nothing here is trained; numpy in, numpy out, one sequence at a time (`sequences
 """
 
 from throughtime.decoding.beam import Hypothesis, Language, ctc_beam
-from throughtime.decoding.editing import edit_distance, label_error_rate, word_error_rate
+from throughtime.decoding.editing import alignment, edit_distance, label_error_rate, word_error_rate
 from throughtime.decoding.language import LabelLanguage, NGram, WordLanguage
 from throughtime.decoding.lexicon import Lexicon
 from throughtime.decoding.paths import collapse, ctc_greedy
@@ -22,6 +22,7 @@ __all__ = [
     "NGram",
     "Sentences",
     "WordLanguage",
+    "alignment",
     "collapse",
     "ctc_beam",
     "ctc_greedy",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from throughtime import engine
-from throughtime.decoding import ctc_greedy, label_error_rate
+from throughtime.decoding import alignment, ctc_greedy, label_error_rate
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
 
@@ -45,8 +45,22 @@ def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:
 def confusion_picture(outputs: Sequence[Any], targets: Sequence[Any], names: Sequence[str]) -> Figure:
     """How often what was spoken (rows) is taken for what (columns), in parts of each row; (T, O) outputs, (T,) labels."""
     said = np.concatenate([np.asarray(y).argmax(-1) for y in outputs])
-    truth, labels = np.concatenate(list(targets)), np.arange(len(names))
-    counts = confusion_matrix(truth, said, labels=labels)
+    counts = confusion_matrix(np.concatenate(list(targets)), said, labels=np.arange(len(names)))
+    return _confusions(counts, names, "Confusions")
+
+
+def edits_picture(wanted: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]], names: Sequence[str]) -> Figure:
+    """The same for strings, aligned by the fewest edits; the first row is what was put in, the first column what was left out.
+
+    wanted, given  strings of labels 1, 2, ...; label 0 is the blank of CTC, and so nothing
+    """
+    pairs = [(a or 0, b or 0) for one, other in zip(wanted, given, strict=True) for a, b in alignment(one, other)]
+    counts = confusion_matrix(*zip(*pairs, strict=True), labels=np.arange(len(names)))
+    return _confusions(counts, ["nothing", *names[1:]], "Characters, aligned by the fewest edits")
+
+
+def _confusions(counts: Any, names: Sequence[str], title: str) -> Figure:
+    labels = np.arange(len(names))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = Figure(figsize=(7.5, 7.5), dpi=150, layout="constrained")
     axes = figure.subplots()
@@ -58,7 +72,7 @@ def confusion_picture(outputs: Sequence[Any], targets: Sequence[Any], names: Seq
     size = 12 if len(names) <= 5 else 6
     axes.set_xticks(labels, names, fontsize=size)
     axes.set_yticks(labels, names, fontsize=size)
-    axes.set(xlabel="taken for", ylabel="spoken", title="Confusions; the shade is the root of the share of the row")
+    axes.set(xlabel="taken for", ylabel="spoken", title=f"{title};\nthe shade is the root of the share of the row")
     return figure
 
 

@@ -29,10 +29,10 @@ from matplotlib.figure import Figure
 from throughtime import architectures, storage
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
-from throughtime.decoding import edit_distance, label_error_rate, word_error_rate
+from throughtime.decoding import ctc_greedy, edit_distance, label_error_rate, word_error_rate
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course
-from throughtime.experiments.judging import character_error, curves_picture, mean_chances, weight_count
+from throughtime.experiments.judging import character_error, curves_picture, edits_picture, mean_chances, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
 from throughtime.experiments.speech_text import Decoder, chosen, greedy
 from throughtime.learners import BPTT
@@ -114,6 +114,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     curve = first.curve[np.isfinite(first.curve[:, 2])]
     curves_picture({(NAME, 0): curve}, "character error of held-out speakers, %").savefig(out / "speech-curve.png")
     example_picture(said[0], test.texts, decoder).savefig(out / "speech-example.png")
+    names, read = ["", "space", *NAMES[2:]], [ctc_greedy(y) for y in said[0]]
+    edits_picture(test.labels, read, names).savefig(out / "speech-confusion.png")
     progress(1.0, "done")
     return {
         "experiment": "speech",
