@@ -293,3 +293,12 @@ def test_what_it_cannot_do_is_refused(network: tt.Network, loss: Any, how: Any, 
 def test_settings_that_make_no_sense_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=f"KalmanFilter: .*{next(iter(wrong))}"):
         KalmanFilter(**wrong)
+
+
+def test_what_a_window_heard_before_is_there_however_time_is_cut() -> None:
+    """A filter that learns nothing sees the loss of the weights; 17 steps have no blocks of equal length."""
+    network, rng = tt.window(2, 3, 1, width=4), np.random.default_rng(0)
+    weights, deaf = tt.init(network, 0), KalmanFilter((1e14, 1e14), (0.0, 0.0), covariance=1.0)
+    pairs = [(rng.normal(size=(34, 2)), rng.normal(size=(34, 1)))]
+    (report,) = tt.train(network, weights, tt.RTRL(), ERROR, deaf, pairs, every=17, epochs=1)
+    assert report.loss == pytest.approx(tt.evaluate(network, weights, ERROR, pairs), rel=1e-9)

@@ -78,9 +78,9 @@ class KalmanFilter:
             given = getattr(self, name)
             if not isinstance(given, tuple) or len(given) != 2:
                 raise ValueError(f"KalmanFilter: {name} is a pair (first, last), not {given!r}")
-        if not min(*self.measurement_noise, self.covariance, self.annealing) > 0:
+        if not all(value > 0 for value in (*self.measurement_noise, self.covariance, self.annealing)):
             raise ValueError(f"KalmanFilter: measurement_noise, covariance and annealing must be above 0, not {self}")
-        if not min(self.process_noise) >= 0:
+        if not all(value >= 0 for value in self.process_noise):
             raise ValueError(f"KalmanFilter: process_noise must be at least 0, not {self.process_noise}")
         if self.groups not in GROUPS:
             raise ValueError(f"KalmanFilter: groups must be {' or '.join(map(repr, GROUPS))}, not {self.groups!r}")

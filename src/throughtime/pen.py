@@ -5,7 +5,7 @@ to the next stroke is in the air. All functions take many drawings at once, of a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,6 +118,9 @@ def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
     own = dict(settings)
     if own.pop("kind", None) != "pen":
         raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
+    unknown = set(own) - {field.name for field in fields(PenFeatures)}
+    if unknown:
+        raise ValueError(f"these features have settings that this version does not know: {', '.join(sorted(unknown))}")
     return PenFeatures(**own)([drawing])[0]
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, logsumexp, softmax
 
 from throughtime.audio import mfcc, resample
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, spelled
@@ -77,8 +78,9 @@ def recognise(
     decoder    of CTC: "greedy", "beam", "vocabulary" or "sentences"; None: the last of them that the model can
     words      the vocabulary, instead of the model's own
 
-    returns  the best answers, the best first; fewer if there are no more. A decoder may rank by more than the network's
-             probability, which is shown
+    returns  the best answers, the best first; fewer if there are no more. Several members answer by the mean of their
+             probabilities at every step, which for strings can be worse than one of them. A
+             decoder may rank by more than the network's probability, which is shown
     raises   ValueError if the model does not say how it is used, or recording or decoder do not fit; ImportError if it
              hears sound and the extra `audio` is missing
 
@@ -137,13 +139,18 @@ class Recogniser:
             raise ValueError(f"best must be at least 1, the number of answers; it is {best}")
         said = self._said(self._input(recording))
         if self.model.settings["answer"] == "ctc":
-            return self._strings(np.log(np.mean([_softmax(ys) for ys in said], axis=0)), best)
-        chances = np.mean([_softmax(ys.mean(0)) for ys in said], axis=0)
+            return self._strings(logsumexp([log_softmax(ys, axis=-1) for ys in said], axis=0) - np.log(len(said)), best)
+        chances = np.mean([softmax(ys.mean(0)) for ys in said], axis=0)
         order = np.argsort(-chances, kind="stable")[:best]
         return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
 
     def _input(self, recording: Any) -> Values:
         settings, columns = self.model.settings["features"], self.model.inputs
+        pair = isinstance(recording, tuple) and len(recording) == 2
+        if self.hears == "pen points" and pair:
+            raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")
+        if self.hears == "sound" and not pair:
+            raise ValueError("the model hears sound: give (samples, rate), as read_audio does")
         if self.hears == "pen points":
             x = pen_input(recording, settings)
         else:
@@ -190,7 +197,3 @@ class Recogniser:
     @cached_property
     def _sentences(self) -> Sentences:
         return Sentences.of(self.model.settings["decoder"], self.model.classes, self._blank)
-
-
-def _softmax(ys: Values) -> Values:
-    return np.asarray(jax.nn.softmax(ys))

@@ -13,11 +13,12 @@ Part = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Labelled recordings. Nobody whose recordings are trained on is met again in validation or test.
+    """Labelled recordings. Nobody in `who` stands in two parts, train, validation or test.
 
     xs       the recordings, each (T, I)
     targets  of each: one label, a label per step (T,), or a list of labels
-    who      (N,) who made it: speaker, writer; where there is only one, the sentence
+    who      (N,) who made it: speaker, writer; where there is only one, the sentence; where people
+             are what is told apart, the recording
     parts    (N,) "train", "validation" or "test"
     names    what label k is called
 

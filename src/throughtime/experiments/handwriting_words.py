@@ -27,7 +27,7 @@ from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
-from throughtime.experiments.judging import character_error, curves_picture, edits_picture, mean_chances, weight_count
+from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.network import Network
@@ -111,8 +111,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     checked = [float(np.nanmin(curve[:, 2])) for curve in curves.values()]
     results.append(entry(f"{NAME}, greedy", "validation", CER, checked))
     if count > 1:
-        mean = [np.log(chances) for chances in mean_chances(said)]
-        results += judged(f"{NAME}, {count} together", [Read.of(mean, lexicon)], test.targets)
+        results += judged(f"{NAME}, {count} together", [Read.of(together(said), lexicon)], test.targets)
     pd.DataFrame(rows_of(results)).to_csv(out / "handwriting-words.csv", index=False)
     curves_picture(curves, "validation character error, %").savefig(out / "handwriting-words-curves.png")
     picture = edits_picture(test.targets, read[0].greedy, corpus.names)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import log_softmax, logsumexp
 from sklearn.metrics import confusion_matrix
 
 from throughtime import engine
@@ -27,6 +28,12 @@ def character_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
 def mean_chances(said: Sequence[Sequence[Any]]) -> list[Any]:
     """The mean probabilities of several networks, (T, O) of each recording; `said`: of each network its outputs."""
     return [np.mean([jax.nn.softmax(y) for y in each], axis=0) for each in zip(*said, strict=True)]
+
+
+def together(said: Sequence[Sequence[Any]]) -> list[Any]:
+    """What several networks say: the logarithm of their mean probabilities; right also where these underflow."""
+    logs = ([log_softmax(np.asarray(y, float), axis=-1) for y in each] for each in zip(*said, strict=True))
+    return [logsumexp(each, axis=0) - np.log(len(said)) for each in logs]
 
 
 def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:

@@ -32,7 +32,7 @@ from throughtime.datasets.an4 import NAMES, text_of
 from throughtime.decoding import ctc_greedy, edit_distance, label_error_rate, word_error_rate
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course
-from throughtime.experiments.judging import character_error, curves_picture, edits_picture, mean_chances, weight_count
+from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
 from throughtime.experiments.speech_text import Decoder, chosen, greedy
 from throughtime.learners import BPTT
@@ -145,11 +145,6 @@ def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Decoder)
             entry(f"{name}, {how}", "test words", WER, [100 * word_error_rate(texts, own) for own in given]),
         ]
     return made
-
-
-def together(said: list[list[Any]]) -> list[Any]:
-    """What several networks say: the logarithm of their mean probabilities."""
-    return [np.log(chances) for chances in mean_chances(said)]
 
 
 def constant(known: Sequence[str], texts: list[str]) -> float:

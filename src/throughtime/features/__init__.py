@@ -93,7 +93,7 @@ class SpeechFeatures:
     silence     what is trimmed: `below` of `trim`; None: nothing
 
     returns, when called with recordings (T, I), for each an array (T / frames, frames (1 + deltas) I) of float32
-    raises   ValueError if a recording is not (T, I) with T at least 1, or they differ in I
+    raises   ValueError if a setting makes no sense, a recording is not (T, I) with T at least 1, or they differ in I
     cost     linear in all steps
 
     >>> seen = SpeechFeatures(deltas=1)([np.ones((4, 13)), np.ones((9, 13))])
@@ -105,6 +105,12 @@ class SpeechFeatures:
     normalised: bool | Literal["mean"] = True
     frames: int = 1
     silence: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.deltas < 0 or self.frames < 1:
+            raise ValueError(f"deltas must be at least 0 and frames at least 1, not {self.deltas} and {self.frames}")
+        if not (isinstance(self.normalised, bool) or self.normalised == "mean"):
+            raise ValueError(f"normalised must be True, False or 'mean', not {self.normalised!r}")
 
     def __call__(self, xs: Sequence[ArrayLike]) -> list[Values]:
         """The features of every recording."""
@@ -126,7 +132,13 @@ class SpeechFeatures:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "SpeechFeatures":
-        """Those that `settings` tells of."""
+        """Those that `settings` tells of.
+
+        raises  ValueError if they lack something
+        """
+        for name in ("deltas", "normalised", "frames"):
+            if name not in settings:
+                raise ValueError(f"the features' settings lack {name!r}: {dict(settings)}")
         return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"))
 
 

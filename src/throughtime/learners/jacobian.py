@@ -28,7 +28,7 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
 from throughtime.engine.effective import Weights, effective
-from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
+from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, last_rows, start, within
 from throughtime.engine.native import using_engine
 from throughtime.engine.running import outputs
 from throughtime.engine.schedule import depths, state
@@ -218,7 +218,8 @@ def _apart(network: Network, part: Stretch, history: History) -> tuple[Stretch, 
         if depth:
             full = jnp.concatenate([history["a"][source].astype(x.dtype), keep(valid, x)])
             lines = jnp.arange(depth)[:, None] + jnp.arange(part.steps)
-            before[source], after[source] = full[lines].reshape(depth, -1, x.shape[-1]), full[part.steps :]
+            before[source] = full[lines].reshape(depth, -1, x.shape[-1])
+            after[source] = last_rows(full, depth, part.lengths)
     xs = {source: x.reshape(1, -1, x.shape[-1]) for source, x in part.xs.items()}
     lengths = None if valid is None else valid.astype(jnp.int32).ravel()
     alone = Stretch(xs, part.targets.reshape(1, -1, part.targets.shape[-1]), lengths, {})

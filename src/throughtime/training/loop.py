@@ -110,7 +110,8 @@ def train(
     padding             share of steps that may be padded to save compilations, beyond rounding lengths to a grid; or the
                         lengths to pad to, such as [50, 100, 200], for many calls with other sequences: calls with the
                         same lengths, batch and objects share compiled code
-    optimizer_state     from an earlier report, to go on with; None: a fresh one
+    optimizer_state     from an earlier report, to go on with; None: a fresh one. That of the Kalman filter holds its
+                        weights, which are taken instead of those given
     members             networks trained side by side: every weight has a leading axis of that length (stack what `init`
                         gives for several seeds); targets (members, steps, outputs) may differ in what they ask
     look                epochs from one report, and one validation, to the next; more than 1 saves time where an epoch is
@@ -284,7 +285,7 @@ def _how(first: int, epoch: int, updates: int, done: int) -> str:
     place = f"epoch {epoch}" if first == epoch else f"epochs {first} to {epoch}"
     return (
         f"training diverged in {place}, at update {updates - done + 1} of it (after {updates} good ones in all): loss or "
-        "gradient is no longer finite; take a smaller learning rate, or clip=1.0"
+        "gradient is no longer finite; take a smaller learning rate, clip=1.0, or for the Kalman filter a higher measurement_noise"
     )
 
 
