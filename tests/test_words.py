@@ -82,6 +82,15 @@ def test_several_networks_together_average_their_probabilities() -> None:
     assert words.together([sure, sure, doubting], [1]) == 0
 
 
+def test_all_kinds_of_networks_together_have_a_row_of_their_own() -> None:
+    sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
+    answers = {("data", "TDNN"): words.Asked([doubting], [1], 5.0), ("data", "LSTM"): words.Asked([sure], [1], 6.0)}
+    rows = {(row["network"], row["split"]): row["values"] for row in words.results(answers, {"data": task()})}
+    assert rows["TDNN", "data"] == [100]
+    assert rows["LSTM", "data"] == rows["all kinds together", "data"] == [0]
+    assert rows["LSTM", "data, validation"] == [6]
+
+
 def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
     folds = {f"data without {who}": task() for who in ("ann", "bob")} | {"other": task()._replace(data="other")}
     rows = [experiments.entry("TDNN", name, "e", values) for name, values in zip(folds, ([1, 2], [3, 6]), strict=False)]
