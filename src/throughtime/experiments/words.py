@@ -11,7 +11,8 @@ tract (not the vowels), with stretches hidden and with noise.
 First one network of each kind is trained without the speakers of validation (fsdd: the one after the one left out;
 an4: nine of 74; the vowels: six recordings of each): it tells the learning curve, and all choices were made by it. Then every
 seed is trained in the same way on all but the test, and its averaged weights after the last epoch are those that
-the test is asked with, once. Beside them: linear discriminant analysis and the nearest neighbour, on 20 points in time.
+the test is asked with, once. Beside them: linear discriminant analysis and the nearest neighbour, on 20 points in
+time of the recordings as they are, not trimmed.
 
 What was tried, one seed, few epochs, with the error on validation speakers in per cent. fsdd, lucas, who leaves long
 silence around his words, by a TDNN that has not heard jackson either: 38 as he is, 17 where silence 35 dB below the
