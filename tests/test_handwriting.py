@@ -24,14 +24,14 @@ real = [
 
 def test_an_answer_is_the_mean_over_all_points() -> None:
     ys = [np.array([[0.0, 3.0], [1.0, 0.0], [1.0, 0.0]]), np.array([[0.1, 0.0]])]
-    assert handwriting.wrong(ys, [1, 0]) == 0
-    assert handwriting.wrong(ys, [1, 1]) == 50
+    assert judging.wrong(ys, [1, 0]) == 0
+    assert judging.wrong(ys, [1, 1]) == 50
 
 
 def test_several_networks_together_average_their_probabilities() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    assert handwriting._together([sure, doubting, doubting], [1]) == 100
-    assert handwriting._together([sure, sure, doubting], [1]) == 0
+    assert judging.wrong_together([sure, doubting, doubting], [1]) == 100
+    assert judging.wrong_together([sure, sure, doubting], [1]) == 0
 
 
 def test_words_are_right_as_a_whole_and_characters_one_by_one() -> None:
@@ -78,7 +78,7 @@ class TestSmall:
         model = tt.load(tmp_path / "handwriting-pendigits-bidirectional-LSTM-0.safetensors")
         test = pens.pendigits().part("test").pick(range(40))
         seen = [inputs_of(model.network, pen_input(x, model.settings["features"])) for x in test.xs]
-        assert handwriting.wrong(run_each(model.network, model.weights, seen), test.targets) <= 10
+        assert judging.wrong(run_each(model.network, model.weights, seen), test.targets) <= 10
 
     def test_words(self, tmp_path: Path) -> None:
         said = small("handwriting-words", tmp_path)

@@ -11,9 +11,9 @@ import throughtime as tt
 from throughtime import datasets, experiments
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, Spoken, text_of
-from throughtime.experiments import speech, speech_data, speech_text
+from throughtime.decoding import Sentences
+from throughtime.experiments import judging, speech, speech_data, speech_text
 from throughtime.experiments.speech_data import Changed, Pairs, respoken
-from throughtime.experiments.speech_text import Decoder
 
 SILENCE = 0
 
@@ -84,8 +84,8 @@ def test_the_decoder_says_words_and_prefers_what_follows_in_its_sentences() -> N
     doubtful[[0, 1, 2], [NAMES.index("G"), NAMES.index("O"), NAMES.index("P")]] = 3.0
     doubtful[2, 0] = 2.5
     assert speech_text.greedy([doubtful]) == ["GOP"]
-    assert Decoder(("GO", "NO"), 2)([doubtful]) == ["GO"]
-    assert Decoder(("NO",), 2, width=1)([doubtful]) in ([""], ["NO"])
+    assert Sentences(("GO", "NO"), NAMES, 2)([doubtful]) == ["GO"]
+    assert Sentences(("NO",), NAMES, 2, width=1)([doubtful]) in ([""], ["NO"])
 
 
 def test_the_decoder_is_chosen_by_its_word_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +101,8 @@ def test_the_decoder_is_chosen_by_its_word_error(monkeypatch: pytest.MonkeyPatch
 
 def test_several_networks_together_average_their_probabilities() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    assert speech.together([sure, doubting, doubting])[0].argmax() == 0
-    assert speech.together([sure, sure, doubting])[0].argmax() == 1
+    assert judging.together([sure, doubting, doubting])[0].argmax() == 0
+    assert judging.together([sure, sure, doubting])[0].argmax() == 1
 
 
 def test_always_the_same_answer_is_the_closest_of_the_known_ones() -> None:
@@ -123,7 +123,7 @@ def test_the_small_version_learns(tmp_path: Path) -> None:
     model = tt.load(tmp_path / "speech-0.safetensors")
     test = an4.utterances().part("test")
     test = test.pick([len(x) <= 200 for x in test.xs])
-    pairs, decoder = Pairs.of(test), Decoder(**model.settings["decoder"])
+    pairs, decoder = Pairs.of(test), Sentences.of(model.settings["decoder"], model.classes)
     given = decoder(pairs.said(model.network, model.weights))
     assert 100 * tt.word_error_rate(pairs.texts, given) == value[f"{speech.NAME}, decoder", "test words"]
     assert text_of(test.targets[0].labels) == pairs.texts[0]

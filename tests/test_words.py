@@ -13,7 +13,7 @@ from throughtime import datasets, engine, experiments
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, Spoken
 from throughtime.datasets.corpus import Corpus
-from throughtime.experiments import words, words_data
+from throughtime.experiments import judging, words, words_data
 from throughtime.experiments.courses import Course, Finished
 from throughtime.experiments.words_data import Changed, Heard, Task
 from throughtime.features import SpeechChanges, SpeechFeatures
@@ -78,8 +78,8 @@ def test_what_is_heard_has_mean_0_and_deviation_1_over_all_and_nothing_changed_i
 
 def test_several_networks_together_average_their_probabilities() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    assert words.together([sure, doubting, doubting], [1]) == 100
-    assert words.together([sure, sure, doubting], [1]) == 0
+    assert judging.wrong_together([sure, doubting, doubting], [1]) == 100
+    assert judging.wrong_together([sure, sure, doubting], [1]) == 0
 
 
 def test_all_kinds_of_networks_together_have_a_row_of_their_own() -> None:
@@ -147,5 +147,5 @@ class TestReal:
         heard = Heard(SpeechFeatures.of(model.settings["features"]), model.inputs)
         test = task.corpus.part("test")
         seen = [inputs_of(model.network, x) for x in heard(test.xs)]
-        error = words.wrong(run_each(model.network, model.weights, seen), test.targets)
+        error = judging.wrong(run_each(model.network, model.weights, seen), test.targets)
         assert error == value[words.BEST, "japanese_vowels"]

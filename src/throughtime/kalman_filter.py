@@ -61,7 +61,7 @@ class KalmanFilter:
     >>> import throughtime as tt
     >>> network = tt.fully_recurrent(1, 3, 1)
     >>> echo = [([[0.0], [1.0], [0.0]], [[0.0], [0.0], [1.0]])]
-    >>> args = network, tt.init(network, 0), tt.RTRL(), tt.SquaredError(), KalmanFilter((1.0, 0.1))
+    >>> args = network, tt.init(network, 0), tt.RTRL(), tt.SquaredError(), tt.KalmanFilter((1.0, 0.1))
     >>> *_, last = tt.train(*args, echo, every=1, epochs=30)
     >>> last.loss < 0.01, last.updates
     (True, 90)

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, logsumexp, softmax
 
 from throughtime.audio import mfcc, resample
-from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, spelled
+from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features import SpeechFeatures
 from throughtime.pen import pen_input
 from throughtime.sequences import inputs_of, run_each
@@ -89,7 +88,7 @@ def recognise(
     >>> network = tt.lstm(9, 3, 2)
     >>> settings = {"features": PenFeatures(points=5).settings, "answer": "mean over time"}
     >>> model = tt.Model(network, tt.init(network, 0), classes=("one", "two"), settings=settings)
-    >>> sorted(answer.text for answer in recognise(model, [[0, 0, 0], [0, 9, 1]], best=2))
+    >>> sorted(answer.text for answer in tt.recognise(model, [[0, 0, 0], [0, 9, 1]], best=2))
     ['one', 'two']
     """
     return Recogniser(model, decoder, tuple(words))(recording, best)
@@ -139,23 +138,23 @@ class Recogniser:
             raise ValueError(f"best must be at least 1, the number of answers; it is {best}")
         said = self._said(self._input(recording))
         if self.model.settings["answer"] == "ctc":
-            return self._strings(logsumexp([log_softmax(ys, axis=-1) for ys in said], axis=0) - np.log(len(said)), best)
-        chances = np.mean([softmax(ys.mean(0)) for ys in said], axis=0)
+            return self._strings(mixed(said), best)
+        chances = np.exp(mixed([ys.mean(0) for ys in said]))
         order = np.argsort(-chances, kind="stable")[:best]
         return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
 
     def _input(self, recording: Any) -> Values:
         settings, columns = self.model.settings["features"], self.model.inputs
         pair = isinstance(recording, tuple) and len(recording) == 2
-        if self.hears == "pen points" and pair:
-            raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")
-        if self.hears == "sound" and not pair:
-            raise ValueError("the model hears sound: give (samples, rate), as read_audio does")
-        if self.hears == "pen points":
-            x = pen_input(recording, settings)
-        else:
+        if self.hears == "sound":
+            if not pair:
+                raise ValueError("the model hears sound: give (samples, rate), as read_audio does")
             samples, rate = recording
             x = sound_input(samples, rate, settings)
+        else:
+            if pair:
+                raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")
+            x = pen_input(recording, settings)
         return standardise(x, columns) if columns else x
 
     def _said(self, x: Values) -> list[Values]:

@@ -11,7 +11,7 @@ from throughtime.decoding.beam import Hypothesis, Language, ctc_beam
 from throughtime.decoding.editing import alignment, edit_distance, label_error_rate, word_error_rate
 from throughtime.decoding.language import LabelLanguage, NGram, WordLanguage
 from throughtime.decoding.lexicon import Lexicon
-from throughtime.decoding.paths import collapse, ctc_greedy
+from throughtime.decoding.paths import collapse, ctc_greedy, mixed
 from throughtime.decoding.sentences import Sentences, spelled
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ctc_greedy",
     "edit_distance",
     "label_error_rate",
+    "mixed",
     "spelled",
     "word_error_rate",
 ]

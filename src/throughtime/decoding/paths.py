@@ -1,11 +1,12 @@
 """Paths: one label or the blank at every step, and the string that a path stands for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, logsumexp
 
 Values = NDArray[Any]
 
@@ -38,11 +39,7 @@ def ctc_greedy(ys: ArrayLike, blank: int = 0) -> tuple[int, ...]:
 
 def log_probabilities(ys: ArrayLike, blank: int = 0) -> Values:
     """log softmax(ys) (T, O) in float64; the shape and the blank are checked."""
-    values = checked(ys, blank)
-    if not len(values):
-        return values
-    shifted = values - values.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    return np.asarray(log_softmax(checked(ys, blank), axis=1))
 
 
 def checked(ys: ArrayLike, blank: int) -> Values:
@@ -58,3 +55,14 @@ def checked(ys: ArrayLike, blank: int) -> Values:
             f"outputs at step {int(wrong.argmax())} are not finite; decode what `run` gives, within lengths"
         )
     return values
+
+
+def mixed(said: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """What several networks say of the same: the logarithm of their mean probabilities, right also where these underflow.
+
+    said  of each network the net inputs of a softmax, (..., O)
+
+    >>> np.exp(mixed([[0.0, 0.0], [-2000.0, 0.0]])).round(3).tolist()
+    [0.25, 0.75]
+    """
+    return np.asarray(logsumexp([log_softmax(np.asarray(y, float), axis=-1) for y in said], axis=0) - np.log(len(said)))

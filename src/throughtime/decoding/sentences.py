@@ -1,6 +1,6 @@
 """Sentences for speech: words and what follows what, both counted in a list of sentences."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,8 +29,8 @@ class Sentences:
 
     >>> import numpy as np
     >>> known = Sentences(("ON GO", "NO"), ("", " ", "G", "N", "O"), order=2)
-    >>> known.text(known.best(5 * np.eye(5)[[2, 4, 0, 1, 4, 3]])[0].labels)  # G O blank space O N
-    'GO ON'
+    >>> known([5 * np.eye(5)[[2, 4, 0, 1, 4, 3]]])  # G O blank space O N
+    ['GO ON']
     """
 
     sentences: tuple[str, ...]
@@ -61,9 +61,9 @@ class Sentences:
         """The most probable sentences, at most `number`, the best first; none if the beam has kept no whole one."""
         return ctc_beam(ys, max(self.width, number), self.language, self.blank)[:number]
 
-    def text(self, labels: Sequence[int]) -> str:
-        """The characters of labels."""
-        return "".join(self.names[label] for label in labels)
+    def __call__(self, outputs: Iterable[ArrayLike]) -> list[str]:
+        """The text of each (T, O); nothing where no sentence was left in the beam."""
+        return ["".join(self.names[label] for one in self.best(ys) for label in one.labels) for ys in outputs]
 
     @property
     def settings(self) -> dict[str, Any]:

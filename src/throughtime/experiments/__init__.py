@@ -61,3 +61,8 @@ def rows_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for made in entries
         for seed, value in enumerate(made["values"])
     ]
+
+
+def part_of(progress: Progress, part: int, parts: int, what: str = "") -> Progress:
+    """For the part-th of so many parts, counted from 0: what it tells as told of the whole, after the words `what`."""
+    return lambda done, remark: progress((part + done) / parts, what + remark)

@@ -27,7 +27,6 @@ A course can be interrupted: its state is in `training/` in the output folder.
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +43,14 @@ from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course, Finished
-from throughtime.experiments.judging import confusion_picture, curves_picture, weight_count
+from throughtime.experiments.judging import (
+    confusion_picture,
+    curves_picture,
+    decided,
+    weight_count,
+    wrong,
+    wrong_together,
+)
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.network import Network
@@ -100,20 +106,6 @@ def corpora(quick: bool) -> dict[str, Corpus]:
     """Raw drawings."""
     small = {"pendigits": pens.pendigits()}
     return small if quick else {"digits": pens.unipen("digits"), **small, "lower": pens.unipen("lower")}
-
-
-def decided(outputs: list[Any]) -> Values:
-    """The outputs (N, O), integrated over the points of each drawing."""
-    return np.stack([np.asarray(y).mean(0) for y in outputs])
-
-
-def wrong(outputs: list[Any], targets: Sequence[Any]) -> float:
-    """The share of drawings taken for another, in per cent.
-
-    >>> wrong([np.eye(2), np.eye(2)[:1]], [1, 0])
-    50.0
-    """
-    return float(100 * np.mean(decided(outputs).argmax(1) != np.asarray(targets)))
 
 
 def baselines(name: str, corpus: Corpus) -> list[dict[str, Any]]:
@@ -173,7 +165,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             best = [float(np.nanmin(curves[label, seed][:, 2])) for seed in range(count)]
             results.append(entry(label, f"{name}, validation", "validation error, %", best))
             if count > 1:
-                results.append(entry(f"{label}, {count} together", name, METRIC, [_together(said, test.targets)]))
+                results.append(entry(f"{label}, {count} together", name, METRIC, [wrong_together(said, test.targets)]))
             if label == BEST:
                 _pictures(name, said[0], test, out)
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights, {form.epochs} epochs")
@@ -190,12 +182,6 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         "bars": [] if quick else bars,
         "notes": notes,
     }
-
-
-def _together(said: list[list[Any]], targets: Sequence[Any]) -> float:
-    """The error of the mean of the seeds' probabilities."""
-    chances = np.mean([np.asarray(jax.nn.softmax(decided(ys))) for ys in said], axis=0)
-    return float(100 * np.mean(chances.argmax(1) != np.asarray(targets)))
 
 
 def _pictures(name: str, outputs: list[Any], test: Corpus, out: Path) -> None:

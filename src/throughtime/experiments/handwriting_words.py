@@ -24,7 +24,7 @@ from throughtime import architectures, storage
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
@@ -89,10 +89,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     held = list(zip(features(validation.xs), validation.targets, strict=True))
     said, curves = [], {}
     for seed in range(count):
-
-        def told(share: float, remark: str, seed: int = seed) -> None:
-            progress((seed + share) / count, f"seed {seed}: {remark}")
-
+        told = part_of(progress, seed, count, f"seed {seed}: ")
         stem = f"handwriting-words-{seed}"
         file = out / "training" / f"{stem}{'-quick' if quick else ''}.npz"
         done = course.follow(corpus.part("train").sequences, held, seed, file, told)

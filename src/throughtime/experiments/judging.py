@@ -6,11 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.special import log_softmax, logsumexp
 from sklearn.metrics import confusion_matrix
 
 from throughtime import engine
-from throughtime.decoding import alignment, ctc_greedy, label_error_rate
+from throughtime.decoding import alignment, ctc_greedy, label_error_rate, mixed
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
 
@@ -25,15 +24,28 @@ def character_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     return 100 * label_error_rate(targets, [ctc_greedy(y) for y in outputs])
 
 
-def mean_chances(said: Sequence[Sequence[Any]]) -> list[Any]:
-    """The mean probabilities of several networks, (T, O) of each recording; `said`: of each network its outputs."""
-    return [np.mean([jax.nn.softmax(y) for y in each], axis=0) for each in zip(*said, strict=True)]
-
-
 def together(said: Sequence[Sequence[Any]]) -> list[Any]:
-    """What several networks say: the logarithm of their mean probabilities; right also where these underflow."""
-    logs = ([log_softmax(np.asarray(y, float), axis=-1) for y in each] for each in zip(*said, strict=True))
-    return [logsumexp(each, axis=0) - np.log(len(said)) for each in logs]
+    """What several networks say of each recording, `mixed`; `said`: of each network its outputs."""
+    return [mixed(each) for each in zip(*said, strict=True)]
+
+
+def decided(outputs: Sequence[Any]) -> Any:
+    """The outputs (N, O), integrated over the steps of each recording."""
+    return np.stack([np.asarray(y).mean(0) for y in outputs])
+
+
+def wrong(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+    """The share of recordings taken for another, in per cent.
+
+    >>> wrong([np.eye(2), np.eye(2)[:1]], [1, 0])
+    50.0
+    """
+    return float(100 * np.mean(decided(outputs).argmax(1) != np.asarray(targets)))
+
+
+def wrong_together(said: Sequence[Sequence[Any]], targets: Sequence[Any]) -> float:
+    """The same of several networks, by the mean of their probabilities."""
+    return float(100 * np.mean(mixed([decided(ys) for ys in said]).argmax(1) != np.asarray(targets)))
 
 
 def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from throughtime import engine
 from throughtime.architectures import feedforward, lstm
 from throughtime.descent import TEACHER
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.learners import BPTT, Backprop
 from throughtime.losses import SquaredError
 from throughtime.network import Network
@@ -238,7 +238,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     began, count, families = time.perf_counter(), seeds or (1 if quick else SEEDS), QUICK if quick else FAMILIES
     found = {}
     for place, (name, family) in enumerate(families.items()):
-        found[name] = compared(name, family, count, partial(_part, progress, len(families), place))
+        found[name] = compared(name, family, count, part_of(progress, place, len(families)))
     results = [one for made in found.values() for one in made.results]
     baselines = [one for made in found.values() for one in made.baselines]
     sight = {} if quick else landscapes(FAMILIES["quadratic"], found["quadratic"].learned[0])
@@ -254,10 +254,6 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         "bars": [made.bar for made in found.values()],
         "notes": [made.note for made in found.values()],
     }
-
-
-def _part(progress: Progress, parts: int, part: int, done: float, remark: str) -> None:
-    progress((part + done) / parts, remark)
 
 
 def _told(tell: Callable[[float, str], None], seeds: int, remark: str, seed: int, done: float) -> None:

@@ -32,8 +32,8 @@ from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import (
     confusion_picture,
     curves_picture,
-    mean_chances,
     outputs_picture,
+    together,
     weight_count,
 )
 from throughtime.features import Values, normalise, with_deltas
@@ -179,8 +179,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
                 said.append(ys)
             results.append(entry(label, name, METRIC, [wrong(ys, truth) for ys in said]))
             if label == BEST:
-                together = wrong(mean_chances(said), truth)
-                results.append(entry(f"{BEST}, {count} together", name, METRIC, [together]))
+                results.append(entry(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
                 confusion_picture(said[0], truth, corpus.names).savefig(out / f"framewise-{name}-confusion.png")
                 outputs_picture(said[0][0], truth[0], corpus.names).savefig(out / f"framewise-{name}-outputs.png")
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")

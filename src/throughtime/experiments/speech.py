@@ -29,12 +29,12 @@ from matplotlib.figure import Figure
 from throughtime import architectures, storage
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
-from throughtime.decoding import ctc_greedy, edit_distance, label_error_rate, word_error_rate
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.decoding import Sentences, ctc_greedy, edit_distance, label_error_rate, word_error_rate
+from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
-from throughtime.experiments.speech_text import Decoder, chosen, greedy
+from throughtime.experiments.speech_text import chosen, greedy
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.plots import COLOURS, new_figure
@@ -85,11 +85,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     checking = list(zip(held.xs, held.labels, strict=True))
     folder, suffix = out / "training", "-quick" if quick else ""
 
-    def told(number: int, what: str) -> Progress:
-        return lambda share, remark: progress((number + share) / (count + 1), f"{what}: {remark}")
-
     network, learning = course.network, corpus.part("train")
-    first = course.follow(learning.sequences, checking, 0, folder / f"held-out{suffix}.npz", told(0, "held out"))
+    told = part_of(progress, 0, count + 1, "held out: ")
+    first = course.follow(learning.sequences, checking, 0, folder / f"held-out{suffix}.npz", told)
     checked = held.said(network, first.weights)
     decoder, error = chosen([text_of(s.labels) for s in learning.targets], checked, held.texts)
     everything = corpus.pick(corpus.parts != "test")
@@ -98,7 +96,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     said = []
     for seed in range(count):
         file = folder / f"speech-{seed}{suffix}.npz"
-        done = last.follow(everything.sequences, checking, seed, file, told(seed + 1, f"seed {seed}"))
+        told = part_of(progress, seed + 1, count + 1, f"seed {seed}: ")
+        done = last.follow(everything.sequences, checking, seed, file, told)
         said.append(test.said(network, done.weights))
         _leave(network, done.weights, seed, decoder, out)
     results = judged(NAME, said, test.texts, decoder)
@@ -135,7 +134,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     }
 
 
-def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Decoder) -> list[dict[str, Any]]:
+def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Sentences) -> list[dict[str, Any]]:
     """The rows of the table: of each seed what it says of every utterance of the test."""
     made = []
     for how, read in (("greedy", greedy), ("decoder", decoder)):
@@ -154,12 +153,12 @@ def constant(known: Sequence[str], texts: list[str]) -> float:
     return 100 * label_error_rate(texts, [guess] * len(texts))
 
 
-def mistakes(outputs: list[Any], texts: list[str], decoder: Decoder) -> pd.DataFrame:
+def mistakes(outputs: list[Any], texts: list[str], decoder: Sentences) -> pd.DataFrame:
     """Every utterance of the test: what is said, and what was read."""
     return pd.DataFrame({"said": texts, "greedy": greedy(outputs), "decoder": decoder(outputs)})
 
 
-def example_picture(outputs: list[Any], texts: list[str], decoder: Decoder) -> Figure:
+def example_picture(outputs: list[Any], texts: list[str], decoder: Sentences) -> Figure:
     """What a network says over time of an utterance with a mistake, the first of middle length."""
     read, length = greedy(outputs), np.median([len(text) for text in texts])
     wrong_ones = [n for n, text in enumerate(texts) if read[n] != text and len(text) >= length]
@@ -186,7 +185,7 @@ def _peaks(chances: Any) -> list[int]:
     return list(np.flatnonzero(top))
 
 
-def _leave(network: Any, weights: Any, seed: int, decoder: Decoder, out: Path) -> None:
+def _leave(network: Any, weights: Any, seed: int, decoder: Sentences, out: Path) -> None:
     """The model of a seed, with what is needed to use it."""
     settings = {
         "data": "an4", "seed": seed, "features": SETTINGS, "answer": "ctc", "blank": 0, "decoder": decoder.settings

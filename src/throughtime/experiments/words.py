@@ -40,15 +40,16 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from throughtime import architectures, storage
 from throughtime.datasets.corpus import Values
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
-from throughtime.experiments.handwriting import decided, wrong
 from throughtime.experiments.judging import (
     confusion_picture,
     curves_picture,
-    mean_chances,
+    decided,
     outputs_picture,
     weight_count,
+    wrong,
+    wrong_together,
 )
 from throughtime.experiments.words_data import Task, tasks
 from throughtime.features import normalise
@@ -122,12 +123,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         for label, form in forms(task.inputs, len(task.corpus.names), quick).items()
     ]
     for number, (name, task, label, form) in enumerate(todo):
-
-        def told(share: float, remark: str, done: int = number) -> None:
-            progress((done + share) / len(todo), remark)
-
         if task.data != todo[number - 1][1].data:
             jax.clear_caches()  # type: ignore[no-untyped-call]  # a process holds so much compiled code only
+        told = part_of(progress, number, len(todo))
         answers[name, label], curves[name, label] = answered(name, label, task, form, count, out, told)
         pd.DataFrame(rows_of(results(answers, asked))).to_csv(out / "words.csv", index=False)
     _pictures(answers, asked, curves, out)
@@ -161,17 +159,14 @@ def answered(
     stem = f"words-{name} {label}".replace(" ", "-")
     folder, validation, corpus = out / "training", task.pairs("validation"), task.corpus
 
-    def told(step: int, what: str) -> Progress:
-        return lambda share, remark: progress((step + share) / (count + 1), f"{name}, {label}, {what}: {remark}")
-
-    first = course.follow(
-        corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.npz", told(0, "held out")
-    )
+    told = part_of(progress, 0, count + 1, f"{name}, {label}, held out: ")
+    first = course.follow(corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.npz", told)
     everything, last = corpus.pick(corpus.parts != "test"), replace(course, look=epochs)
     test, said = task.pairs("test"), []
     for seed in range(count):
         file = folder / f"{stem}-{seed}.npz"
-        done = last.follow(everything.sequences, validation[:1], seed, file, told(seed + 1, f"seed {seed}"))
+        told = part_of(progress, seed + 1, count + 1, f"{name}, {label}, seed {seed}: ")
+        done = last.follow(everything.sequences, validation[:1], seed, file, told)
         said.append(run_each(form.network, done.weights, [inputs_of(form.network, x) for x, _ in test]))
         settings = {"data": name, "seed": seed, "features": task.settings, "answer": "mean over time"}
         model = storage.Model(form.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
@@ -186,20 +181,14 @@ def results(answers: dict[tuple[str, str], Asked], asked: dict[str, Task]) -> li
     for (name, label), (said, targets, checked) in answers.items():
         made.append(entry(label, name, METRIC, [wrong(ys, targets) for ys in said]))
         if len(said) > 1:
-            made.append(entry(f"{label}, {len(said)} together", name, METRIC, [together(said, targets)]))
+            made.append(entry(f"{label}, {len(said)} together", name, METRIC, [wrong_together(said, targets)]))
         made.append(entry(label, f"{name}, validation", CHECKED, [checked]))
     for name in asked:
         kinds = [answer for (own, _), answer in answers.items() if own == name]
         said = [ys for answer in kinds for ys in answer.said]
         if len(kinds) > 1:
-            made.append(entry("all kinds together", name, METRIC, [together(said, kinds[0].targets)]))
+            made.append(entry("all kinds together", name, METRIC, [wrong_together(said, kinds[0].targets)]))
     return made + _over_folds(made, asked)
-
-
-def together(said: list[list[Any]], targets: list[int]) -> float:
-    """The error of the mean of the seeds' probabilities."""
-    chances = mean_chances([list(decided(ys)) for ys in said])
-    return wrong([each[None] for each in chances], targets)
 
 
 def _over_folds(rows: list[dict[str, Any]], asked: dict[str, Task]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 
 from throughtime.engine import Weights
 from throughtime.learners.jacobian import ROOM
-from throughtime.levenberg_marquardt.sums import Problem, SumOfSquares, groups
+from throughtime.levenberg_marquardt.sums import Problem, SumOfSquares, groups, refuse_other
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 
@@ -139,13 +139,7 @@ def epoch(
 
     raises  ValueError for a loss that is not a sum of squares, and for a network with dropout
     """
-    if not isinstance(loss, SumOfSquares):
-        raise ValueError(
-            f"Levenberg-Marquardt needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
-            "use SquaredError(), or another optimizer"
-        )
-    if any(c.dropout for layer in network.layers for c in layer.connections):
-        raise ValueError("Levenberg-Marquardt draws no dropout: wire the network without, or use another optimizer")
+    refuse_other(network, loss, "Levenberg-Marquardt")
     with jax.enable_x64(True):
         return _epochs(network, loss, optimizer, progress, tuple(buckets), jnp.asarray(epochs))
 

@@ -23,6 +23,17 @@ class SumOfSquares(Protocol):
         """(T, B, O), each from its own output alone; 0 where nothing is asked."""
 
 
+def refuse_other(network: Network, loss: Any, name: str) -> None:
+    """What no optimizer that reads the Jacobian of residuals can do; `name`: which of them says so."""
+    if not isinstance(loss, SumOfSquares):
+        raise ValueError(
+            f"{name} needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
+            "use SquaredError(), or another optimizer"
+        )
+    if any(c.dropout for layer in network.layers for c in layer.connections):
+        raise ValueError(f"{name} draws no dropout: wire the network without, or use another optimizer")
+
+
 class Problem(NamedTuple):
     """The sum of squares, as a function of the weights."""
 

@@ -123,7 +123,7 @@ def epoch(
         return state, sums
 
     def one_stretch(going: tuple[State, Any], stretch: Any) -> tuple[tuple[State, Any], Any]:
-        return learn(*going, *stretch)
+        return learn(*going, stretch)
 
     keys = None if key is None else jax.random.split(key, len(index))
     state, sums = lax.scan(one_batch, state, (index, keys))
@@ -154,11 +154,10 @@ def _gradient_step(
     clip: float | None,
     state: State,
     carry: Any,
-    xs: dict[str, Array],
-    targets: Any,
-    lengths: Array | None,
+    stretch: Any,
 ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
     """One stretch, and one step of the optimizer along the mean gradient."""
+    xs, targets, lengths = stretch
     carry, lesson = learner.learn(network, state.weights, carry, xs, targets, loss, lengths=lengths)
     gradients = jax.tree.map(lambda g: g / jnp.maximum(lesson.asked, 1).astype(g.dtype), lesson.gradients)
     size = norm(gradients)
@@ -176,11 +175,10 @@ def _filter_step(
     optimizer: KalmanFilter,
     state: State,
     carry: Any,
-    xs: dict[str, Array],
-    targets: Array,
-    lengths: Array | None,
+    stretch: Any,
 ) -> tuple[tuple[State, Any], tuple[Array, Array]]:
     """One stretch, and one update of the Kalman filter."""
+    xs, targets, lengths = stretch
     given = Stretch(xs, targets, lengths, {})
     after, carry, squares, asked = kalman_filter.learn(network, loss.residual, optimizer, state.optimizer, carry, given)
     return (_taken(state, after.weights, after, jnp.isfinite(squares), asked), carry), (squares, asked)

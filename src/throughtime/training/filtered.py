@@ -12,7 +12,7 @@ from throughtime import kalman_filter
 from throughtime.engine import Weights
 from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners.lesson import refuse_backward
-from throughtime.levenberg_marquardt.sums import SumOfSquares
+from throughtime.levenberg_marquardt.sums import refuse_other
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import State, gradient_steps
@@ -20,13 +20,7 @@ from throughtime.training.epochs import State, gradient_steps
 
 def refuse(network: Network, loss: Any, clip: float | None) -> None:
     """What the filter cannot do."""
-    if not isinstance(loss, SumOfSquares):
-        raise ValueError(
-            f"the Kalman filter needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
-            "use SquaredError(), or another optimizer"
-        )
-    if any(c.dropout for layer in network.layers for c in layer.connections):
-        raise ValueError("the Kalman filter draws no dropout: wire the network without, or use another optimizer")
+    refuse_other(network, loss, "the Kalman filter")
     refuse_backward(network, "the Kalman filter")
     if clip is not None:
         raise ValueError("the Kalman filter has no gradient to clip: leave clip=None, or raise measurement_noise")
