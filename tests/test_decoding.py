@@ -18,6 +18,7 @@ from throughtime.decoding import (
     ctc_greedy,
     edit_distance,
     label_error_rate,
+    mixed,
     word_error_rate,
 )
 from throughtime.losses import CTC
@@ -165,6 +166,14 @@ def naive_distance(wanted: str, given: str) -> int:
         return len(wanted) + len(given)
     change = naive_distance(wanted[1:], given[1:]) + (wanted[0] != given[0])
     return min(change, naive_distance(wanted[1:], given) + 1, naive_distance(wanted, given[1:]) + 1)
+
+
+def test_several_networks_say_the_mean_of_their_probabilities() -> None:
+    said = [outputs(4, 3, seed) for seed in range(3)]
+    chances = np.mean([np.exp(y) / np.exp(y).sum(1, keepdims=True) for y in said], axis=0)
+    np.testing.assert_allclose(np.exp(mixed(said)), chances, atol=1e-12)
+    sure = np.array([[0.0, 2000.0]])
+    np.testing.assert_allclose(mixed([sure, sure]), [[-2000.0, 0.0]])
 
 
 def test_an_alignment_is_both_strings_by_as_many_edits_as_are_needed() -> None:
