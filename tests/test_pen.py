@@ -1,5 +1,7 @@
 """Features of pen trajectories, against a walk along each drawing, point by point."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,21 @@ def test_kept_points_are_those_of_the_drawing() -> None:
     np.testing.assert_allclose(kept, as_many, atol=1e-6)  # they are equally far apart already
 
 
+def test_a_boxed_drawing_fills_a_square_and_its_steps_are_in_it() -> None:
+    given = drawings()
+    for drawing, seen in zip(given, PenFeatures(kept=True, boxed=True, columns=("dy", "x", "y"))(given), strict=True):
+        low, high = drawing[:, :2].min(0), drawing[:, :2].max(0)
+        np.testing.assert_allclose(seen[:, 1:], (drawing[:, :2] - low) / (high - low) - 0.5, atol=1e-6)
+        np.testing.assert_allclose(seen[1:, 0], np.diff(drawing[:, 1]) / (high - low)[1], atol=1e-6)
+        assert seen[0, 0] == 0
+    for wide, usual in zip(*(PenFeatures(points=9, boxed=boxed)(given) for boxed in (True, False)), strict=True):
+        low, high = usual[:, :2].min(0), usual[:, :2].max(0)  # the points are found before the drawing is stretched
+        np.testing.assert_allclose(wide[:, :2], (usual[:, :2] - low) / (high - low) - 0.5, atol=1e-5)
+        np.testing.assert_array_equal(wide[:, [4, 7, 8]], usual[:, [4, 7, 8]])
+    (line,) = PenFeatures(points=3, boxed=True)([[[0, 7, 0], [8, 7, 1]]])
+    np.testing.assert_allclose(line[:, :2], [[-0.5, 0], [0, 0], [0.5, 0]], atol=1e-6)
+
+
 def test_place_and_size_do_not_matter_and_order_of_drawings_neither() -> None:
     given = drawings()
     features = PenFeatures(points=12)
@@ -104,6 +121,9 @@ def test_a_dot_and_a_flat_line_have_features() -> None:
 def test_settings_repeat_the_features() -> None:
     features, (drawing, *_) = PenFeatures(points=None, spacing=0.3, least=10), drawings()
     np.testing.assert_array_equal(pen_input(drawing, features.settings), features([drawing])[0])
+    few = PenFeatures(points=5, boxed=True, columns=("x", "dx"))
+    np.testing.assert_array_equal(pen_input(drawing, json.loads(json.dumps(few.settings))), few([drawing])[0])
+    assert pen_input(drawing, {"kind": "pen", "points": 5}).shape == (5, 9)  # as files of earlier versions have it
     with pytest.raises(ValueError, match="these features are not of pen points, but of kind 'mfcc'"):
         pen_input(drawing, {"kind": "mfcc"})
 
@@ -133,6 +153,7 @@ def test_changes_are_the_matrix_that_was_drawn_and_repeat_with_their_seed() -> N
         (lambda: PenFeatures()([[[0, 0, 1]], [[0, np.nan, 1]]]), "drawing 1 has a number that is not finite"),
         (lambda: PenFeatures()([]), "there is no drawing"),
         (lambda: PenFeatures(kept=True)([[[0, 0, 0], [1, 0, 1]], [[0, 0, 1]]]), "drawing 1 has one point"),
+        (lambda: PenFeatures(columns=("x", "z")), "columns must be some of x, y, right"),
         (lambda: PenFeatures(points=1), "needs at least 2 points"),
         (lambda: PenFeatures(spacing=0), "spacing and widest must be above 0"),
     ],

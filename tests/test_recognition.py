@@ -20,7 +20,7 @@ import throughtime as tt
 from command_line import refused, run
 from throughtime.audio import mfcc, resample
 from throughtime.decoding import Sentences, spelled
-from throughtime.features import SpeechFeatures, normalise, stack, with_deltas
+from throughtime.features import Prior, SpeechFeatures, normalise, stack, trim, with_deltas
 from throughtime.pen import PenFeatures
 from throughtime.recognition import Recogniser, recognise, sound_input
 from throughtime.storage import Column, standardise
@@ -98,6 +98,19 @@ def test_tones_from_files_are_told_apart_at_other_rates_too(tmp_path: Path) -> N
                 assert first.probability + second.probability == pytest.approx(1)
 
 
+def test_a_word_is_heard_without_silence_and_with_its_mean_in_part_as_taught() -> None:
+    """The settings of a model of `throughtime experiment words`, as they come out of its file."""
+    samples, silent = sound("low"), np.zeros(RATE // 2)
+    mean = tuple(np.linspace(-3, 3, 26))
+    own = SpeechFeatures(deltas=1, normalised="mean", frames=2, silence=3.0, prior=Prior(mean, 20))
+    settings = json.loads(json.dumps(own.settings(rate=RATE, filters=26)))
+    made = sound_input(np.concatenate([silent, samples, silent]), RATE, settings)
+    cepstra = with_deltas(trim(mfcc(np.concatenate([silent, samples, silent]), RATE), 3.0), 1)
+    expected = (cepstra.sum(0) + 20 * np.array(mean)) / (len(cepstra) + 20)
+    np.testing.assert_allclose(made, stack(cepstra - expected, 2), atol=1e-4)
+    assert 20 < len(made) < 30
+
+
 def test_the_answer_is_the_class_of_the_mean_net_input() -> None:
     model = replace(written(answer="mean over time"), inputs=tuple(Column(f"{k}", 0.1 * k, 1 + k) for k in range(9)))
     x = standardise(PenFeatures(points=12)([SQUARE])[0], model.inputs)
@@ -162,6 +175,10 @@ def test_what_does_not_fit_is_refused() -> None:
         recognise(written(), SQUARE, decoder="sentences")
     with pytest.raises(ValueError, match=r"'naïve' has 'n'; the labels are called ' abc'"):
         recognise(written(), SQUARE, words=["naïve"])
+    with pytest.raises(
+        ValueError, match=r"the model must be a Model, as `load` reads it from a file, not 'a\.safetensors'"
+    ):
+        recognise("a.safetensors", SQUARE)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="best must be at least 1"):
         recognise(written(), SQUARE, best=0)
     with pytest.raises(ValueError, match=r"at a known rate"):

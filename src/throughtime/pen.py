@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[Any]
 
 COLUMNS = ("x", "y", "right", "up", "air", "turn", "ahead", "long", "wide")
+KNOWN = (*COLUMNS, "dx", "dy")
 
 
 class _Joined(NamedTuple):
@@ -45,13 +46,17 @@ class PenFeatures:
         air          the share of this step that was in the air
         turn, ahead  sine and cosine of the angle from this step to the next one
         long, wide   logarithm of the way's length in heights, and of width / height; the same at every point
+        dx, dy       the step that leads to the point, in heights
 
     points   how many; None: one per `spacing`, between `least` and `most`
     spacing  heights from a point to the next, if `points` is None
     least, most, widest  see above; CTC wants `least` to be no less than the labels of a word and their repeats
     kept     its own points, two at least, whatever the numbers above say
+    boxed    x and y from -0.5 to 0.5 between the borders of the drawing's box, so that every drawing fills a square;
+             the way is measured before, steps and their directions after
+    columns  which of the features, in which order
 
-    returns, when called with drawings, for each an array (T, 9) of float32
+    returns, when called with drawings, for each an array (T, number of columns) of float32
     raises   ValueError if a drawing is not (P, 3) with a point at least (two, if they are kept), or has numbers that are
              not finite
     cost     linear in all points; 60,000 letters take about two seconds
@@ -60,6 +65,9 @@ class PenFeatures:
     >>> (seen,) = PenFeatures(points=3)([line])
     >>> seen[:, :5].tolist()
     [[0.0, -0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.5, 0.0, 1.0, 0.0]]
+    >>> (seen,) = PenFeatures(kept=True, boxed=True, columns=("x", "dx"))([[[0, 0, 0], [4, 10, 1]]])
+    >>> seen.tolist()
+    [[-0.5, 0.0], [0.5, 1.0]]
     """
 
     points: int | None = 40
@@ -68,12 +76,16 @@ class PenFeatures:
     most: int = 200
     widest: float = 4.0
     kept: bool = False
+    boxed: bool = False
+    columns: tuple[str, ...] = COLUMNS
 
     def __post_init__(self) -> None:
         if self.points is not None and self.points < 2:
             raise ValueError(f"a drawing needs at least 2 points, not {self.points}")
         if not (self.spacing > 0 and self.widest > 0 and 2 <= self.least <= self.most):
             raise ValueError(f"spacing and widest must be above 0, and 2 <= least <= most; got {self}")
+        if not self.columns or set(self.columns) - set(KNOWN):
+            raise ValueError(f"columns must be some of {', '.join(KNOWN)}; got {self.columns}")
 
     def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
         """The features of every drawing."""
@@ -85,14 +97,13 @@ class PenFeatures:
         way, air = _ways(joined)
         long = np.add.reduceat(way, joined.first)
         seen, in_air = (joined, _flown(joined)) if self.kept else _resampled(joined, way, air, self._counts(long))
-        mean = np.add.reduceat(seen.points, seen.first) / seen.counts[:, None]
+        seen = _boxed(seen) if self.boxed else _centred(seen)
         step = _steps(seen)
         right_up = _directions(step, seen)
         whole = np.column_stack([np.log(np.maximum(long, 1e-3)), _wide(joined)])
-        made = np.column_stack(
-            [seen.points - seen.spread(mean), right_up, in_air, *_turns(right_up, seen), seen.spread(whole)]
-        )
-        return np.split(made.astype(np.float32), seen.first[1:])
+        made = np.column_stack([seen.points, right_up, in_air, *_turns(right_up, seen), seen.spread(whole), step])
+        chosen = [KNOWN.index(name) for name in self.columns]
+        return np.split(made[:, chosen].astype(np.float32), seen.first[1:])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -106,7 +117,7 @@ class PenFeatures:
 
 
 def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
-    """What a network takes for one drawing (P, 3): (T, 9), from the settings in its file.
+    """What a network takes for one drawing (P, 3): (T, columns), from the settings in its file.
 
     settings  `model.settings["features"]`, as `PenFeatures.settings` gives them
 
@@ -118,6 +129,7 @@ def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
     own = dict(settings)
     if own.pop("kind", None) != "pen":
         raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
+    own["columns"] = tuple(own.get("columns", COLUMNS))  # a list, in a file
     unknown = set(own) - {field.name for field in fields(PenFeatures)}
     if unknown:
         raise ValueError(f"these features have settings that this version does not know: {', '.join(sorted(unknown))}")
@@ -174,7 +186,7 @@ def scaled(drawings: Sequence[ArrayLike], widest: float = 4.0) -> _Joined:
         raise ValueError("there is no drawing")
     every = np.concatenate(arrays)
     joined = _Joined(every[:, :2], every[:, 2], np.array([len(a) for a in arrays]))
-    low, high = (f.reduceat(joined.points, joined.first) for f in (np.minimum, np.maximum))
+    low, high = _box(joined)
     width, height = (high - low).T
     size = np.maximum(height, width / widest)
     size[size == 0] = 1
@@ -249,7 +261,26 @@ def _turns(direction: Values, joined: _Joined) -> tuple[Values, Values]:
     return turn, ahead
 
 
-def _wide(joined: _Joined) -> Values:
+def _centred(joined: _Joined) -> _Joined:
+    """The mean of the points of each drawing at 0."""
+    mean = np.add.reduceat(joined.points, joined.first) / joined.counts[:, None]
+    return joined._replace(points=joined.points - joined.spread(mean))
+
+
+def _boxed(joined: _Joined) -> _Joined:
+    """The box of each drawing at 0, with width and height 1; what has none stays at 0."""
+    low, high = _box(joined)
+    extent = np.where(high > low, high - low, 1.0)
+    return joined._replace(points=(joined.points - joined.spread((low + high) / 2)) / joined.spread(extent))
+
+
+def _box(joined: _Joined) -> tuple[Values, Values]:
+    """(N, 2) each: the lowest and the highest x and y of each drawing."""
     low, high = (f.reduceat(joined.points, joined.first) for f in (np.minimum, np.maximum))
+    return low, high
+
+
+def _wide(joined: _Joined) -> Values:
+    low, high = _box(joined)
     width, height = np.maximum(high - low, 0.05).T
     return np.log(width / height)

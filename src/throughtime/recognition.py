@@ -103,6 +103,8 @@ class Recogniser:
     words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, Model):
+            raise ValueError(f"the model must be a Model, as `load` reads it from a file, not {self.model!r}")
         settings, classes = self.model.settings, self.model.classes
         features = settings.get("features")
         if not isinstance(features, Mapping):
