@@ -54,6 +54,22 @@ FAULTS = [
         "silence",
     ),
     Fault(
+        "a prior counts as one step, whatever it is worth",
+        "features/__init__.py",
+        "counts * mean + prior.steps * np.array(prior.mean)",
+        "counts * mean + np.array(prior.mean)",
+        "test_features.py",
+        "prior",
+    ),
+    Fault(
+        "a recording may end as another word",
+        "features/augment.py",
+        "    following[last] = order[np.append(0, last[:-1] + 1)]\n",
+        "",
+        "test_augment.py",
+        "put_together",
+    ),
+    Fault(
         "words are cut a frame late",
         "datasets/an4.py",
         "seen[max(0, begin - margin) : end + margin]",

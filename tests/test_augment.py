@@ -52,6 +52,42 @@ def test_a_share_of_the_recording_is_not_exceeded() -> None:
     assert hidden.tolist() == [0, 2, 6]
 
 
+def put_together(x: np.ndarray, z: np.ndarray, cut: int, first: bool) -> np.ndarray:
+    """Step by step: z, in as many steps as x and with its mean, before the cut or after it."""
+    places = np.linspace(0, len(z) - 1, len(x))
+    other = np.transpose([np.interp(places, np.arange(len(z)), column) for column in z.T])
+    other += x.mean(axis=0) - other.mean(axis=0)
+    return np.array([other[t] if (t < cut) == first else x[t] for t in range(len(x))])
+
+
+def test_recordings_are_put_together_of_two_with_the_same_label() -> None:
+    xs = [np.random.default_rng(n).normal(size=(steps, 2)) + n for n, steps in enumerate((8, 5, 12, 9, 20, 7))]
+    labels = [3, 1, 3, 3, 1, 0]
+    seen: set[tuple[int, int, bool]] = set()
+    for rng in seeds():
+        made = features.splice(xs, labels, rng, 1.0)
+        partners = []
+        for n, (x, y) in enumerate(zip(xs, made, strict=True)):
+            found = [
+                (m, cut, first)
+                for m in range(6)
+                if labels[m] == labels[n]
+                for cut in range(round(0.25 * len(x)), round(0.75 * len(x)) + 1)
+                for first in (False, True)
+                if np.allclose(y, put_together(x, xs[m], cut, first), atol=1e-12)
+            ]
+            assert found
+            partners.append(found[0][0])
+            seen |= {(n, *found[0][:1], found[0][2])}
+        assert sorted(partners) == [0, 1, 2, 3, 4, 5]
+        assert partners[5] == 5
+    assert {(0, 2, False), (0, 3, True), (1, 4, True), (4, 1, False), (2, 3, False)} <= seen
+    many = [np.random.default_rng(n).normal(size=(9, 2)) for n in range(300)]
+    made = features.splice(many, ["a", "b", "c"] * 100, np.random.default_rng(1), 0.3)
+    changed = [not np.array_equal(x, y) for x, y in zip(many, made, strict=True)]
+    assert 0.2 < np.mean(changed) < 0.4
+
+
 def test_noise_is_as_large_as_the_features_vary() -> None:
     xs = [*XS, np.hstack([XS[0], np.full((7, 1), 3.0)])[:, 1:]]
     moved = [features.noise(xs, rng, 0.5) for rng in np.random.default_rng(2).spawn(600)]

@@ -1,5 +1,7 @@
 """Features of recordings, against loops over steps and features."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -56,15 +58,33 @@ def test_many_recordings_are_seen_as_one_by_one() -> None:
     np.testing.assert_allclose(plain, X, rtol=1e-6)
 
 
+def test_a_prior_counts_as_so_many_steps_more_of_each_recording() -> None:
+    xs = [X, X[:1], 2 * X[:4]]
+    prior = features.Prior((3.0, -7.0, 0.5), 5)
+    for x, made in zip(xs, features.SpeechFeatures(0, "mean", prior=prior)(xs), strict=True):
+        longer = np.vstack([x, np.tile(prior.mean, (5, 1))])
+        np.testing.assert_allclose(made, x - longer.mean(axis=0), atol=1e-5)
+    (alone,) = features.SpeechFeatures(1, "mean", prior=features.Prior((9.0,) * 6, 0))([X])
+    np.testing.assert_allclose(alone, features.SpeechFeatures(1, "mean")([X])[0], atol=1e-5)
+    taken = features.Prior.of(xs, 4)
+    assert taken.steps == 4
+    np.testing.assert_allclose(taken.mean, np.mean([x.mean(axis=0) for x in xs], axis=0))
+
+
 def test_settings_tell_the_features() -> None:
     own = features.SpeechFeatures(deltas=1, normalised=False, frames=2)
     told = own.settings(coefficients=12, rate=8000)
     assert told == {
-        "kind": "mfcc", "coefficients": 12, "deltas": 1, "normalised": False, "frames": 2, "silence": None, "rate": 8000
+        "kind": "mfcc", "coefficients": 12, "deltas": 1, "normalised": False, "frames": 2, "silence": None, "prior": None,
+        "rate": 8000
     }  # fmt: skip
     assert features.SpeechFeatures.of(told) == own
     trimmed = features.SpeechFeatures(silence=5.0)
     assert features.SpeechFeatures.of(trimmed.settings()) == trimmed
+    short = features.SpeechFeatures(0, "mean", silence=5.0, prior=features.Prior((0.1, -2.0), 20))
+    assert features.SpeechFeatures.of(json.loads(json.dumps(short.settings()))) == short
+    before = {"deltas": 2, "normalised": True, "frames": 1}  # of files older than trimming and priors
+    assert features.SpeechFeatures.of(before) == features.SpeechFeatures()
 
 
 @pytest.mark.parametrize(
@@ -75,6 +95,14 @@ def test_settings_tell_the_features() -> None:
         (lambda: features.stack(X, 0), "frames must be at least 1"),
         (lambda: features.SpeechFeatures()([]), "there is no recording"),
         (lambda: features.SpeechFeatures()([X, X[:, :1]]), r"different numbers of features: \[1, 3\]"),
+        (
+            lambda: features.SpeechFeatures(prior=features.Prior((0.0,), 1)),
+            "normalised must be 'mean' with it, not True",
+        ),
+        (
+            lambda: features.SpeechFeatures(1, "mean", prior=features.Prior((0.0,) * 3, 1))([X]),
+            "of 3 features, .* are 6",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(call, said: str) -> None:

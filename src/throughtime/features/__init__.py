@@ -11,11 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from throughtime.features.augment import Cepstrum, SpeechChanges, mel_warp, noise, time_masks, time_warp
+from throughtime.features.augment import Cepstrum, SpeechChanges, mel_warp, noise, splice, time_masks, time_warp
 from throughtime.features.joined import Joined, Values, join, spread_of
 
 __all__ = [
     "Cepstrum",
+    "Prior",
     "SpeechChanges",
     "SpeechFeatures",
     "Values",
@@ -23,6 +24,7 @@ __all__ = [
     "mel_warp",
     "noise",
     "normalise",
+    "splice",
     "stack",
     "time_masks",
     "time_warp",
@@ -84,6 +86,34 @@ def stack(x: ArrayLike, frames: int = 2) -> Values:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """What the mean of a recording is expected to be, worth so many steps of its own.
+
+        mean of n steps = (n * their mean + steps * mean) / (n + steps)
+
+    The mean of a short recording is in part what is said in it, which is lost with the mean; the prior keeps most of that.
+
+    mean   (I,) of the features of many recordings, each recording counted once
+    steps  0: the mean is that of the recording alone
+
+    Source: maximum a posteriori estimates, in cepstral mean normalisation.
+    """
+
+    mean: tuple[float, ...]
+    steps: float
+
+    @classmethod
+    def of(cls, xs: Sequence[ArrayLike], steps: float) -> "Prior":
+        """The mean of recordings, each (T, I).
+
+        >>> Prior.of([[[1.0]], [[2.0], [4.0]]], 20)
+        Prior(mean=(2.0,), steps=20)
+        """
+        joined = join(xs)
+        return cls(tuple(joined.mean(joined.values).mean(0).tolist()), steps)
+
+
+@dataclass(frozen=True)
 class SpeechFeatures:
     """What a network hears of recordings of MFCC, or of any features: trimmed, with deltas, normalised, stacked; in this order.
 
@@ -91,6 +121,7 @@ class SpeechFeatures:
     normalised  each feature with mean 0 and deviation 1 over the recording; "mean": with mean 0 only
     frames      steps that become one
     silence     what is trimmed: `below` of `trim`; None: nothing
+    prior       of the means of the features and their deltas, if only the mean is normalised; None: nothing is expected
 
     returns, when called with recordings (T, I), for each an array (T / frames, frames (1 + deltas) I) of float32
     raises   ValueError if a setting makes no sense, a recording is not (T, I) with T at least 1, or they differ in I
@@ -105,19 +136,22 @@ class SpeechFeatures:
     normalised: bool | Literal["mean"] = True
     frames: int = 1
     silence: float | None = None
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         if self.deltas < 0 or self.frames < 1:
             raise ValueError(f"deltas must be at least 0 and frames at least 1, not {self.deltas} and {self.frames}")
         if not (isinstance(self.normalised, bool) or self.normalised == "mean"):
             raise ValueError(f"normalised must be True, False or 'mean', not {self.normalised!r}")
+        if self.prior is not None and self.normalised != "mean":
+            raise ValueError(f"a prior is of the mean: normalised must be 'mean' with it, not {self.normalised!r}")
 
     def __call__(self, xs: Sequence[ArrayLike]) -> list[Values]:
         """The features of every recording."""
         joined = join(xs) if self.silence is None else _trimmed(join(xs), self.silence)
         joined = joined._replace(values=_with_deltas(joined, self.deltas, 2))
         if self.normalised:
-            joined = joined._replace(values=_normalised(joined, self.normalised is True))
+            joined = joined._replace(values=_normalised(joined, self.normalised is True, self.prior))
         joined = joined._replace(values=joined.values.astype(np.float32))
         return (_stacked(joined, self.frames) if self.frames > 1 else joined).split()
 
@@ -139,7 +173,9 @@ class SpeechFeatures:
         for name in ("deltas", "normalised", "frames"):
             if name not in settings:
                 raise ValueError(f"the features' settings lack {name!r}: {dict(settings)}")
-        return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"))
+        told = settings.get("prior")
+        prior = told and Prior(tuple(told["mean"]), told["steps"])
+        return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"), prior)
 
 
 def _trimmed(joined: Joined, below: float) -> Joined:
@@ -151,10 +187,18 @@ def _trimmed(joined: Joined, below: float) -> Joined:
     return Joined(joined.values[kept], end - begin + 1)
 
 
-def _normalised(joined: Joined, deviation: bool) -> Values:
+def _normalised(joined: Joined, deviation: bool, prior: Prior | None = None) -> Values:
     mean, spread = spread_of(joined)
+    if prior is not None:
+        return joined.values - joined.spread(_expected(mean, joined.counts[:, None], prior))
     centred = joined.values - joined.spread(mean)
     return np.asarray(np.where(joined.spread(spread == 0), 0, centred) / joined.spread(_scale(spread, deviation)))
+
+
+def _expected(mean: Values, counts: Values, prior: Prior) -> Values:
+    if mean.shape[1] != len(prior.mean):
+        raise ValueError(f"the prior is of {len(prior.mean)} features, deltas included; there are {mean.shape[1]}")
+    return np.asarray((counts * mean + prior.steps * np.array(prior.mean)) / (counts + prior.steps))
 
 
 def _scale(spread: Values, deviation: bool) -> Values:

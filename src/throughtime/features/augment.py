@@ -24,13 +24,53 @@ def time_warp(xs: Recordings, rng: np.random.Generator, strength: float = 0.1) -
     """
     joined = join(xs)
     factor = np.exp(rng.uniform(-strength, strength, len(joined.counts)))
-    counts = np.maximum(1, np.rint(joined.counts * factor)).astype(int)
+    return _as_long(joined, np.maximum(1, np.rint(joined.counts * factor)).astype(int)).split()
+
+
+def _as_long(joined: Joined, counts: Values) -> Joined:
+    """Every recording in so many steps, linearly interpolated."""
     made = Joined(np.zeros((counts.sum(), 0)), counts)
     place = made.place * made.spread((joined.counts - 1) / np.maximum(counts - 1, 1))
     low = np.minimum(place.astype(int), made.spread(joined.counts - 1))
     high, part = np.minimum(low + 1, made.spread(joined.counts - 1)), (place - low)[:, None]
     begin = made.spread(joined.first)
-    return made._replace(values=(1 - part) * joined.values[begin + low] + part * joined.values[begin + high]).split()
+    return made._replace(values=(1 - part) * joined.values[begin + low] + part * joined.values[begin + high])
+
+
+def splice(xs: Recordings, labels: ArrayLike, rng: np.random.Generator, share: float = 0.5) -> list[Values]:
+    """Recordings put together of two with the same label: the beginning of one, the end of the other.
+
+        y(t) = x(t) on one side of the cut,  z(t) - mean of z + mean of x on the other
+
+    Where people say the same, what is left of a voice after the mean is taken from it no longer tells what follows.
+
+    labels  (N,); z is another recording with the label of x, in as many steps as x, linearly interpolated
+    share   of the recordings that are put together; the cut lies at uniform(0.25, 0.75) of the steps
+
+    >>> made = splice([np.zeros((9, 1)), np.arange(3.0)[:, None]], [5, 5], np.random.default_rng(0), 1.0)
+    >>> [x.shape for x in made]
+    [(9, 1), (3, 1)]
+    """
+    joined = join(xs)
+    partner = _partners(np.asarray(labels), rng)
+    other = _as_long(join([xs[n] for n in partner]), joined.counts)
+    other_values = other.values + joined.spread(joined.mean(joined.values) - other.mean(other.values))
+    cut = np.rint(rng.uniform(0.25, 0.75, len(xs)) * joined.counts)
+    spliced, first = rng.random(len(xs)) < share, rng.random(len(xs)) < 0.5
+    taken = joined.spread(spliced) & ((joined.place < joined.spread(cut)) == joined.spread(first))
+    return joined._replace(values=np.where(taken[:, None], other_values, joined.values)).split()
+
+
+def _partners(labels: Values, rng: np.random.Generator) -> Values:
+    """(N,) for each recording another one with its label, or itself if there is none; every one is the partner of one."""
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    last = np.flatnonzero(np.append(labels[order[1:]] != labels[order[:-1]], True))
+    following = np.roll(order, -1)
+    following[last] = order[np.append(0, last[:-1] + 1)]
+    partner = np.empty_like(order)
+    partner[order] = following
+    return partner
 
 
 def time_masks(
