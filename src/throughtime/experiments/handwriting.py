@@ -27,7 +27,7 @@ A course can be interrupted: its state is in `training/` in the output folder.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +42,7 @@ from throughtime import architectures, storage
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Progress, entry, rows_of
-from throughtime.experiments.courses import Course, Finished
+from throughtime.experiments.courses import Course, Finished, Recordings
 from throughtime.experiments.judging import (
     confusion_picture,
     curves_picture,
@@ -54,39 +54,44 @@ from throughtime.experiments.judging import (
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.network import Network
-from throughtime.pen import COLUMNS, PenChanges, PenFeatures
+from throughtime.pen import PenChanges, PenFeatures
 from throughtime.plots import new_figure
 from throughtime.sequences import inputs_of, run_each
 
-INPUTS = len(COLUMNS)
 BEST, METRIC, SEEDS = "bidirectional LSTM", "test error, %", 3
+MORE = f"{BEST}, taught UNIPEN's digits, too"
 BARS = {"digits": 1.0, "pendigits": 0.7, "lower": 5.5}
-FEATURES = {"digits": PenFeatures(36), "pendigits": PenFeatures(16), "lower": PenFeatures(36)}
+# As the files of pendigits have drawings: eight points, equally far apart before each was made to fill a square.
+SQUARE = PenFeatures(8, boxed=True, columns=("x", "y", "dx", "dy", "right", "up", "turn", "ahead"))
+FEATURES = {"digits": PenFeatures(36), "pendigits": replace(SQUARE, kept=True), "lower": PenFeatures(36)}
 STRONG = PenChanges(turn=0.15, slant=0.25, stretch=0.2, bend=0.05)
-CHANGES = {"digits": STRONG, "pendigits": PenChanges(), "lower": STRONG}
+CHANGES = {"digits": STRONG, "pendigits": PenChanges(0.07, 0.15, 0.0, 0.02), "lower": STRONG}
 UNITS = {"digits": 80, "pendigits": 64, "lower": 80}  # of each direction and layer of the bidirectional LSTM
-EPOCHS = {"digits": (32, 10), "pendigits": (60, 30), "lower": (12, 4)}  # of the bidirectional LSTM, and of the others
+EPOCHS = {"digits": (32, 10), "pendigits": (40, 40), "lower": (12, 4)}  # of the bidirectional LSTM, and of the others
 
 
 class Form(NamedTuple):
-    """A network, the epochs, and the highest rate."""
+    """A network, the epochs, the highest rate, and which drawings of another data set it is taught, too."""
 
     network: Network
     epochs: int
     rate: float
+    more: Recordings = ()
 
 
-def forms(name: str, outputs: int, quick: bool) -> dict[str, Form]:
-    """The networks to compare on a data set; `quick`: the best one, small."""
+def forms(name: str, outputs: int, quick: bool, more: Recordings = ()) -> dict[str, Form]:
+    """The networks to compare on a data set, one of them taught `more`, too; `quick`: the best one, small."""
+    inputs = len(FEATURES[name].columns)
     if quick:
-        return {BEST: Form(architectures.lstm(INPUTS, 32, outputs, bidirectional=True), 12, 0.01)}
+        return {BEST: Form(architectures.lstm(inputs, [32, 32], outputs, bidirectional=True), 16, 0.01)}
     long, short = EPOCHS[name]
-    both = architectures.lstm(INPUTS, [UNITS[name]] * 2, outputs, bidirectional=True).with_dropout(0.2)
+    both = architectures.lstm(inputs, [UNITS[name]] * 2, outputs, bidirectional=True).with_dropout(0.2)
     windows: list[Any] = [range(5), range(0, 9, 2), 0]
     return {
         BEST: Form(both, long, 0.005),
-        "LSTM": Form(architectures.lstm(INPUTS, 100, outputs), short, 0.005),
-        "TDNN": Form(architectures.tdnn(INPUTS, [64, 64], outputs, windows), short, 0.003),
+        **({MORE: Form(both, long // 2, 0.005, more)} if more else {}),
+        "LSTM": Form(architectures.lstm(inputs, 100, outputs), short, 0.005),
+        "TDNN": Form(architectures.tdnn(inputs, [64, 64], outputs, windows), short, 0.003),
     }
 
 
@@ -98,7 +103,7 @@ class Drawn:
     features: PenFeatures
 
     def __call__(self, xs: list[Any], targets: list[Any], rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
-        """(P, 3) each, to (T, 9); the targets stay."""
+        """(P, 3) each, to (T, columns); the targets stay."""
         return self.features(self.changes(xs, rng)), targets
 
 
@@ -106,6 +111,14 @@ def corpora(quick: bool) -> dict[str, Corpus]:
     """Raw drawings."""
     small = {"pendigits": pens.pendigits()}
     return small if quick else {"digits": pens.unipen("digits"), **small, "lower": pens.unipen("lower")}
+
+
+def squares(corpus: Corpus) -> Recordings:
+    """Drawings that are not of the test, as the files of pendigits would have them, with their labels."""
+    chosen = corpus.pick(corpus.parts != "test")
+    seen = replace(SQUARE, columns=("x", "y"))(chosen.xs)
+    ends = np.arange(len(seen[0])) == len(seen[0]) - 1
+    return [(np.column_stack([x, ends]), label) for x, label in zip(seen, chosen.targets, strict=True)]
 
 
 def baselines(name: str, corpus: Corpus) -> list[dict[str, Any]]:
@@ -131,8 +144,11 @@ def taught(
     validation = corpus.part("validation")
     seen = list(zip(features(validation.xs), validation.targets, strict=True))
     stem = f"handwriting-{name}-{label.replace(' ', '-')}-{seed}"
-    done = course.follow(corpus.part("train").sequences, seen, seed, out / "training" / f"{stem}.npz", progress)
-    settings = {"data": name, "seed": seed, "features": features.settings, "answer": "mean over time"}
+    done = course.follow(
+        [*corpus.part("train").sequences, *form.more], seen, seed, out / "training" / f"{stem}.npz", progress
+    )
+    raw = replace(features, kept=False)  # whoever uses the model has drawings of as many points as a pen gives
+    settings = {"data": name, "seed": seed, "features": raw.settings, "answer": "mean over time"}
     storage.save(
         out / f"{stem}.safetensors",
         storage.Model(form.network, done.weights, classes=corpus.names, settings=settings),
@@ -149,7 +165,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     for place, (name, corpus) in enumerate(data.items()):
         known += baselines(name, corpus)
         test, curves = corpus.part("test"), {}
-        wanted = forms(name, len(corpus.names), quick)
+        more = squares(data["digits"]) if name == "pendigits" and not quick else ()
+        wanted = forms(name, len(corpus.names), quick, more)
         for number, (label, form) in enumerate(wanted.items()):
             said = []
             for seed in range(count):
