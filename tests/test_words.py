@@ -16,7 +16,8 @@ from throughtime.datasets.corpus import Corpus
 from throughtime.experiments import judging, words, words_data
 from throughtime.experiments.courses import Course, Finished
 from throughtime.experiments.words_data import Changed, Heard, Task
-from throughtime.features import SpeechChanges, SpeechFeatures
+from throughtime.features import SpeechChanges, SpeechFeatures, splice, with_deltas
+from throughtime.recognition import sound_input
 from throughtime.sequences import inputs_of, run_each
 from throughtime.storage import columns_of
 
@@ -48,8 +49,8 @@ def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_eve
         return Finished(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
 
     monkeypatch.setattr(Course, "follow", follow)
-    monkeypatch.setitem(words.LENGTHS, "data", words.Length({words.BEST: 1}, 2))
-    form = words.forms(3, 2, quick=True)[words.BEST]
+    monkeypatch.setitem(words.SETTINGS, "data", words.Setting({words.BEST: 1}, 2))
+    form = words.forms(task(), quick=True)[words.BEST]
     asked, _ = words.answered("data", words.BEST, task(), form, 2, tmp_path, lambda share, remark: None)
     assert learnt[0] == ({0, 3}, {1, 4}, 0)
     assert [(who, seed) for who, _, seed in learnt[1:]] == [({0, 1, 3, 4}, 0), ({0, 1, 3, 4}, 1)]
@@ -74,6 +75,35 @@ def test_what_is_heard_has_mean_0_and_deviation_1_over_all_and_nothing_changed_i
     noisy, _ = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.5)(xs, targets, np.random.default_rng(0))
     assert {np.shape(x) for x in noisy} == {x.shape for x in made}
     assert not np.allclose(noisy[0], made[0])
+
+
+def test_a_share_of_what_is_heard_is_put_together_of_two_with_one_label() -> None:
+    xs, targets = task().corpus.xs, [0, 0, 1, 1, 2, 2]
+    changed = Changed(SpeechChanges(0.0, 0.0, 0), Heard(SpeechFeatures(deltas=0, normalised=False)), 0.0, spliced=1.0)
+    made, told = changed(xs, targets, np.random.default_rng(0))
+    assert told == targets
+    wanted = splice(xs, targets, np.random.default_rng(0), 1.0)
+    for one, other, x in zip(made, wanted, xs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+        assert not np.allclose(one, x)
+
+
+def test_without_a_network_what_networks_hear_is_known() -> None:
+    """Two labels that differ in nothing but a place that silence hides, and a mean that says nothing."""
+    rng = np.random.default_rng(1)
+    xs = []
+    for n in range(40):
+        word = np.where(np.arange(10) < 5, 1.0, -1.0) * (-1) ** (n % 2) + rng.normal(size=10) / 10 + 9 * rng.normal()
+        around = rng.integers(0, 60, 2)
+        x = np.column_stack([np.zeros(10), word])
+        xs.append(np.pad(x, (around, (0, 0)), constant_values=-99))
+    who, parts = np.arange(40), np.repeat(["train", "test"], 20)
+    corpus = Corpus(xs, [n % 2 for n in range(40)], who, parts, ("no", "yes"))
+    heard = Heard(SpeechFeatures(deltas=1, normalised="mean", frames=2, silence=8.0))
+    asked = Task("data", corpus, Changed(SpeechChanges(), heard, 0.0), (12,), {})
+    assert [row["values"] for row in words.baselines("data", asked)] == [[0.0], [0.0]]
+    deaf = asked._replace(changed=Changed(SpeechChanges(), Heard(SpeechFeatures(deltas=1, normalised=False)), 0.0))
+    assert min(row["values"][0] for row in words.baselines("data", deaf)) > 20
 
 
 def test_several_networks_together_average_their_probabilities() -> None:
@@ -102,9 +132,8 @@ def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
 
 def test_points_in_time_are_equally_far_apart() -> None:
     x = np.column_stack([np.arange(39.0), np.arange(39.0) ** 2])
-    made = words._points(x, normalised=False).reshape(2, 20)
+    made = words._points(x).reshape(2, 20)
     np.testing.assert_allclose(made, [np.arange(0, 39, 2), np.arange(0, 39, 2) ** 2])
-    assert words._points(x, normalised=True)[:20].mean() == pytest.approx(0, abs=1e-12)
 
 
 def test_words_are_cut_out_of_an_utterance_where_they_are_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,15 +154,42 @@ class TestReal:
     def test_networks_fit_their_questions(self) -> None:
         asked = words_data.tasks(quick=False)
         assert len(asked) == 9
-        assert {task.data for task in asked.values()} == set(words.BARS) == set(words.LENGTHS)
+        assert {task.data for task in asked.values()} == set(words.BARS) == set(words.SETTINGS)
         for task in list(asked.values())[5:]:
             (x, label), classes = task.pairs("test")[0], len(task.corpus.names)
             changed, _ = task.changed(task.corpus.xs, task.corpus.targets, np.random.default_rng(0))
             assert max(map(len, changed)) <= max(task.lengths)
-            wanted = words.forms(task.inputs, classes, quick=False)
+            wanted = words.forms(task, quick=False)
             assert words.BEST in wanted
-            assert set(wanted) == set(words.LENGTHS[task.data].epochs)
+            assert set(wanted) == set(words.SETTINGS[task.data].epochs)
             assert (x.shape[1], 0 <= label < classes) == (task.inputs, True)
+
+    def test_only_who_is_learnt_with_tells_the_mean_that_is_expected_of_a_digit(self) -> None:
+        task = words_data._fsdd("lucas")
+        learnt = [x for x, who in zip(task.corpus.xs, task.corpus.who, strict=True) if who not in ("lucas", "nicolas")]
+        wanted = np.mean([with_deltas(x, 1).mean(axis=0) for x in learnt], axis=0)
+        prior = task.heard.features.prior
+        assert prior is not None
+        np.testing.assert_allclose(prior.mean, wanted, atol=1e-9)
+
+    def test_a_sound_is_heard_like_the_recording_that_was_made_of_it(self) -> None:
+        pytest.importorskip("kaldi_native_fbank")
+        task = words_data._fsdd("theo")
+        samples = datasets.load("fsdd", "fsdd_audio_int16.npy.xz")["values"]
+        bounds = datasets.load("fsdd")["audio_offsets"]
+
+        def error(number: int, settings: dict[str, Any]) -> float:
+            made = sound_input(samples[bounds[number] : bounds[number + 1]] / 32768, 8000, settings)
+            (wanted,) = task.heard.features([task.corpus.xs[number]])
+            if len(made) != len(wanted):  # silence begins at another frame
+                return 1.0
+            return float(np.mean((made - wanted) ** 2) / np.mean(wanted**2))
+
+        settings = json.loads(json.dumps(task.settings))
+        errors = [error(number, settings) for number in range(0, 3000, 60)]
+        assert np.median(errors) < 0.01
+        assert np.quantile(errors, 0.9) < 0.1
+        assert np.median([error(number, settings | {"prior": None}) for number in range(0, 3000, 60)]) > 0.05
 
     def test_the_small_version_learns(self, tmp_path: Path) -> None:
         said = experiments.load("words")(True, 1, tmp_path, lambda done, remark: None)
