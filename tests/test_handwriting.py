@@ -11,7 +11,6 @@ import pytest
 import throughtime as tt
 from throughtime import datasets, experiments
 from throughtime.datasets import pens
-from throughtime.datasets.corpus import Corpus
 from throughtime.experiments import handwriting, handwriting_words, judging
 from throughtime.experiments.judging import weight_count
 from throughtime.pen import PenChanges, PenFeatures, pen_input
@@ -57,20 +56,6 @@ def test_the_networks_of_the_experiments_fit_their_data() -> None:
             assert weight_count(form.network) > 5000
             assert sum(size for _, size in form.network.inputs) == len(handwriting.FEATURES[name].columns)
     assert handwriting_words.form(27, quick=False).network.by_name["output"].size == 27
-
-
-def test_drawings_that_are_taught_too_are_squares_of_eight_points_and_none_of_the_test() -> None:
-    drawings = [np.array([[0, 0, 0], [5, 30, 1], [9, 0, 0], [20, 7, 1.0]]), np.array([[0, 0, 0], [1, 1, 1.0]])] * 2
-    corpus = Corpus(
-        drawings, [3, 4, 5, 6], np.arange(4), np.array(["train", "test", "validation", "train"]), ("a",) * 7
-    )
-    made = handwriting.squares(corpus)
-    assert [label for _, label in made] == [3, 5, 6]
-    for x, _ in made:
-        assert x.shape == (8, 3)
-        np.testing.assert_allclose([x[:, :2].min(0), x[:, :2].max(0)], [[-0.5, -0.5], [0.5, 0.5]], atol=1e-6)
-        np.testing.assert_array_equal(x[:, 2], [0] * 7 + [1])
-    assert handwriting.MORE in handwriting.forms("pendigits", 10, quick=False, more=made)
 
 
 def small(name: str, out: Path) -> dict[str, Any]:
