@@ -919,6 +919,14 @@ FAULTS = [
         "zoo and dropout",
     ),
     Fault(
+        "dropout one to one reads the masks of other sequences",
+        "engine/native/sources/forward.h",
+        "row % f_.batch, n, nets);",
+        "row, n, nets);",
+        "test_native_engine.py",
+        "zoo and dropout",
+    ),
+    Fault(
         "every group reads the first one's numbers",
         "engine/native/sources/operands.h",
         "dimensions[i] == 1 ? 0 : size);",

@@ -160,7 +160,8 @@ FORWARD: dict[str, Network] = {
     "own coupled unit": _net(Layer("h", 3, competition, ("x", BACK)), _out("h")),
     "dropout": _net(
         Layer("h", 3, units.tanh, ("x", Connection("h", 1, name="recurrent", dropout=0.4))),
-        _out(Connection("h", dropout=0.3)),
+        Layer("one to one", 3, units.tanh, (Connection("h", (0, 2), "diagonal", dropout=0.5),)),
+        _out(Connection("h", dropout=0.3), "one to one"),
     ),
     "own memory": _net(Layer("h", 2, register, ("x",), start="learned"), _out("h")),
     "ntm": tt.ntm(2, 2, 1, slots=3, width=4),

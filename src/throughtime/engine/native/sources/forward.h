@@ -134,7 +134,7 @@ class Stepping {
     const Layer& layer = *stage.layer;
     const ptrdiff_t n = layer.size, m = layer.memory * n, place = (layer.depth * f_.batch + t * batch_ + row) * n;
     T *nets = stage.nets + t * stage.nets_step + row * layer.columns(), *memory = stage.at->after + row * m;
-    for (const Single<T>& one : stage.singles) add_single(one, t, row, row, n, nets);
+    for (const Single<T>& one : stage.singles) add_single(one, t, row, row % f_.batch, n, nets);
     if (stage.at->before) std::copy_n(memory, m, stage.at->before + (t * batch_ + row) * m);
     activate(layer, nets, memory, stage.at->full + place);
     if (!stage.masked.empty()) mask(stage, place, row);
