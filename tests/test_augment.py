@@ -152,3 +152,8 @@ def test_all_changes_one_after_the_other_repeat_with_their_seed() -> None:
         np.testing.assert_array_equal(one, other)
     for one, x in zip(SpeechChanges(0, 0, 0)(xs, rng), xs, strict=True):
         np.testing.assert_array_equal(one, x)
+
+
+def test_a_splice_without_a_label_for_each_recording_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a label for each of 3 recordings; labels have the shape \(2,\)"):
+        features.splice([np.zeros((4, 1))] * 3, [0, 1], np.random.default_rng(0))

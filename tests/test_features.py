@@ -93,6 +93,7 @@ def test_settings_tell_the_features() -> None:
         (lambda: features.normalise(np.zeros(3)), r"shape \(T, I\) with T at least 1, not \(3,\)"),
         (lambda: features.delta(X, 0), "reach must be at least 1"),
         (lambda: features.stack(X, 0), "frames must be at least 1"),
+        (lambda: features.Prior((0.0,), -3), "at least 0 steps, not -3"),
         (lambda: features.SpeechFeatures()([]), "there is no recording"),
         (lambda: features.SpeechFeatures()([X, X[:, :1]]), r"different numbers of features: \[1, 3\]"),
         (

@@ -76,6 +76,9 @@ class TestSmall:
         names = {"curves", "confusion", "examples"}
         assert {f"handwriting-pendigits-{name}.png" for name in names} <= {p.name for p in tmp_path.iterdir()}
         model = tt.load(tmp_path / "handwriting-pendigits-bidirectional-LSTM-0.safetensors")
+        rows = pens.pendigits().part("test").pick(range(200))
+        seen = [inputs_of(model.network, x) for x in handwriting.FEATURES["pendigits"](rows.xs)]
+        assert judging.wrong(run_each(model.network, model.weights, seen), rows.targets) <= 4
         raw = pens.unipen("digits").part("test").pick(range(200))  # as a pen gives them, of others, on another device
         seen = [inputs_of(model.network, pen_input(x, model.settings["features"])) for x in raw.xs]
         assert judging.wrong(run_each(model.network, model.weights, seen), raw.targets) <= 25

@@ -52,8 +52,8 @@ class PenFeatures:
     spacing  heights from a point to the next, if `points` is None
     least, most, widest  see above; CTC wants `least` to be no less than the labels of a word and their repeats
     kept     its own points, two at least, whatever the numbers above say
-    boxed    x and y from -0.5 to 0.5 between the borders of the drawing's box, so that every drawing fills a square;
-             the way is measured before, steps and their directions after
+    boxed    x and y from -0.5 to 0.5 between the borders of the box of these points, so that every drawing fills a square;
+             the way is measured before, steps and their directions, dx and dy among them, in the square
     columns  which of the features, in which order
 
     returns, when called with drawings, for each an array (T, number of columns) of float32

@@ -96,11 +96,17 @@ class Prior:
     mean   (I,) of the features of many recordings, each recording counted once
     steps  0: the mean is that of the recording alone
 
+    raises  ValueError if the steps are negative
+
     Source: maximum a posteriori estimates, in cepstral mean normalisation.
     """
 
     mean: tuple[float, ...]
     steps: float
+
+    def __post_init__(self) -> None:
+        if not self.steps >= 0:
+            raise ValueError(f"a prior is worth at least 0 steps, not {self.steps}")
 
     @classmethod
     def of(cls, xs: Sequence[ArrayLike], steps: float) -> "Prior":
@@ -174,7 +180,7 @@ class SpeechFeatures:
             if name not in settings:
                 raise ValueError(f"the features' settings lack {name!r}: {dict(settings)}")
         told = settings.get("prior")
-        prior = told and Prior(tuple(told["mean"]), told["steps"])
+        prior = Prior(tuple(told["mean"]), told["steps"]) if told else None
         return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"), prior)
 
 

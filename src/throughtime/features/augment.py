@@ -44,15 +44,21 @@ def splice(xs: Recordings, labels: ArrayLike, rng: np.random.Generator, share: f
 
     Where people say the same, what is left of a voice after the mean is taken from it no longer tells what follows.
 
-    labels  (N,); z is another recording with the label of x, in as many steps as x, linearly interpolated
+    labels  (N,); z is another recording with the label of x, or x itself if there is none, in as many steps as x, linearly
+            interpolated
     share   of the recordings that are put together; the cut lies at uniform(0.25, 0.75) of the steps
+
+    raises  ValueError if there is not one label for each recording
 
     >>> made = splice([np.zeros((9, 1)), np.arange(3.0)[:, None]], [5, 5], np.random.default_rng(0), 1.0)
     >>> [x.shape for x in made]
     [(9, 1), (3, 1)]
     """
+    labels = np.asarray(labels)
+    if labels.shape != (len(xs),):
+        raise ValueError(f"splice needs a label for each of {len(xs)} recordings; labels have the shape {labels.shape}")
     joined = join(xs)
-    partner = _partners(np.asarray(labels), rng)
+    partner = _partners(labels, rng)
     other = _as_long(join([xs[n] for n in partner]), joined.counts)
     other_values = other.values + joined.spread(joined.mean(joined.values) - other.mean(other.values))
     cut = np.rint(rng.uniform(0.25, 0.75, len(xs)) * joined.counts)
