@@ -114,9 +114,15 @@ def test_a_sound_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples, steps.mean(axis=1) / 32768, atol=1e-9)
 
 
-def test_what_is_too_short_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"samples have shape \(10,\); wanted one channel"):
+def test_samples_without_cepstra_are_refused() -> None:
+    with pytest.raises(ValueError, match="the sound is 1 ms long; it must have at least 25 ms"):
         mfcc(np.zeros(10), 8000)
+    with pytest.raises(ValueError, match=r"samples have shape \(9, 2\); wanted one channel"):
+        mfcc(np.zeros((9, 2)), 8000)
+    with pytest.raises(ValueError, match="these are int16; divide 16-bit numbers by 32768"):
+        mfcc(np.zeros(1000, np.int16), 8000)
+    with pytest.raises(ValueError, match="samples have a number that is not finite"):
+        mfcc(np.full(1000, np.nan), 8000)
     with pytest.raises(ValueError, match=r"filters from 130 to 6800 Hz do not lie within 0 to 4000"):
         mfcc(np.zeros(1000), 8000, low=130, high=6800)
 

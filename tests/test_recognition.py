@@ -234,6 +234,8 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     Path("text.wav").write_text("x,y\n1,2\n")
     Path("few.csv").write_text("x,y\n1,2\n")
     Path("bad.json").write_text('{"x": 1}')
+    Path("torn.json").write_text("[[[0, 1], [")
+    Path("folder").mkdir()
     write(tmp_path / "none.wav", np.zeros(0))
     write(tmp_path / "slow.wav", sound("low", rate=4000), 4000)
     wrong = {
@@ -246,14 +248,22 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         ): "text.wav is no table of pen points; give CSV with the columns x, y, end-of-stroke",
         ("pen.safetensors", "few.csv"): "few.csv: there is no column 'end-of-stroke'",
         ("pen.safetensors", "bad.json"): "bad.json: pen points in JSON are a list of strokes",
+        ("pen.safetensors", "torn.json"): "torn.json is not whole: Expecting value: line 1",
+        ("pen.safetensors", "folder"): "folder is a folder; name the recordings in it",
         (taught(), "a.csv"): "a.csv holds no sound, which the model hears; give a WAV",
         (taught(), "empty.wav"): "empty.wav: the file is empty",
-        (taught(), "none.wav"): "none.wav: samples have shape (0,); wanted one channel (N,) of at least 25 ms",
+        (taught(), "none.wav"): "none.wav: the sound is 0 ms long; it must have at least 25 ms",
         (taught(), "text.wav"): "text.wav cannot be read as sound",
         (taught(), "slow.wav"): "slow.wav: the sound has 4000 samples per second, too few",
     }
     for (model, file), said in wrong.items():
         refused(run("recognise", model, file), said)
+    some = run("recognise", "pen.safetensors", "missing.csv", "a.csv", "bad.json")
+    assert some.exit_code == 2
+    assert some.stderr.startswith("error: missing.csv: no such file; bad.json: pen points in JSON")
+    assert "a.csv" in some.stdout  # is answered all the same
+    with pytest.raises(ValueError, match=r"a\.csv is a path; read the recording first"):
+        recognise(written(), "a.csv")
     refused(run("recognise", "pen.safetensors", "a.csv", "--decoder", "best"), "no decoder 'best'; it has greedy, beam")
     refused(run("recognise", "pen.safetensors", "a.csv", "--words", "none.txt"), "--words none.txt: no such file")
 

@@ -71,19 +71,17 @@ def mfcc(
     low, high  hertz, from where to where the filters lie; None: rate / 2
     energy     column 0 is the frame's log energy, in the place of coefficient 0
 
-    raises  ValueError if there are no 25 ms of one channel, or the filters do not lie within 0 to rate / 2;
-            ImportError without the extra `audio`
+    raises  ValueError if there are no 25 ms of one channel, samples are whole numbers or not finite, or the filters do not
+            lie within 0 to rate / 2; ImportError without the extra `audio`
     cost    O(N log N)
     """
     try:
         import kaldi_native_fbank as kaldi
     except ImportError:
         raise ImportError(MISSING) from None
-    values = np.asarray(samples, np.float32)
-    if values.ndim != 1 or len(values) < round(0.025 * rate):
-        raise ValueError(
-            f"samples have shape {values.shape}; wanted one channel (N,) of at least 25 ms at {rate} per second"
-        )
+    values = _samples(samples)
+    if len(values) < round(0.025 * rate):
+        raise ValueError(f"the sound is {1000 * len(values) / rate:.0f} ms long; it must have at least 25 ms")
     if not 0 <= low < (high or rate / 2) <= rate / 2:
         raise ValueError(
             f"filters from {low} to {high} Hz do not lie within 0 to {rate / 2}, half the samples per second"
@@ -96,3 +94,14 @@ def mfcc(
     maker.accept_waveform(rate, (32768 * values).tolist())
     maker.input_finished()
     return np.stack([maker.get_frame(t) for t in range(maker.num_frames_ready)])
+
+
+def _samples(given: ArrayLike) -> Values:
+    values = np.asarray(given)
+    if values.ndim != 1:
+        raise ValueError(f"samples have shape {values.shape}; wanted one channel (N,)")
+    if values.dtype.kind != "f":
+        raise ValueError(f"samples must lie between -1 and 1, these are {values.dtype}; divide 16-bit numbers by 32768")
+    if not np.isfinite(values).all():
+        raise ValueError("samples have a number that is not finite")
+    return values.astype(np.float32)

@@ -8,6 +8,7 @@ decoder     sentences of CTC, as `decoding.Sentences.settings` has them
 vocabulary  words of CTC
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,6 +148,10 @@ class Recogniser:
 
     def _input(self, recording: Any) -> Values:
         settings, columns = self.model.settings["features"], self.model.inputs
+        if isinstance(recording, str | os.PathLike):
+            raise ValueError(
+                f"{recording} is a path; read the recording first: `read_audio` for sound, points (P, 3) of a pen"
+            )
         pair = isinstance(recording, tuple) and len(recording) == 2
         if self.hears == "sound":
             if not pair:

@@ -37,21 +37,30 @@ def recognise(
 
     A speech model hears sound (WAV, FLAC, OGG; needs the extra `audio`), at its own number of samples per second or a higher
     one. A handwriting model hears pen points: a table with the columns x, y (upwards) and end-of-stroke (1 at the last
-    point of each stroke, else 0), or JSON, a list of strokes, each a list of [x, y].
+    point of each stroke, else 0), or JSON, a list of strokes, each a list of [x, y]. Recordings that cannot be used are told
+    at the end; the others are answered.
     """
     check_out(out, overwrite)
     ready = _opened(model, decoder, () if words is None else recordings.words(words))
     rows: list[dict[str, Any]] = []
+    refused: list[str] = []
     with output.Bar(f"{len(files)} recordings", quiet) as bar:
         for number, file in enumerate(files):
-            rows += _rows(ready, file, best)
+            try:
+                rows += _rows(ready, file, best)
+            except Problem as problem:
+                refused.append(str(problem))
             bar((number + 1) / len(files), file.name)
+    if refused and not rows:
+        raise Problem("; ".join(refused))
     if out is not None:
         tables.write(pd.DataFrame(rows), out)
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
         _show(rows)
+    if refused:
+        raise Problem("; ".join(refused))
 
 
 def _opened(model: Path, decoder: str | None, words: tuple[str, ...]) -> Recogniser:

@@ -18,6 +18,8 @@ COLUMNS = ("x", "y", "end-of-stroke")
 
 def read(path: Path, hears: str) -> Any:
     """The recording in a file, as a model that hears "sound" or "pen points" takes it."""
+    if path.is_dir():
+        raise Problem(f"{path} is a folder; name the recordings in it")
     if not path.is_file():
         raise Problem(f"{path}: no such file")
     if not path.stat().st_size:
@@ -37,6 +39,8 @@ def _strokes(path: Path) -> Values:
     """[[[x, y], ...], ...], the points of every stroke."""
     try:
         strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in json.loads(path.read_text(encoding="utf-8"))]
+    except json.JSONDecodeError as error:
+        raise Problem(f"{path} is not whole: {error}; pen points in JSON are a list of strokes") from None
     except (ValueError, TypeError):
         raise Problem(
             f"{path}: pen points in JSON are a list of strokes, each a list of [x, y]: [[[0, 0], [0, 9]]]"

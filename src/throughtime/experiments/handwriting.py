@@ -36,7 +36,7 @@ for pendigits at 16 new points; its test was seen: digits 1.24 %, pendigits 1.36
                square or not. Of the two thirds that do not turn on one writer, the latter is better, 4.1 for 4.9 of the second
                setting and 4.2 of boxed alone: chosen. Tested once: 1.01
     lower      second setting: test 6.11. Then, two of the thirds, 2 epochs: 11.5; changes of the first setting 10.9; boxed 10.8,
-               with dx and dy 10.4; both chosen together
+               with dx and dy 10.4; both chosen together. Tested once: 6.11
 
 A course can be interrupted: its state is in `training/` in the output folder.
 """
