@@ -947,8 +947,9 @@ FAULTS = [
 
 
 def engine_for(fault: Fault) -> str:
-    """XLA for faults in the engine's Python, much of which only XLA runs; the native engine for all others."""
-    return "xla" if fault.file.startswith("engine/") and "native" not in fault.file + fault.tests else "native"
+    """XLA for faults in units and in the engine's Python, much of which only XLA runs; the native engine for all others."""
+    computed = fault.file == "units.py" or fault.file.startswith("engine/")
+    return "xla" if computed and "native" not in fault.file + fault.tests else "native"
 
 
 def run(source: Path, tests: str, chosen: str, engine: str) -> int:
