@@ -95,6 +95,14 @@ FAULTS = [
         "walk",
     ),
     Fault(
+        "a boxed drawing has the middle of its points at 0, not of its box",
+        "pen.py",
+        "seen = _boxed(seen) if self.boxed",
+        "seen = _centred(_boxed(seen)) if self.boxed",
+        "test_pen.py",
+        "square",
+    ),
+    Fault(
         "the first of the points that are kept comes through the air",
         "pen.py",
         "    flown[joined.first] = 0\n",

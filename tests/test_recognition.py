@@ -262,6 +262,11 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert some.exit_code == 2
     assert some.stderr.startswith("error: missing.csv: no such file; bad.json: pen points in JSON")
     assert "a.csv" in some.stdout  # is answered all the same
+    write(tmp_path / "low.wav", sound("low"))
+    some = run("recognise", taught(), "text.wav", "none.wav", "low.wav")
+    assert some.stderr.startswith("error: text.wav cannot be read as sound")
+    assert "none.wav: the sound is 0 ms long" in some.stderr
+    assert "low.wav" in some.stdout
     with pytest.raises(ValueError, match=r"a\.csv is a path; read the recording first"):
         recognise(written(), "a.csv")
     refused(run("recognise", "pen.safetensors", "a.csv", "--decoder", "best"), "no decoder 'best'; it has greedy, beam")
@@ -272,5 +277,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     path = write(tmp_path / "a.wav", sound("low"))
     for module in ("soundfile", "kaldi_native_fbank"):
         monkeypatch.setitem(sys.modules, module, None)
-        refused(run("recognise", taught(), path), "sound needs the extra `audio`: pip install 'throughtime[audio]'")
+        missing = run("recognise", taught(), path, path)
+        refused(missing, "sound needs the extra `audio`: pip install 'throughtime[audio]'")
+        assert missing.stderr.count("extra `audio`") == 1
         monkeypatch.undo()

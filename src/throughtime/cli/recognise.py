@@ -42,16 +42,11 @@ def recognise(
     """
     check_out(out, overwrite)
     ready = _opened(model, decoder, () if words is None else recordings.words(words))
-    rows: list[dict[str, Any]] = []
-    refused: list[str] = []
-    with output.Bar(f"{len(files)} recordings", quiet) as bar:
-        for number, file in enumerate(files):
-            try:
-                rows += _rows(ready, file, best)
-            except Problem as problem:
-                refused.append(str(problem))
-            bar((number + 1) / len(files), file.name)
-    if refused and not rows:
+    try:
+        rows, refused = _asked(ready, files, best, quiet)
+    except ImportError as missing:
+        raise Problem(str(missing)) from None
+    if not rows:
         raise Problem("; ".join(refused))
     if out is not None:
         tables.write(pd.DataFrame(rows), out)
@@ -71,12 +66,23 @@ def _opened(model: Path, decoder: str | None, words: tuple[str, ...]) -> Recogni
         raise Problem(f"{model}: {error}") from None
 
 
+def _asked(ready: Recogniser, files: list[Path], best: int, quiet: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of all answers, and of each file that cannot be used what is wrong."""
+    rows: list[dict[str, Any]] = []
+    refused: list[str] = []
+    with output.Bar(f"{len(files)} recordings", quiet) as bar:
+        for number, file in enumerate(files):
+            try:
+                rows += _rows(ready, file, best)
+            except ValueError as problem:
+                refused.append(str(problem))
+            bar((number + 1) / len(files), file.name)
+    return rows, refused
+
+
 def _rows(ready: Recogniser, file: Path, best: int) -> list[dict[str, Any]]:
     """A row for each answer; if the decoder left none, one of nothing."""
-    try:
-        answers = _answers(ready, file, recordings.read(file, ready.hears), best)
-    except ImportError as missing:
-        raise Problem(str(missing)) from None
+    answers = _answers(ready, file, recordings.read(file, ready.hears), best)
     return [
         {"file": str(file), "rank": place + 1, "answer": answer.text, "probability": answer.probability}
         for place, answer in enumerate(answers or [Answer("", 0.0)])

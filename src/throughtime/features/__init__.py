@@ -194,14 +194,15 @@ def _trimmed(joined: Joined, below: float) -> Joined:
 
 
 def _normalised(joined: Joined, deviation: bool, prior: Prior | None = None) -> Values:
-    mean, spread = spread_of(joined)
     if prior is not None:
-        return joined.values - joined.spread(_expected(mean, joined.counts[:, None], prior))
+        return joined.values - joined.spread(_expected(joined, prior))
+    mean, spread = spread_of(joined)
     centred = joined.values - joined.spread(mean)
     return np.asarray(np.where(joined.spread(spread == 0), 0, centred) / joined.spread(_scale(spread, deviation)))
 
 
-def _expected(mean: Values, counts: Values, prior: Prior) -> Values:
+def _expected(joined: Joined, prior: Prior) -> Values:
+    mean, counts = joined.mean(joined.values), joined.counts[:, None]
     if mean.shape[1] != len(prior.mean):
         raise ValueError(f"the prior is of {len(prior.mean)} features, deltas included; there are {mean.shape[1]}")
     return np.asarray((counts * mean + prior.steps * np.array(prior.mean)) / (counts + prior.steps))
