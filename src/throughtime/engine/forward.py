@@ -241,8 +241,9 @@ def _natively(
     if taped:
         done = calls.step_through(loop, what)
     else:
-        activities, after = calls.run_through(loop, what)
-        done = calls.Stepped(activities, {}, {}, after)
+        left, after = calls.run_through(loop, what)
+        alone = [m.name for m in component.layers if not loop.joins(m) and loop.depth(m.name)]
+        done = calls.Stepped(left | {n: jnp.concatenate([what.past[n], left[n]]) for n in alone}, {}, {}, after)
     for layer in component.layers:
         name, full, depth = layer.name, done.full[layer.name], loop.depth(layer.name)
         if not component.stepped and valid is not None:

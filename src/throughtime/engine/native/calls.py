@@ -46,7 +46,10 @@ class Given(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What a loop did: full (D + T, B, N), gates (T, B, nets, N) where kept, memories before each step and after the last."""
+    """What a loop did: full (D + T, B, N), gates (T, B, nets, N) where kept, memories before each step and after the last.
+
+    Untaped, what nobody outside hears is without the D rows of its past.
+    """
 
     full: Arrays
     gates: Arrays
@@ -97,7 +100,7 @@ def _ragged(given: Given) -> list[Array]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def run_through(loop: Loop, given: Given) -> tuple[Arrays, Arrays]:
-    """Step a loop through time, and leave only its activities, full (D + T, B, N), and its memories after the last step."""
+    """Step a loop through time, and leave only its activities, as untaped, and its memories after the last step."""
     done = step_through(loop, given, taped=False)
     return done.full, done.after
 
@@ -113,7 +116,7 @@ def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
         operands += [given.past[name]] if depth else []
         operands += [given.memory[name]] if layer.memory else []
         operands += _connected(loop, layer, given)
-        shapes.append(("full", name, (depth + steps, batch, n)))
+        shapes.append(("full", name, ((depth if taped or loop.joins(layer) else 0) + steps, batch, n)))
         if taped and keeps_gates(layer):
             shapes.append(("gates", name, (steps, batch, len(layer.nets), n)))
         if taped and layer.memory:
@@ -214,13 +217,15 @@ def gradients(
 
 def _forward(loop: Loop, given: Given) -> Any:
     done = step_through(loop, given)
-    return (done.full, done.after), (given, done)
+    alone = {m.name: done.full[m.name][loop.depth(m.name) :] for m in loop.component.layers if not loop.joins(m)}
+    return (done.full | alone, done.after), (given, done)
 
 
 def _back(loop: Loop, kept: tuple[Given, Stepped], errors: tuple[Arrays, Arrays]) -> tuple[Given]:
     """Errors at all that was given, from those at activities and at the memory after the last step."""
     given, done = kept
-    at_full, at_after = errors
+    at_left, at_after = errors
+    at_full = {name: jnp.pad(e, ((len(done.full[name]) - len(e), 0), (0, 0), (0, 0))) for name, e in at_left.items()}
     depth = {name: loop.depth(name) for name in (*done.full, *loop.outer)}
     seeds = {name: error[depth[name] :, None] for name, error in at_full.items()}
     swept, sooner = _deltas(loop, given, done, seeds, {name: error[None] for name, error in at_after.items()})

@@ -42,6 +42,11 @@ class Loop(NamedTuple):
         """The rows of a source's past that come first."""
         return depths(self.network, self.component.backward)[source]
 
+    def joins(self, layer: Layer) -> bool:
+        """Whether layers outside hear it, with its past before its activities; if none does, a run leaves these alone."""
+        others = (other for other in self.network.layers if other.name not in self.component)
+        return any(c.source == layer.name for other in others for c in other.connections)
+
     def heard(self, layer: Layer) -> tuple[Connection, ...]:
         """The connections that a layer hears in the call."""
         return layer.connections if self.fused else self.component.inner(layer)
@@ -68,7 +73,7 @@ def _numbers(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped
         heard = loop.heard(layer)
         kept = taped and keeps_gates(layer)
         extent = (layer.size, len(layer.nets), layer.memory, loop.depth(layer.name))
-        yield from (*_NUMBERS[layer.unit], *extent, kept, len(heard))
+        yield from (*_NUMBERS[layer.unit], *extent, kept, taped or loop.joins(layer), len(heard))
         for c in heard:
             yield from _connection(layer, c, place[c.source], (layer.name, c.key) in masked)
     yield len(outer)
@@ -86,7 +91,7 @@ def plan_alone(
 ) -> tuple[int, ...]:
     """One layer and some of its connections, whoever it hears, as a wiring of its own."""
     own = [number for c in connections for number in _connection(layer, c, 0, c.key in masked)]
-    return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, len(connections), *own, 0)
+    return (ragged, 1, 0, 0, layer.size, len(layer.nets), 0, 0, 0, 0, len(connections), *own, 0)
 
 
 def plan_turned(connection: Connection, columns: int, sources: int) -> tuple[int, ...]:
@@ -94,4 +99,4 @@ def plan_turned(connection: Connection, columns: int, sources: int) -> tuple[int
     last = max(connection.delays)
     later = tuple(last - d for d in connection.delays)
     heard = (1, _KINDS["dense"], False, 1, 0, len(later), *later)
-    return (False, 1, *_NUMBERS[linear], sources, 1, 0, 0, False, 1, *heard, 1, columns, last)
+    return (False, 1, *_NUMBERS[linear], sources, 1, 0, 0, False, False, 1, *heard, 1, columns, last)

@@ -23,6 +23,8 @@ struct Stage {
   std::vector<Work<T>> works;
   std::vector<Single<T>> singles;
   std::vector<Masked<T>> masked;
+  std::vector<Ahead<T>> ahead;
+  T* activities;  // (T, B, N)
   T* nets;
   ptrdiff_t nets_step;
 };
@@ -36,11 +38,13 @@ class Stepping {
     for (size_t l = 0; l < f.layers.size(); ++l) {
       const Layer& layer = f.wiring->layers[l];
       const ForwardLayer<T>& at = f.layers[l];
+      T* activities = at.full + (layer.joined ? layer.depth * f.batch * layer.size : 0);
       T* nets = layer.kept ? at.gates : scratch_.template take<T>(batch_ * layer.columns());
-      stages_.push_back({&layer, &at, works<T>(layer.columns()), {}, {}, nets, layer.kept ? batch_ * layer.columns() : 0});
+      stages_.push_back({&layer, &at, works<T>(layer.columns()), {}, {}, {}, activities, nets, layer.kept ? batch_ * layer.columns() : 0});
     }
     for (size_t l = 0; l < f.layers.size(); ++l)
       for (size_t c = 0; c < stages_[l].layer->connections.size(); ++c) listen(stages_[l], c);
+    for (Stage<T>& stage : stages_) look_ahead(stage);
   }
 
   void run(const Rows& rows) const {
@@ -60,45 +64,81 @@ class Stepping {
   }
 
  private:
+  // What a connection listens to: the rows of the past and the activities, which follow them unless they lie apart.
+  struct Source {
+    const T *past, *now;
+    ptrdiff_t size, depth;
+    bool apart;
+  };
+
+  Source source_of(Stage<T>& stage, size_t number) {
+    const Connection& c = stage.layer->connections[number];
+    const size_t layers = stages_.size(), place = static_cast<size_t>(c.source);
+    const bool inner = place < layers;
+    const ptrdiff_t size = inner ? stages_[place].layer->size : f_.wiring->outer[place - layers].size;
+    const ptrdiff_t depth = inner ? stages_[place].layer->depth : f_.wiring->outer[place - layers].depth;
+    const ptrdiff_t before = depth * f_.batch * size;
+    const T* outer = inner ? nullptr : f_.outer[place - layers];
+    if (!c.masked || c.kind != Kind::kDense)
+      return inner ? Source{stages_[place].at->past, stages_[place].activities, size, depth, true} : Source{outer, outer + before, size, depth, false};
+    T* masked = scratch_.template take<T>(before + f_.steps * f_.batch * size);
+    const T* mask = stage.at->masks[number];
+    if (inner) {
+      stages_[place].masked.push_back({mask, masked});
+    } else {
+      for (ptrdiff_t row = 0; row < (depth + f_.steps) * f_.batch; ++row)
+        for (ptrdiff_t s = 0; s < size; ++s) masked[row * size + s] = outer[row * size + s] * mask[row % f_.batch * size + s];
+    }
+    return {masked, masked + before, size, depth, false};
+  }
+
   // File a connection's weights and where it listens.
   void listen(Stage<T>& stage, size_t number) {
     const Connection& c = stage.layer->connections[number];
-    const T* weights = stage.at->weights[number];
-    const size_t layers = stages_.size(), place = static_cast<size_t>(c.source);
-    const bool inner = place < layers;
-    const throughtime::Outer from_outside = inner ? throughtime::Outer{} : f_.wiring->outer[place - layers];
-    const ptrdiff_t sources = inner ? stages_[place].layer->size : from_outside.size;
-    const ptrdiff_t depth = inner ? stages_[place].layer->depth : from_outside.depth;
-    const ptrdiff_t size = stage.layer->size, nets = static_cast<ptrdiff_t>(c.places.size());
-    const T* heard = inner ? stages_[place].at->full : f_.outer[place - layers];
-    if (c.masked && c.kind == Kind::kDense) {
-      T* masked = scratch_.template take<T>((depth + f_.steps) * f_.batch * sources);
-      if (inner) {
-        stages_[place].masked.push_back({stage.at->masks[number], masked});
-      } else {
-        for (ptrdiff_t row = 0; row < (depth + f_.steps) * f_.batch; ++row)
-          for (ptrdiff_t s = 0; s < sources; ++s)
-            masked[row * sources + s] = heard[row * sources + s] * stage.at->masks[number][row % f_.batch * sources + s];
-      }
-      heard = masked;
-    }
+    const Source source = source_of(stage, number);
+    const ptrdiff_t sources = source.size, step = batch_ * sources, delayed = f_.batch * sources;
+    if (static_cast<size_t>(c.source) >= stages_.size()) stage.ahead.push_back({source.now, step, sources, sources});
     for (size_t d = 0; d < c.delays.size(); ++d) {
-      const T* from = heard + (depth - c.delays[d]) * f_.batch * sources;
-      if (c.kind != Kind::kDense) {
-        for (ptrdiff_t i = 0; i < nets; ++i) {
-          const T* weight = c.kind == Kind::kDiagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
-          stage.singles.push_back(
-              {from, batch_ * sources, sources, 0, steps_, weight, c.masked ? stage.at->masks[number] : nullptr, c.places[i] * size});
-        }
-        continue;
+      const ptrdiff_t before = source.apart ? std::min<ptrdiff_t>(c.delays[d], steps_) : 0;  // so many steps hear the past
+      const T* from = source.past + (source.depth - c.delays[d]) * delayed;
+      std::vector<Term<T>> terms;
+      if (before) terms.push_back({from, step, sources, sources, 0, before, nullptr});
+      if (before < steps_) terms.push_back({source.now - c.delays[d] * delayed, step, sources, sources, before, steps_, nullptr});
+      hear(stage, number, d, terms);
+    }
+  }
+
+  // File one delay of a connection, heard as the terms say, each in its steps.
+  void hear(Stage<T>& stage, size_t number, size_t d, std::vector<Term<T>>& terms) {
+    const Connection& c = stage.layer->connections[number];
+    const ptrdiff_t size = stage.layer->size, nets = static_cast<ptrdiff_t>(c.places.size()), columns = stage.layer->columns();
+    const T* weights = stage.at->weights[number];
+    if (c.kind != Kind::kDense) {
+      const T* mask = c.masked ? stage.at->masks[number] : nullptr;
+      for (ptrdiff_t i = 0; i < nets; ++i) {
+        const T* weight = c.kind == Kind::kDiagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
+        for (const Term<T>& term : terms)
+          stage.singles.push_back({term.from, term.step, term.stride, term.first, term.last, weight, mask, c.places[i] * size});
       }
-      for (Work<T>& work : stage.works) {
-        const ptrdiff_t columns = std::min(kPanel<T>, stage.layer->columns() - work.first);
-        const T* packed = pack(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, sources, size, work.first, columns,
-                               width_of(work, stage.layer->columns()), stage.layer->columns() <= kNarrow<T>, scratch_);
-        if (packed) work.terms.push_back({from, batch_ * sources, sources, sources, 0, steps_, packed});
+      return;
+    }
+    const ptrdiff_t sources = terms[0].count;
+    for (Work<T>& work : stage.works) {
+      const T* packed = pack(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, sources, size, work.first,
+                             std::min(kPanel<T>, columns - work.first), width_of(work, columns), columns <= kNarrow<T>, scratch_);
+      if (!packed) continue;
+      for (Term<T>& term : terms) {
+        term.weights = packed;
+        work.terms.push_back(term);
       }
     }
+  }
+
+  void look_ahead(Stage<T>& stage) const {
+    const ptrdiff_t n = stage.layer->size, columns = stage.layer->columns();
+    stage.ahead.push_back({stage.activities, batch_ * n, n, n});
+    if (stage.at->drive) stage.ahead.push_back({stage.at->drive, batch_ * columns, columns, columns});
+    if (stage.layer->kept) stage.ahead.push_back({stage.nets, batch_ * columns, columns, columns});
   }
 
   void begin(const Stage<T>& stage, const Rows& rows) const {
@@ -108,17 +148,18 @@ class Stepping {
     for (int32_t row : rows.index) {
       for (ptrdiff_t d = 0; d < (f_.at_once ? 0 : stage.layer->depth); ++d) {
         const ptrdiff_t place = (d * batch_ + row) * n;
-        std::copy_n(stage.at->past + place, n, stage.at->full + place);
-        mask(stage, place, row);
+        if (stage.layer->joined) std::copy_n(stage.at->past + place, n, stage.at->full + place);
+        mask(stage, stage.at->past + place, place, row);
       }
       if (m) std::copy_n(stage.at->memory + row * m, m, stage.at->after + row * m);
     }
   }
 
-  void mask(const Stage<T>& stage, ptrdiff_t place, int32_t row) const {
+  // The numbers of one row, `place` in the past and the activities, as they are heard through masks.
+  void mask(const Stage<T>& stage, const T* from, ptrdiff_t place, int32_t row) const {
     const ptrdiff_t n = stage.layer->size;
     for (const Masked<T>& one : stage.masked)
-      for (ptrdiff_t i = 0; i < n; ++i) one.heard[place + i] = stage.at->full[place + i] * one.mask[row * n + i];
+      for (ptrdiff_t i = 0; i < n; ++i) one.heard[place + i] = from[i] * one.mask[row * n + i];
   }
 
   void sum(const Stage<T>& stage, ptrdiff_t t, const int32_t* rows, ptrdiff_t count) const {
@@ -132,20 +173,24 @@ class Stepping {
 
   void fire(const Stage<T>& stage, ptrdiff_t t, int32_t row) const {
     const Layer& layer = *stage.layer;
-    const ptrdiff_t n = layer.size, m = layer.memory * n, place = (layer.depth * f_.batch + t * batch_ + row) * n;
+    const ptrdiff_t n = layer.size, m = layer.memory * n;
     T *nets = stage.nets + t * stage.nets_step + row * layer.columns(), *memory = stage.at->after + row * m;
+    T* activity = stage.activities + (t * batch_ + row) * n;
     for (const Single<T>& one : stage.singles) add_single(one, t, row, row % f_.batch, n, nets);
     if (stage.at->before) std::copy_n(memory, m, stage.at->before + (t * batch_ + row) * m);
-    activate(layer, nets, memory, stage.at->full + place);
-    if (!stage.masked.empty()) mask(stage, place, row);
+    activate(layer, nets, memory, activity);
+    mask(stage, activity, (layer.depth * f_.batch + t * batch_ + row) * n, row);
+    if (t + 1 < steps_)
+      for (const Ahead<T>& one : stage.ahead) fetch(one, t + 1, row);
   }
 
   // A sequence that has ended: nothing happens.
   void rest(const Stage<T>& stage, ptrdiff_t t, int32_t row) const {
     const Layer& layer = *stage.layer;
-    const ptrdiff_t n = layer.size, m = layer.memory * n, place = (layer.depth * f_.batch + t * batch_ + row) * n;
-    std::fill_n(stage.at->full + place, n, T(0));
-    if (!stage.masked.empty()) mask(stage, place, row);
+    const ptrdiff_t n = layer.size, m = layer.memory * n;
+    T* activity = stage.activities + (t * batch_ + row) * n;
+    std::fill_n(activity, n, T(0));
+    mask(stage, activity, (layer.depth * f_.batch + t * batch_ + row) * n, row);
     if (layer.kept) std::fill_n(stage.nets + t * stage.nets_step + row * layer.columns(), layer.columns(), T(0));
     if (stage.at->before) std::fill_n(stage.at->before + (t * batch_ + row) * m, m, T(0));
   }

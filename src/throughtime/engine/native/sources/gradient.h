@@ -24,6 +24,10 @@ constexpr ptrdiff_t kChunk = 128;
 template <class T, int R, int V>
 void outer(ptrdiff_t count, const T* const* heard, ptrdiff_t s, const T* const* deltas, ptrdiff_t column, T* to, ptrdiff_t stride, ptrdiff_t lanes) {
   Vec<T> sum[R][V] = {};
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) __builtin_prefetch(to + r * stride + v * kLanes<T>, 1);
   for (ptrdiff_t j = 0; j < count; ++j) {
     const T *a = heard[j] + s, *d = deltas[j] + column;
     Vec<T> delta[V];

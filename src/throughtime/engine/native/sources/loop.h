@@ -37,6 +37,20 @@ inline void add_single(const Single<T>& one, ptrdiff_t t, int32_t row, ptrdiff_t
   });
 }
 
+// What one row reads or writes in a step: `count` numbers at from + t step + row stride. Asked for a step ahead, while the
+// products of other rows are computed, they are in the cache when they are wanted.
+template <class T>
+struct Ahead {
+  const T* from;
+  ptrdiff_t step, stride, count;
+};
+
+template <class T>
+inline void fetch(const Ahead<T>& one, ptrdiff_t t, int32_t row) {
+  const T* from = one.from + t * one.step + row * one.stride;
+  for (ptrdiff_t i = 0; i < one.count; i += 64 / static_cast<ptrdiff_t>(sizeof(T))) __builtin_prefetch(from + i);
+}
+
 // Rows that one thread works on, the longest sequence first, so that those alive at a step are the first ones.
 struct Rows {
   std::vector<int32_t> index;

@@ -66,7 +66,7 @@ class Numbers {
   size_t place_ = 0;
 };
 
-// The plan: ragged, then for each layer unit, unit within, N, nets, M, D, kept, and its connections: source, kind, masked,
+// The plan: ragged, then for each layer unit, unit within, N, nets, M, D, kept, joined, and its connections: source, kind, masked,
 // places, delays (lists begin with their number of members); then S and D of each outer source.
 inline Wiring read_wiring(Numbers& plan) {
   Wiring wiring;
@@ -80,6 +80,7 @@ inline Wiring read_wiring(Numbers& plan) {
     layer.memory = plan.next();
     layer.depth = plan.next();
     layer.kept = plan.next();
+    layer.joined = plan.next();
     layer.connections.resize(static_cast<size_t>(plan.next()));
     for (Connection& c : layer.connections) {
       c.source = static_cast<int>(plan.next());

@@ -23,7 +23,9 @@ struct Back {
   const SweepLayer<T>* at;
   std::vector<Listeners<T>> listeners;  // the masked ones first, those without a mask last
   std::vector<Single<T>> singles;
-  T *error, *part;  // (R, N)
+  T *error, *part;              // (R, N)
+  std::vector<Ahead<T>> ahead;  // of its rows
+  std::vector<Ahead<T>> beside; // of its sequences
 };
 
 template <class T>
@@ -32,7 +34,7 @@ class Sweeping {
   explicit Sweeping(const Sweep<T>& s) : s_(s), batch_(s.batch), rows_(s.rows) {
     for (size_t l = 0; l < s.layers.size(); ++l) {
       const Layer& layer = s.wiring->layers[l];
-      backs_.push_back({&layer, &s.layers[l], {}, {}, scratch_.template take<T>(rows_ * layer.size), nullptr});
+      backs_.push_back({&layer, &s.layers[l], {}, {}, scratch_.template take<T>(rows_ * layer.size), nullptr, {}, {}});
     }
     for (const bool masked : {true, false})
       for (size_t l = 0; l < s.layers.size(); ++l)
@@ -41,6 +43,7 @@ class Sweeping {
     for (Back<T>& back : backs_) {
       if (back.listeners.empty() || back.listeners.back().mask) back.listeners.push_back({works<T>(back.layer->size), nullptr});
       if (back.listeners.size() > 1) back.part = scratch_.template take<T>(rows_ * back.layer->size);
+      look_ahead(back);
     }
   }
 
@@ -92,6 +95,15 @@ class Sweeping {
     return source.listeners.back().works;
   }
 
+  void look_ahead(Back<T>& back) const {
+    const ptrdiff_t n = back.layer->size, m = back.layer->memory * n, columns = back.layer->columns();
+    back.ahead.push_back({back.at->deltas, rows_ * columns, columns, columns});
+    if (back.at->errors) back.ahead.push_back({back.at->errors, rows_ * n, n, n});
+    if (back.layer->kept) back.beside.push_back({back.at->gates, batch_ * columns, columns, columns});
+    if (m) back.beside.push_back({back.at->before, batch_ * m, m, m});
+    back.beside.push_back({back.at->full + back.layer->depth * batch_ * n, batch_ * n, n, n});
+  }
+
   void begin(const Back<T>& back, const Rows& rows) const {
     const ptrdiff_t m = back.layer->memory * back.layer->size;
     if (!m) return;
@@ -133,6 +145,9 @@ class Sweeping {
     deltas(layer, layer.kept ? back.at->gates + at * columns : nullptr, back.at->before + at * m,
            back.at->full + (layer.depth * batch_ + at) * n, error, back.at->sooner + row * m,
            back.at->deltas + (t * rows_ + row) * columns);
+    if (!t) return;
+    for (const Ahead<T>& one : back.ahead) fetch(one, t - 1, row);
+    for (const Ahead<T>& one : back.beside) fetch(one, t - 1, static_cast<int32_t>(b));
   }
 
   const Sweep<T>& s_;

@@ -22,11 +22,11 @@ struct Connection {
 
 // One layer of the loop: `nets` net inputs and `memory` numbers for each of its `size` units; `depth` rows of its past are
 // given. `kept`: its gates go on the tape, what its units made of their net inputs; of the others the sweep knows the slope
-// from the activity.
+// from the activity. `joined`: its past lies before its activities in the result, where a sweep and layers outside hear both.
 struct Layer {
   Unit unit, within;
   ptrdiff_t size, nets, memory, depth;
-  bool kept;
+  bool kept, joined;
   std::vector<Connection> connections;
   ptrdiff_t columns() const { return nets * size; }
 };
@@ -50,7 +50,7 @@ template <class T>
 struct ForwardLayer {
   const T *drive, *bias, *past, *memory;    // (T, B, nets N) or null, (nets N), (D, B, N), (B, M N)
   std::vector<const T*> weights, masks;     // (D, S, nets, N) or (D, nets, N); (B, S); null where there is none
-  T *full, *gates, *before, *after;         // (D + T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
+  T *full, *gates, *before, *after;         // (D + T, B, N) or, not joined, (T, B, N), (T, B, nets N) if kept, (T, B, M N) or null, (B, M N)
 };
 
 template <class T>
