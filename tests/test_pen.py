@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from throughtime.pen import PenChanges, PenFeatures, pen_input
+from throughtime.pen import PenChanges, PenFeatures, in_heights, in_usual_heights, pen_input
 
 
 def drawings(number: int = 7) -> list[np.ndarray]:
@@ -146,9 +146,49 @@ def test_changes_are_the_matrix_that_was_drawn_and_repeat_with_their_seed() -> N
         np.testing.assert_array_equal(a, b)
 
 
+def sizes(given: list[np.ndarray], widest: float = 4.0) -> np.ndarray:
+    return np.array([max(np.ptp(d[:, 1]), np.ptp(d[:, 0]) / widest) for d in given])
+
+
+def test_usual_heights_are_the_median_of_each_writer_and_the_device_does_not_matter() -> None:
+    given, who = drawings(), ["ann", "bob", "ann", "ann", "bob", "ann", "bob"]
+    seen = np.concatenate(PenFeatures(points=4, columns=("size",))(in_usual_heights(given, who))).reshape(7, 4)
+    for name in ("ann", "bob"):
+        own = [n for n, other in enumerate(who) if other == name]
+        expected = np.log(sizes(given)[own] / np.median(sizes(given)[own]))
+        np.testing.assert_allclose(seen[own], np.tile(expected[:, None], 4), atol=1e-5)
+    larger = [d * [3, 3, 1] if name == "bob" else d for d, name in zip(given, who, strict=True)]
+    for a, b in zip(in_usual_heights(given, who), in_usual_heights(larger, who), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_drawing_alone_is_as_high_as_usual_and_a_height_tells_how_high_it_is() -> None:
+    told, (drawing, *_) = PenFeatures(points=5, boxed=True, columns=("x", "y", "size")), drawings()
+    alone, half = (pen_input(drawing, told.settings, height) for height in (None, 2 * sizes([drawing])[0]))
+    np.testing.assert_allclose(alone[:, 2], 0, atol=1e-6)
+    np.testing.assert_allclose(half[:, 2], np.log(0.5), atol=1e-6)
+    np.testing.assert_allclose(alone[:, :2], half[:, :2], atol=1e-6)
+    tiny = pen_input(drawing, told.settings, 1e6)
+    np.testing.assert_array_equal(tiny[:, 2], -2)
+
+
+def test_changed_drawings_keep_their_size_or_lose_it_as_asked() -> None:
+    made, wanted = drawings(400), np.geomspace(0.2, 5, 400)
+    given = [in_heights(d, own) for d, own in zip(made, sizes(made) / wanted, strict=True)]
+    still = PenChanges(turn=0, slant=0, stretch=0, bend=0, grow=0.1, unknown=0.25)
+    after = sizes(still(given, np.random.default_rng(0)))
+    grown, one = after / wanted, np.abs(after - 1) < 1e-5
+    assert 0.17 < one.mean() < 0.33
+    assert 0.08 < np.log(grown[~one]).std() < 0.12
+    np.testing.assert_allclose(sizes(PenChanges(0, 0, 0, 0)(given, np.random.default_rng(0))), 1, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: in_usual_heights(drawings(), ["ann"]), "7 drawings need as many writers"),
+        (lambda: in_heights(drawings()[0], 0), "must be a number above 0, not 0"),
+        (lambda: pen_input(drawings()[0], PenFeatures().settings, 5), "does not hear how large a drawing is"),
         (lambda: PenFeatures()([[[0, 0]]]), r"drawing 0 must be points \(P, 3\)"),
         (lambda: PenFeatures()([[[0, 0, 1]], [[0, np.nan, 1]]]), "drawing 1 has a number that is not finite"),
         (lambda: PenFeatures()([]), "there is no drawing"),

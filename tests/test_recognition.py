@@ -121,6 +121,28 @@ def test_the_answer_is_the_class_of_the_mean_net_input() -> None:
     np.testing.assert_allclose([a.probability for a in given], np.sort(chances)[::-1])
 
 
+def sized() -> tt.Model:
+    """An untaught model that hears how large a drawing is."""
+    features = PenFeatures(points=12, columns=("x", "y", "size"))
+    network = tt.lstm(3, 4, len(LETTERS))
+    weights = jax.tree.map(lambda w: 9 * w, tt.init(network, 1))
+    settings = {"features": features.settings, "answer": "mean over time"}
+    return tt.Model(network, weights, classes=LETTERS, settings=settings)
+
+
+def test_a_drawing_is_as_large_as_the_usual_height_tells() -> None:
+    small, as_usual, alone = (recognise(sized(), SQUARE, best=9, height=h) for h in (40, 10, None))
+    half = [[2 * x, 2 * y, end] for x, y, end in SQUARE]
+    assert alone == as_usual == recognise(sized(), half, best=9)
+    assert small == recognise(sized(), half, best=9, height=80)
+    assert small != as_usual
+    with pytest.raises(ValueError, match="must be a number above 0, not -1"):
+        recognise(sized(), SQUARE, height=-1)
+    for model in (written(), tt.load(taught())):
+        with pytest.raises(ValueError, match="does not hear how large a drawing is"):
+            Recogniser(model, height=10)
+
+
 def chance(ys: np.ndarray, text: str) -> float:
     """The probability of a string by the loss of CTC."""
     labels = jnp.array([spelled(text, LETTERS)])
@@ -225,6 +247,19 @@ def test_the_command_reads_pen_points_from_tables_and_json(tmp_path: Path, monke
     assert {answer for _, answer, _ in answers} == {"ab", "b"}
 
 
+def test_the_command_takes_the_usual_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tt.save("pen.safetensors", sized())
+    pd.DataFrame(SQUARE, columns=["x", "y", "end-of-stroke"]).to_csv("a.csv", index=False)
+    (row,) = json.loads(run("recognise", "pen.safetensors", "a.csv", "--height", 40, "--json").stdout)["answers"]
+    (answer,) = recognise(sized(), SQUARE, height=40)
+    assert (row["answer"], row["probability"]) == (answer.text, pytest.approx(answer.probability))
+    refused(
+        run("recognise", "pen.safetensors", "a.csv", "--height", 0),
+        "a.csv: a height that is usual must be a number above 0",
+    )
+
+
 def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tt.save("pen.safetensors", written())
@@ -269,6 +304,10 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert "low.wav" in some.stdout
     with pytest.raises(ValueError, match=r"a\.csv is a path; read the recording first"):
         recognise(written(), "a.csv")
+    refused(
+        run("recognise", "pen.safetensors", "a.csv", "--height", 3),
+        "pen.safetensors: the model does not hear how large",
+    )
     refused(run("recognise", "pen.safetensors", "a.csv", "--decoder", "best"), "no decoder 'best'; it has greedy, beam")
     refused(run("recognise", "pen.safetensors", "a.csv", "--words", "none.txt"), "--words none.txt: no such file")
 

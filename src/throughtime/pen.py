@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[Any]
 
 COLUMNS = ("x", "y", "right", "up", "air", "turn", "ahead", "long", "wide")
-KNOWN = (*COLUMNS, "dx", "dy")
+KNOWN = (*COLUMNS, "dx", "dy", "size")
 
 
 class _Joined(NamedTuple):
@@ -47,6 +47,8 @@ class PenFeatures:
         turn, ahead  sine and cosine of the angle from this step to the next one
         long, wide   logarithm of the way's length in heights, and of width / height; the same at every point
         dx, dy       the step that leads to the point, in heights
+        size         logarithm of the height (or width / widest) that the drawing was given with, from -2 to 2: give it in heights
+                     that are usual for the writer (`in_usual_heights`), or 1 high if these are not known; the same at every point
 
     points   how many; None: one per `spacing`, between `least` and `most`
     spacing  heights from a point to the next, if `points` is None
@@ -89,7 +91,7 @@ class PenFeatures:
 
     def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
         """The features of every drawing."""
-        joined = scaled(drawings, self.widest)
+        joined, size = _scaled(drawings, self.widest)
         if self.kept and joined.counts.min() < 2:
             raise ValueError(
                 f"drawing {joined.counts.argmin()} has one point; points that are kept must be two at least"
@@ -101,7 +103,8 @@ class PenFeatures:
         step = _steps(seen)
         right_up = _directions(step, seen)
         whole = np.column_stack([np.log(np.maximum(long, 1e-3)), _wide(joined)])
-        made = np.column_stack([seen.points, right_up, in_air, *_turns(right_up, seen), seen.spread(whole), step])
+        told = seen.spread(np.clip(np.log(size), -2, 2))
+        made = np.column_stack([seen.points, right_up, in_air, *_turns(right_up, seen), seen.spread(whole), step, told])
         chosen = [KNOWN.index(name) for name in self.columns]
         return np.split(made[:, chosen].astype(np.float32), seen.first[1:])
 
@@ -116,12 +119,42 @@ class PenFeatures:
         return np.clip(np.rint(long / self.spacing).astype(int) + 1, self.least, self.most)
 
 
-def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
+def in_usual_heights(drawings: Sequence[ArrayLike], who: ArrayLike, widest: float = 4.0) -> list[Values]:
+    """Every drawing divided by the median height of its writer's drawings: an l is high beside the same person's e.
+
+    who     (N,) who wrote each
+    widest  of a drawing that is wider than that many heights, width / widest counts as its height
+
+    raises  ValueError if there is not one writer for each drawing, and what `PenFeatures` raises
+
+    >>> low, high = in_usual_heights([[[0, 0, 0], [0, 2, 1]], [[0, 0, 0], [0, 6, 1]]], who=["ann", "ann"])
+    >>> low[1].tolist(), high[1].tolist()
+    ([0.0, 0.5, 1.0], [0.0, 1.5, 1.0])
+    """
+    people = np.asarray(who)
+    if people.shape != (len(drawings),):
+        raise ValueError(f"{len(drawings)} drawings need as many writers in `who`; it has shape {people.shape}")
+    _, size = _scaled(drawings, widest)
+    _, own = np.unique(people, return_inverse=True)
+    usual = np.array([np.median(size[own == person]) for person in range(own.max() + 1)])
+    return [in_heights(drawing, height) for drawing, height in zip(drawings, usual[own], strict=True)]
+
+
+def in_heights(drawing: ArrayLike, height: float) -> Values:
+    """A drawing (P, 3) whose x and y are divided by a height above 0."""
+    if not 0 < height < np.inf:
+        raise ValueError(f"a height that is usual must be a number above 0, not {height}")
+    return np.asarray(drawing, float) / (height, height, 1)
+
+
+def pen_input(drawing: ArrayLike, settings: Mapping[str, Any], height: float | None = None) -> Values:
     """What a network takes for one drawing (P, 3): (T, columns), from the settings in its file.
 
     settings  `model.settings["features"]`, as `PenFeatures.settings` gives them
+    height    that the writer's drawings usually have, for a network that hears the size; None: not known
 
-    raises  ValueError if they are not of a pen, and what `PenFeatures` raises
+    raises  ValueError if they are not of a pen, a height is given that the network does not hear, and what `PenFeatures`
+            raises
 
     >>> pen_input([[0, 0, 0], [0, 10, 1]], PenFeatures(points=5).settings).shape
     (5, 9)
@@ -133,7 +166,13 @@ def pen_input(drawing: ArrayLike, settings: Mapping[str, Any]) -> Values:
     unknown = set(own) - {field.name for field in fields(PenFeatures)}
     if unknown:
         raise ValueError(f"these features have settings that this version does not know: {', '.join(sorted(unknown))}")
-    return PenFeatures(**own)([drawing])[0]
+    features = PenFeatures(**own)
+    if "size" in features.columns:
+        (size,) = _scaled([drawing], features.widest)[1]
+        return features([in_heights(drawing, size if height is None else height)])[0]
+    if height is not None:
+        raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
+    return features([drawing])[0]
 
 
 @dataclass(frozen=True)
@@ -144,18 +183,24 @@ class PenChanges:
     slant    deviation of how many heights the top is moved to the right
     stretch  deviation of the logarithm of width / height
     bend     deviation of each of two waves that move points, in heights; one to three heights from crest to crest
+    grow     deviation of the logarithm of the size, and
+    unknown  the share of drawings that become 1 high, as where the usual height of a writer is not known: for drawings in
+             usual heights. None: all become 1 high
 
-    returns, when called with drawings and a generator, drawings whose height was 1 before the change
+    returns, when called with drawings and a generator, drawings whose height before the other changes was 1, or what `grow`
+             and `unknown` say
     """
 
     turn: float = 0.1
     slant: float = 0.2
     stretch: float = 0.15
     bend: float = 0.03
+    grow: float = 0.1
+    unknown: float | None = None
 
     def __call__(self, drawings: Sequence[ArrayLike], rng: np.random.Generator) -> list[Values]:
         """The changed drawings."""
-        joined = scaled(drawings)
+        joined, size = _scaled(drawings)
         number = len(joined.counts)
         turn, slant, stretch = (rng.normal(0, s, number) for s in (self.turn, self.slant, self.stretch))
         cos, sin, wide = np.cos(turn), np.sin(turn), np.exp(stretch)
@@ -166,6 +211,9 @@ class PenChanges:
         )
         for _ in range(2):
             moved += self._wave(joined, rng)
+        if self.unknown is not None:
+            grown = np.log(size) + rng.normal(0, self.grow, number)
+            moved *= joined.spread(np.exp(np.where(rng.random(number) < self.unknown, 0, grown)))[:, None]
         return np.split(np.column_stack([moved, joined.ends]).astype(np.float32), joined.first[1:])
 
     def _wave(self, joined: _Joined, rng: np.random.Generator) -> Values:
@@ -179,8 +227,8 @@ class PenChanges:
         )
 
 
-def scaled(drawings: Sequence[ArrayLike], widest: float = 4.0) -> _Joined:
-    """The drawings, joined, each with the middle of its box at 0 and divided by its height, or by width / widest."""
+def _scaled(drawings: Sequence[ArrayLike], widest: float = 4.0) -> tuple[_Joined, Values]:
+    """The drawings, joined, each with the middle of its box at 0 and divided by its height, or by width / widest; and these."""
     arrays = [_drawing(number, drawing) for number, drawing in enumerate(drawings)]
     if not arrays:
         raise ValueError("there is no drawing")
@@ -190,7 +238,8 @@ def scaled(drawings: Sequence[ArrayLike], widest: float = 4.0) -> _Joined:
     width, height = (high - low).T
     size = np.maximum(height, width / widest)
     size[size == 0] = 1
-    return joined._replace(points=(joined.points - joined.spread((low + high) / 2)) / joined.spread(size)[:, None])
+    points = (joined.points - joined.spread((low + high) / 2)) / joined.spread(size)[:, None]
+    return joined._replace(points=points), size
 
 
 def _drawing(number: int, given: ArrayLike) -> Values:

@@ -67,7 +67,12 @@ def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> V
 
 
 def recognise(
-    model: Model, recording: Any, best: int = 1, decoder: str | None = None, words: Sequence[str] = ()
+    model: Model,
+    recording: Any,
+    best: int = 1,
+    decoder: str | None = None,
+    words: Sequence[str] = (),
+    height: float | None = None,
 ) -> list[Answer]:
     """What a trained model makes of a recording.
 
@@ -77,6 +82,8 @@ def recognise(
     best       how many answers
     decoder    of CTC: "greedy", "beam", "vocabulary" or "sentences"; None: the last of them that the model can
     words      the vocabulary, instead of the model's own
+    height     that the writer's drawings usually have, in the units of the points: of a model that hears the size. Without it
+               an l may be taken for an e
 
     returns  the best answers, the best first; fewer if there are no more. Several members answer by the mean of their
              probabilities at every step, which for strings can be worse than one of them. A
@@ -92,7 +99,7 @@ def recognise(
     >>> sorted(answer.text for answer in tt.recognise(model, [[0, 0, 0], [0, 9, 1]], best=2))
     ['one', 'two']
     """
-    return Recogniser(model, decoder, tuple(words))(recording, best)
+    return Recogniser(model, decoder, tuple(words), height)(recording, best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +109,7 @@ class Recogniser:
     model: Model
     decoder: str | None = None
     words: tuple[str, ...] = ()
+    height: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, Model):
@@ -122,6 +130,8 @@ class Recogniser:
             raise ValueError("a decoder and words are for strings (CTC); this model answers with one of its classes")
         if self.decoder is not None and self.decoder not in self.decoders:
             raise ValueError(f"this model has no decoder {self.decoder!r}; it has {', '.join(self.decoders)}")
+        if self.height is not None and "size" not in features.get("columns", ()):
+            raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
 
     @property
     def hears(self) -> str:
@@ -161,7 +171,7 @@ class Recogniser:
         else:
             if pair:
                 raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")
-            x = pen_input(recording, settings)
+            x = pen_input(recording, settings, self.height)
         return standardise(x, columns) if columns else x
 
     def _said(self, x: Values) -> list[Values]:

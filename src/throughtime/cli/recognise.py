@@ -25,6 +25,12 @@ def recognise(
     words: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The vocabulary, in the place of its own: a word on each line.")
     ] = None,
+    height: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER", help="Of letters: how high this writer's usually are, in the units of the points."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="CSV or Parquet file for all answers.", rich_help_panel=options.LEAVING),
@@ -41,7 +47,7 @@ def recognise(
     at the end; the others are answered.
     """
     check_out(out, overwrite)
-    ready = _opened(model, decoder, () if words is None else recordings.words(words))
+    ready = _opened(model, decoder, () if words is None else recordings.words(words), height)
     try:
         rows, refused = _asked(ready, files, best, quiet)
     except ImportError as missing:
@@ -58,10 +64,10 @@ def recognise(
         raise Problem("; ".join(refused))
 
 
-def _opened(model: Path, decoder: str | None, words: tuple[str, ...]) -> Recogniser:
+def _opened(model: Path, decoder: str | None, words: tuple[str, ...], height: float | None) -> Recogniser:
     made = load(model)
     try:
-        return Recogniser(made, decoder, words)
+        return Recogniser(made, decoder, words, height)
     except ValueError as error:
         raise Problem(f"{model}: {error}") from None
 

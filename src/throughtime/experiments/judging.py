@@ -91,7 +91,7 @@ def _confusions(counts: Any, names: Sequence[str], title: str) -> Figure:
     size = 12 if len(names) <= 5 else 6
     axes.set_xticks(labels, names, fontsize=size)
     axes.set_yticks(labels, names, fontsize=size)
-    axes.set(xlabel="taken for", ylabel="spoken", title=f"{title};\nthe shade is the root of the share of the row")
+    axes.set(xlabel="taken for", ylabel="spoken", title=f"{title}\n(the shade is the root of the share of the row)")
     return figure
 
 
