@@ -157,6 +157,11 @@ def test_usual_heights_are_the_median_of_each_writer_and_the_device_does_not_mat
         own = [n for n, other in enumerate(who) if other == name]
         expected = np.log(sizes(given)[own] / np.median(sizes(given)[own]))
         np.testing.assert_allclose(seen[own], np.tile(expected[:, None], 4), atol=1e-5)
+    dot = [[3, 3, 0], [3, 3, 1]]
+    with_dots = in_usual_heights([*given, dot, dot, dot], [*who, "ann", "ann", "eve"])
+    for a, b in zip(in_usual_heights(given, who), with_dots[:7], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(with_dots[-1], dot)
     larger = [d * [3, 3, 1] if name == "bob" else d for d, name in zip(given, who, strict=True)]
     for a, b in zip(in_usual_heights(given, who), in_usual_heights(larger, who), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)

@@ -256,7 +256,7 @@ def test_the_command_takes_the_usual_height(tmp_path: Path, monkeypatch: pytest.
     assert (row["answer"], row["probability"]) == (answer.text, pytest.approx(answer.probability))
     refused(
         run("recognise", "pen.safetensors", "a.csv", "--height", 0),
-        "a.csv: a height that is usual must be a number above 0",
+        "pen.safetensors: the usual height must be a number above 0",
     )
 
 

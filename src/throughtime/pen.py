@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[Any]
@@ -48,7 +49,8 @@ class PenFeatures:
         long, wide   logarithm of the way's length in heights, and of width / height; the same at every point
         dx, dy       the step that leads to the point, in heights
         size         logarithm of the height (or width / widest) that the drawing was given with, from -2 to 2: give it in heights
-                     that are usual for the writer (`in_usual_heights`), or 1 high if these are not known; the same at every point
+                     that are usual for the writer (`in_usual_heights`), or 1 high if these are not known. A dot counts as 1
+                     high. The same at every point
 
     points   how many; None: one per `spacing`, between `least` and `most`
     spacing  heights from a point to the next, if `points` is None
@@ -122,6 +124,8 @@ class PenFeatures:
 def in_usual_heights(drawings: Sequence[ArrayLike], who: ArrayLike, widest: float = 4.0) -> list[Values]:
     """Every drawing divided by the median height of its writer's drawings: an l is high beside the same person's e.
 
+    Dots, which have no height, do not count for the median; who wrote nothing else keeps the units of the points.
+
     who     (N,) who wrote each
     widest  of a drawing that is wider than that many heights, width / widest counts as its height
 
@@ -134,10 +138,11 @@ def in_usual_heights(drawings: Sequence[ArrayLike], who: ArrayLike, widest: floa
     people = np.asarray(who)
     if people.shape != (len(drawings),):
         raise ValueError(f"{len(drawings)} drawings need as many writers in `who`; it has shape {people.shape}")
-    _, size = _scaled(drawings, widest)
-    _, own = np.unique(people, return_inverse=True)
-    usual = np.array([np.median(size[own == person]) for person in range(own.max() + 1)])
-    return [in_heights(drawing, height) for drawing, height in zip(drawings, usual[own], strict=True)]
+    joined, size = _scaled(drawings, widest)
+    low, high = _box(joined)
+    seen = pd.Series(np.where((low == high).all(1), np.nan, size))
+    usual = seen.groupby(people).transform("median").fillna(1.0)
+    return [in_heights(drawing, height) for drawing, height in zip(drawings, usual, strict=True)]
 
 
 def in_heights(drawing: ArrayLike, height: float) -> Values:
@@ -183,20 +188,19 @@ class PenChanges:
     slant    deviation of how many heights the top is moved to the right
     stretch  deviation of the logarithm of width / height
     bend     deviation of each of two waves that move points, in heights; one to three heights from crest to crest
-    grow     deviation of the logarithm of the size, and
-    unknown  the share of drawings that become 1 high, as where the usual height of a writer is not known: for drawings in
-             usual heights. None: all become 1 high
+    unknown  for drawings in usual heights: the share of those that become 1 high, as where the usual height of a writer is not
+             known; the others keep their size. None: all become 1 high
+    grow     deviation of the logarithm of the size that is kept; nothing if `unknown` is None
 
-    returns, when called with drawings and a generator, drawings whose height before the other changes was 1, or what `grow`
-             and `unknown` say
+    returns, when called with drawings and a generator, the changed drawings
     """
 
     turn: float = 0.1
     slant: float = 0.2
     stretch: float = 0.15
     bend: float = 0.03
-    grow: float = 0.1
     unknown: float | None = None
+    grow: float = 0.1
 
     def __call__(self, drawings: Sequence[ArrayLike], rng: np.random.Generator) -> list[Values]:
         """The changed drawings."""

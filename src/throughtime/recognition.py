@@ -132,6 +132,8 @@ class Recogniser:
             raise ValueError(f"this model has no decoder {self.decoder!r}; it has {', '.join(self.decoders)}")
         if self.height is not None and "size" not in features.get("columns", ()):
             raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
+        if self.height is not None and not 0 < self.height < np.inf:
+            raise ValueError(f"the usual height must be a number above 0, not {self.height:g}")
 
     @property
     def hears(self) -> str:

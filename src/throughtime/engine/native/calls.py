@@ -48,7 +48,7 @@ class Given(NamedTuple):
 class Stepped(NamedTuple):
     """What a loop did: full (D + T, B, N), gates (T, B, nets, N) where kept, memories before each step and after the last.
 
-    Untaped, what nobody outside hears is without the D rows of its past.
+    Untaped, what nobody outside hears (`Loop.joins`) is without the D rows of its past.
     """
 
     full: Arrays
@@ -106,7 +106,7 @@ def run_through(loop: Loop, given: Given) -> tuple[Arrays, Arrays]:
 
 
 def step_through(loop: Loop, given: Given, taped: bool = True) -> Stepped:
-    """Step a loop through time, and leave all that a sweep needs."""
+    """Step a loop through time, and leave, if it is taped, all that a sweep needs."""
     steps, batch, dtype = _extent(loop, given)
     operands: list[Array] = [given.outer[source] for source in loop.outer]
     shapes: list[tuple[str, str, tuple[int, ...]]] = []

@@ -43,8 +43,9 @@ class Loop(NamedTuple):
         return depths(self.network, self.component.backward)[source]
 
     def joins(self, layer: Layer) -> bool:
-        """Whether layers outside hear it, with its past before its activities; if none does, a run leaves these alone."""
-        others = (other for other in self.network.layers if other.name not in self.component)
+        """Whether layers outside, of its direction, hear it with its past before its activities; else a run leaves these alone."""
+        own = self.component
+        others = (m for m in self.network.layers if m.name not in own and m.backward == own.backward)
         return any(c.source == layer.name for other in others for c in other.connections)
 
     def heard(self, layer: Layer) -> tuple[Connection, ...]:

@@ -142,7 +142,7 @@ class Stepping {
   }
 
   void begin(const Stage<T>& stage, const Rows& rows) const {
-    if (f_.at_once && stage.layer->depth && !rows.index.empty() && rows.index.front() == 0)
+    if (f_.at_once && stage.layer->joined && !rows.index.empty() && rows.index.front() == 0)
       std::copy_n(stage.at->past, stage.layer->depth * f_.batch * stage.layer->size, stage.at->full);
     const ptrdiff_t n = stage.layer->size, m = stage.layer->memory * n;
     for (int32_t row : rows.index) {

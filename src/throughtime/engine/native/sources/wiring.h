@@ -22,7 +22,7 @@ struct Connection {
 
 // One layer of the loop: `nets` net inputs and `memory` numbers for each of its `size` units; `depth` rows of its past are
 // given. `kept`: its gates go on the tape, what its units made of their net inputs; of the others the sweep knows the slope
-// from the activity. `joined`: its past lies before its activities in the result, where a sweep and layers outside hear both.
+// from the activity. `joined`: its past lies before its activities in the result, where a sweep and layers outside, of its direction, hear both.
 struct Layer {
   Unit unit, within;
   ptrdiff_t size, nets, memory, depth;
