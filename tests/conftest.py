@@ -49,7 +49,7 @@ def _forget_compiled_programs() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays; tracing makes many objects and few cycles, and looking for these takes a tenth of the time."""
+    """What was imported stays; tracing makes many objects and few cycles, and looking for these takes up to a tenth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -173,8 +173,9 @@ def pen_input(drawing: ArrayLike, settings: Mapping[str, Any], height: float | N
         raise ValueError(f"these features have settings that this version does not know: {', '.join(sorted(unknown))}")
     features = PenFeatures(**own)
     if "size" in features.columns:
-        (size,) = _scaled([drawing], features.widest)[1]
-        return features([in_heights(drawing, size if height is None else height)])[0]
+        if height is None:  # as if the writer had written nothing else
+            return features(in_usual_heights([drawing], [0], features.widest))[0]
+        return features([in_heights(drawing, height)])[0]
     if height is not None:
         raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
     return features([drawing])[0]
