@@ -13,6 +13,7 @@ from safetensors.numpy import save as write_arrays
 
 import throughtime as tt
 from throughtime import storage
+from throughtime.io import files
 from throughtime.storage import Column, Model, ModelFileError, load, save
 
 NETWORK = tt.narx({"u/1": 1, "v": 2}, 3, 1).open_loop()
@@ -134,7 +135,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     def full(*_: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(storage.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
         save(path, a_model(tt.elman(1, 2, 1)))
     with pytest.raises(ValueError, match="settings must be what JSON can hold"):

@@ -6,7 +6,6 @@ arrays    the weights, each named by its path: "layer/connection", with "/" and 
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +21,7 @@ from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as write_arrays
 
 from throughtime.engine import Weights, init
+from throughtime.io import files
 from throughtime.network import Network, from_json
 from throughtime.units import Unit
 
@@ -125,7 +125,7 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
     metadata = {"format": FORMAT, "format_version": str(VERSION), "library_version": library_version()}
     metadata |= {"network": model.network.to_json(), "model": text}
     arrays = {name: np.ascontiguousarray(a) for name, a in _named(model.weights)}
-    write_file(Path(path), write_arrays(arrays, metadata))
+    files.write(path, write_arrays(arrays, metadata))
 
 
 def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
@@ -169,28 +169,6 @@ def library_version() -> str:
 def _named(tree: Any) -> Iterator[tuple[str, Any]]:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         yield "/".join(quote(str(step.key), safe=" ") for step in path), leaf
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write under another name in the same folder, then rename: there is never half a file."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise type(error)(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o666 & ~_umask())  # mkstemp makes it readable for its owner only
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _metadata(path: Path, data: bytes) -> dict[str, str]:

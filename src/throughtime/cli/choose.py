@@ -20,6 +20,7 @@ from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays, suggest_delays
 from throughtime.dynamics.pictures import plot_delays
 from throughtime.dynamics.teaching import Teaching
+from throughtime.io import files
 from throughtime.network import Network
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]
@@ -52,7 +53,7 @@ def delays(
         output.file(out, overwrite)
     found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
     if out is not None:
-        output.write_figure(plot_delays(found).savefig, out)
+        files.write_figure(out, plot_delays(found))
     if json_:
         typer.echo(json.dumps(_plain(found)))
         return

@@ -10,6 +10,7 @@ import typer
 from throughtime import experiments
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
+from throughtime.io import files
 
 Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
@@ -58,7 +59,7 @@ def _run(
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
         said = experiments.load(name)(quick, seeds, path, bar)
-        output.write_text(json.dumps(said, indent=2) + "\n", path / "results.json")
+        files.write(path / "results.json", json.dumps(said, indent=2) + "\n")
     if json_:
         typer.echo(json.dumps(said))
     elif not quiet:

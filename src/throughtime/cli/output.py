@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from throughtime.cli.errors import Problem
-from throughtime.cli.tables import publish
 
 
 @contextmanager
@@ -66,23 +65,6 @@ def file(path: Path, overwrite: bool) -> None:
         raise Problem(f"--out {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise Problem(f"--out {path}: the folder {path.parent} cannot be written")
-
-
-def write_figure(save: Callable[[Path], object], path: Path) -> None:
-    """Let `save` write a picture so that it appears only when it is complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    try:
-        save(Path(name))
-        publish(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file so that it appears only when it is complete."""
-    write_figure(lambda temporary: temporary.write_text(text, encoding="utf-8"), path)
 
 
 class Bar:

@@ -66,7 +66,7 @@ def report(
         checked = _checked(spans)
         unseen = len(data) - held_out if held_out else max(learned, checked.start)
         found = _findings(opened, data, said, own, spans, judging.coverage(opened.model, data, unseen))
-        output.write_figure(lambda path: pages.write_report(path, found), out)
+        pages.write_report(out, found)
     if not quiet:
         typer.echo(f"written to {out}", err=True)
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from throughtime.drawing import draw
 from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.pictures import plot_response
+from throughtime.io import files
 
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
 SHORT = 0.1  # of the promised share: less is more than the chance of overlapping forecasts
@@ -27,10 +27,10 @@ def describe(
     out: Path, model: DynamicModel, said: Mapping[str, Any], data: Data, spans: Sequence[Span], own: Predicted
 ) -> None:
     """Write all files but the model; each appears only when it is complete."""
-    output.write_text(json.dumps(said, indent=2) + "\n", out / "metrics.json")
-    output.write_figure(partial(draw, model.network_), out / "wiring.png")
-    output.write_figure(plot_course(model).savefig, out / "training.png")
-    output.write_figure(response(data, spans, own).savefig, out / "prediction.png")
+    files.write(out / "metrics.json", json.dumps(said, indent=2) + "\n")
+    draw(model.network_, out / "wiring.png")
+    files.write_figure(out / "training.png", plot_course(model))
+    files.write_figure(out / "prediction.png", response(data, spans, own))
 
 
 def response(data: Data, spans: Sequence[Span], own: Predicted) -> Figure:

@@ -55,5 +55,5 @@ def show(
         if png.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise Problem(f"--png {png}: the name must end in .png, .svg or .pdf")
         output.file(png, overwrite)
-        output.write_figure(lambda path: draw(network, path), png)
+        draw(network, png)
     typer.echo(text_of(network))

@@ -1,9 +1,7 @@
 """Tables of measurements, CSV and Parquet, in and out; every error names the file, the row and the column."""
 
 import csv
-import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from throughtime.cli.errors import Problem
+from throughtime.io import files
 
 Numbers = NDArray[np.float64]
 PARQUET = (".parquet", ".pq")
@@ -207,22 +206,8 @@ def write(frame: pd.DataFrame, path: Path | None) -> None:
         frame.to_csv(sys.stdout, index=False)
         return
     check_kind(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with files.whole(path) as file:
         if path.suffix.lower() in PARQUET:
-            frame.to_parquet(name, index=False)
+            frame.to_parquet(file, index=False)
         else:
-            frame.to_csv(name, index=False)
-        publish(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def publish(temporary: Path, path: Path) -> None:
-    """Give a finished temporary file its name, in one step, readable as other new files are."""
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
-    temporary.replace(path)
+            frame.to_csv(file, index=False, mode="wb")

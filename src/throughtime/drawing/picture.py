@@ -15,6 +15,7 @@ from matplotlib.path import Path as Curve
 
 from throughtime.drawing import facts
 from throughtime.drawing.layout import Arrow, Box, Plan, plan
+from throughtime.io import files
 from throughtime.network import Connection, Layer, LearnedDelays, Network
 
 FORWARD, LOOP, BACKWARD_FILL, FILL, INPUT_FILL = "#33475b", "#d1495b", "#f3e6d3", "#dfeaf4", "#eeeeee"
@@ -39,7 +40,7 @@ def draw(network: Network, where: str | Path | Axes) -> None:
         return
     figure = Figure(figsize=(made.width, made.height))
     _paint(made, network, handles, figure.add_axes((0.0, 0.0, 1.0, 1.0)))
-    figure.savefig(where, dpi=150)
+    files.write_figure(where, figure, dpi=150)
 
 
 def label(layer: Layer, connection: Connection) -> str:

@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from throughtime.dynamics.intervals import Coverage
+from throughtime.io import files
 
 DOTS = 130  # per inch of a picture: sharp on paper, some 100 kB each
 
@@ -144,7 +144,7 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
     ...     "Is it any good?" in Path(folder, "report.html").read_text(encoding="utf-8")
     True
     """
-    Path(path).write_text(page(findings), encoding="utf-8")
+    files.write(path, page(findings))
 
 
 def page(findings: Findings) -> str:

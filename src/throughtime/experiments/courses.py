@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from throughtime import engine
 from throughtime.engine import Weights
 from throughtime.experiments import Progress
+from throughtime.io import files
 from throughtime.network import Network
 from throughtime.sequences import Padding, inputs_of, padded_lengths, run_each
 from throughtime.training import evaluate, train
@@ -268,10 +269,8 @@ def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     tree   of arrays
     about  the course, so that no other goes on with it
     """
-    new = file.with_suffix(".new")
-    with new.open("wb") as opened:
+    with files.whole(file) as opened:
         np.savez(opened, done, about, *jax.tree.leaves(tree))
-    new.replace(file)
 
 
 def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:

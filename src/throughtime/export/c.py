@@ -12,7 +12,8 @@ from throughtime.export.c_layers import fields_of, layer_functions, member_of
 from throughtime.export.c_text import comment, constant, defined, function, helpers, indented, index, loops
 from throughtime.export.history import row_told
 from throughtime.export.plan import Plan, plan_of
-from throughtime.storage import Column, Model, library_version, limits, write_file
+from throughtime.io import files
+from throughtime.storage import Column, Model, library_version, limits
 
 
 def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -50,7 +51,7 @@ def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None
     """
     plan, prefix = plan_of(model), _prefix(path, name)
     lines = [*_about(plan, prefix), *_declarations(plan, prefix), *_definitions(plan, prefix)]
-    write_file(Path(path), ("\n".join(lines) + "\n").encode())
+    files.write(path, "\n".join(lines) + "\n")
 
 
 def _prefix(path: Any, name: str | None) -> str:

@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from throughtime.export.onnx_layers import Graph, activity, heard, net_inputs
 from throughtime.export.plan import Part, Plan, Values, plan_of
-from throughtime.storage import Column, Model, library_version, limits, write_file
+from throughtime.io import files
+from throughtime.storage import Column, Model, library_version, limits
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
 
@@ -70,7 +70,7 @@ def export_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     )
     library.helper.set_model_props(made, _metadata(model, plan))
     library.checker.check_model(made, full_check=True)
-    write_file(Path(path), made.SerializeToString())
+    files.write(path, made.SerializeToString())
 
 
 def _library() -> Any:
