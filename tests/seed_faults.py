@@ -335,6 +335,22 @@ FAULTS = [
         "own_way and Focused",
     ),
     Fault(
+        "the logistic function by way of tanh, which has no small numbers",
+        "units.py",
+        "return jax.nn.sigmoid(x)",
+        "return 0.5 * jnp.tanh(0.5 * x) + 0.5",
+        "test_logistic.py",
+        "keep_their_figures and xla",
+    ),
+    Fault(
+        "an exported graph has the runtime's own logistic function",
+        "export/onnx_layers.py",
+        'return graph.op("Div", one, graph.op("Add", one, graph.op("Exp", graph.op("Neg", net))))',
+        'return graph.op("Sigmoid", net)',
+        "test_logistic.py",
+        "elsewhere and onnx",
+    ),
+    Fault(
         "the forget gate reads the input gate",
         "units.py",
         "gates[..., 1, :] * memory[..., 0, :]",

@@ -70,11 +70,11 @@ def function(head: str, body: Iterable[str]) -> list[str]:
 def helpers(prefix: str, units: Iterable[str]) -> list[str]:
     """The functions that the units call, in double or single precision; only what is used, for a compiler warns of the rest."""
     real, upper = f"{prefix}_real", prefix.upper()
-    half, one = f"({real})0.5", f"({real})1"
+    one = f"({real})1"
     bodies = {
-        "logistic": f"{half} * {upper}_TANH({half} * x) + {half}",
-        "relu": "x < 0 ? 0 : x",
-        "saturate": f"x <= 0 ? 0 : x >= 1 ? {one} : x",
+        "logistic": [f"const {real} e = {upper}_EXP(x < 0 ? x : -x);", f"return (x < 0 ? e : {one}) / ({one} + e);"],
+        "relu": ["return x < 0 ? 0 : x;"],
+        "saturate": [f"return x <= 0 ? 0 : x >= 1 ? {one} : x;"],
     }
     plain = {unit.removeprefix("context-") for unit in units}
     callers = {
@@ -92,9 +92,5 @@ def helpers(prefix: str, units: Iterable[str]) -> list[str]:
         f"#define {upper}_EXP exp",
         "#endif",
         "",
-        *(
-            line
-            for name in called
-            for line in function(f"static {real} {prefix}_{name}({real} x)", [f"return {bodies[name]};"])
-        ),
+        *(line for name in called for line in function(f"static {real} {prefix}_{name}({real} x)", bodies[name])),
     ]

@@ -110,6 +110,12 @@ def activity(graph: Graph, name: str, nets: list[str], memory: str | None) -> tu
     return ELEMENTWISE[name](graph, nets[0]), None
 
 
+def _logistic(graph: Graph, net: str) -> str:
+    """1/(1+exp(-x)), not "Sigmoid": runtimes have approximations of that which end where the function is small."""
+    one = graph.constant(1.0)
+    return graph.op("Div", one, graph.op("Add", one, graph.op("Exp", graph.op("Neg", net))))
+
+
 def _saturate(graph: Graph, net: str) -> str:
     return graph.op("Clip", net, graph.constant(0.0), graph.constant(1.0))
 
@@ -117,7 +123,7 @@ def _saturate(graph: Graph, net: str) -> str:
 ELEMENTWISE: dict[str, Callable[[Graph, str], str]] = {
     "linear": lambda graph, net: net,
     "tanh": lambda graph, net: graph.op("Tanh", net),
-    "logistic": lambda graph, net: graph.op("Sigmoid", net),
+    "logistic": _logistic,
     "relu": lambda graph, net: graph.op("Relu", net),
     "saturated_linear": _saturate,
     "softmax": lambda graph, net: graph.op("Softmax", net, axis=-1),
@@ -125,7 +131,7 @@ ELEMENTWISE: dict[str, Callable[[Graph, str], str]] = {
 
 
 def _lstm(graph: Graph, nets: list[str], memory: str) -> tuple[str, str]:
-    enter, forget, leave = (graph.op("Sigmoid", net) for net in nets[:3])
+    enter, forget, leave = (_logistic(graph, net) for net in nets[:3])
     candidate = graph.op("Mul", enter, graph.op("Tanh", nets[3]))
     cell = graph.op("Add", graph.op("Mul", forget, memory), candidate)
     return graph.op("Mul", leave, graph.op("Tanh", cell)), cell
