@@ -543,6 +543,14 @@ FAULTS = [
         "limits_are_met",
     ),
     Fault(
+        "exported C is compiled where no NaN is seen",
+        "export/c.py",
+        "if row_told(plan.network) is not None else []",
+        "if False else []",
+        "test_export.py",
+        "needs_nan",
+    ),
+    Fault(
         "exported C shifts the rows the wrong way",
         "export/c.py",
         "for (int d = {depth}; d > 0; d--)",

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 import throughtime as tt
 import zoo
 from exported import (
+    BATCH,
     COMPILER,
     FLAGS,
     NETWORKS,
@@ -287,6 +288,69 @@ def test_what_cannot_be_exported_is_said(change: dict[str, Any], words: str, tmp
             export(model, tmp_path / "m")
         assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+@needs_compiler
+@pytest.mark.parametrize("flag", ["-ffast-math", "-Ofast", "-ffinite-math-only"])
+def test_c_that_needs_nan_or_infinity_is_not_compiled_without_them(flag: str, tmp_path: Path) -> None:
+    """NAN says that an output was not measured: a compiler that takes it for a number puts it into the state."""
+    told, cut_off = a_model(NETWORKS["narx"]), a_model(NETWORKS["gru"])
+    plain = Model(cut_off.network, cut_off.weights, cut_off.inputs, tuple(Column(c.name) for c in cut_off.outputs))
+    for model, words in ((told, "NAN, which stands for not measured"), (cut_off, "INFINITY"), (plain, "")):
+        export_c(model, tmp_path / "m.c")
+        command = [str(COMPILER), *FLAGS, flag, "-c", "-o", str(tmp_path / "m.o"), str(tmp_path / "m.c")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (not words), done.stderr
+        assert words in done.stderr
+        assert not words or "compile m without -ffast-math" in done.stderr
+
+
+def test_a_type_can_be_asked_for_also_without_weights(tmp_path: Path) -> None:
+    for name in ("unit by unit only", "narx"):
+        model = a_model(NETWORKS[name])
+        u = inputs_for(model, KNOWN)
+        wanted = free_run(model, u).ys
+        for dtype, bound in (("float32", SINGLE), ("float64", TOLERANCE)):
+            export_onnx(model, tmp_path / "m.onnx", dtype=dtype)
+            before = initial_history(model, dtype=dtype)
+            ys = onnx_run(tmp_path / "m.onnx", u, {n: np.repeat(v, BATCH, 0) for n, v in before.items()}).ys
+            assert ys.dtype == dtype
+            assert gap(ys, wanted) < bound
+    with pytest.raises(ValueError, match="dtype='int32': a network is exported in float32 or float64"):
+        export_onnx(model, tmp_path / "m.onnx", dtype="int32")
+
+
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (Column("c", np.inf), "column 'c' has mean inf and scale 1.0; export needs a finite mean"),
+        (Column("c", np.nan), "mean nan"),
+        (Column("c", 0.0, np.inf), "scale inf"),
+        (Column("c", 0.0, 0.0), "a finite scale that is not 0, in float64"),
+        (Column("c", 0.0, 1.0, np.nan), "has the limits nan and None; low must be below high"),
+        (Column("c", 0.0, 1.0, 2.0, 1.0), "the limits 2.0 and 1.0"),
+        (Column("c", 0.0, 1.0, np.inf), "the limits inf and None"),
+    ],
+)
+def test_a_scaling_that_says_nothing_is_refused(column: Column, words: str, side: str, tmp_path: Path) -> None:
+    model = a_model(NETWORKS["narx"])
+    columns = {"inputs": model.inputs, "outputs": model.outputs}
+    columns[side] = (*columns[side][:-1], column)
+    for export in (export_c, export_onnx):
+        with pytest.raises(ValueError, match=words):
+            export(Model(model.network, model.weights, **columns), tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_beyond_float32_are_refused_there(tmp_path: Path) -> None:
+    model = a_model(NETWORKS["narx"])
+    for column in (Column("c", 1e300), Column("c", 0.0, 1e-300)):
+        with pytest.raises(ValueError, match="in float32"):
+            export_onnx(Model(model.network, model.weights, (column,), ()), tmp_path / "m.onnx", dtype="float32")
+    large = jax.tree.map(lambda w: w * 1e300, model.weights)
+    with pytest.raises(ValueError, match="the weights are not finite in float32"):
+        export_onnx(Model(model.network, large), tmp_path / "m.onnx", dtype="float32")
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None
     `NAME_real` is double, or float if compiled with -DNAME_FLOAT (there NAME is in capitals). u and y are in the units of
     the data, y within the limits of the columns (what is fed back is not cut off). `NAME_feed` is a step in which the
     measured output takes the place of the network's own in what is fed back (NAN: not measured): feed a known record,
-    then step on for a forecast. It is there if the network hears its own output. The file's first comment names the
-    columns in their order. Nothing is allocated; several states can be used at once.
+    then step on for a forecast. It is there if the network hears its own output; compilers that are told that there is no
+    NAN (-ffast-math) are refused then. The file's first comment names the columns in their order. Nothing is allocated;
+    several states can be used at once.
 
     Include the file where it is used; or compile it on its own, and include it with NAME_DECLARATIONS defined elsewhere.
 
@@ -35,8 +36,8 @@ def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None
     path   of the file; it appears only when it is complete
     name   what all names in it begin with; None: the name of the file
 
-    raises  ValueError for a network with backward layers, units of one's own, weights that are not finite, or a name that
-            C cannot have; OSError if the file cannot be written
+    raises  ValueError for a network with backward layers, units of one's own, weights or a scaling that are not finite, or
+            a name that C cannot have; OSError if the file cannot be written
     cost    of a step: one multiplication per weight; past activities are shifted, which costs less than hearing them
 
     >>> import pathlib, tempfile, throughtime as tt
@@ -158,6 +159,7 @@ def _definitions(plan: Plan, prefix: str) -> list[str]:
     return [
         f"#ifndef {prefix.upper()}_DECLARATIONS",
         "",
+        *_whole_mathematics(plan, prefix),
         "#include <math.h>",
         "",
         *helpers(prefix, {layer.unit.name for layer in plan.layers}),
@@ -171,14 +173,33 @@ def _definitions(plan: Plan, prefix: str) -> list[str]:
     ]
 
 
+def _whole_mathematics(plan: Plan, prefix: str) -> list[str]:
+    """Where NAN or INFINITY is in the file, a compiler that takes every number for finite would see neither."""
+    low, high = limits(plan.y)
+    used = ["NAN, which stands for not measured"] if row_told(plan.network) is not None else []
+    used += ["INFINITY, where a column has no limit"] if _limited(plan) and np.isinf([low, high]).any() else []
+    if not used:
+        return []
+    remedy = f"compile {prefix} without -ffast-math, -Ofast, -ffinite-math-only: they do not see {' and '.join(used)}"
+    return [
+        "#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(_M_FP_FAST)",
+        f'#error "{remedy}"',
+        "#endif",
+        "",
+    ]
+
+
+def _limited(plan: Plan) -> bool:
+    return bool(np.isfinite(limits(plan.y)).any())
+
+
 def _scaling(plan: Plan, prefix: str) -> list[str]:
     numbers = {}
     for letter, columns in (("u", plan.u), ("y", plan.y)):
         numbers[f"mean_{letter}"] = np.array([c.mean for c in columns], float)
         numbers[f"scale_{letter}"] = np.array([c.scale for c in columns], float)
-    low, high = limits(plan.y)
-    if np.isfinite([low, high]).any():
-        numbers |= {"low_y": low, "high_y": high}
+    if _limited(plan):
+        numbers["low_y"], numbers["high_y"] = limits(plan.y)
     kind, filled = f"{prefix}_real", {name: values for name, values in numbers.items() if values.size}
     return [line for name, values in filled.items() for line in constant(kind, f"{prefix}_{name}", values)] + [""]
 
@@ -205,10 +226,9 @@ def _shown(plan: Plan, prefix: str) -> list[str]:
     real, k = f"{prefix}_real", ", int k" if plan.members else ""
     output = plan.network.output
     own = f"state->{fields_of(plan)[output]}{member_of(plan, output)}[0][n]"
-    low, high = limits(plan.y)
     value = f"{own} * {prefix}_scale_y[n] + {prefix}_mean_y[n]"
     body = [f"return {value};"]
-    if np.isfinite([low, high]).any():
+    if _limited(plan):
         edges = f"{prefix}_low_y[n]", f"{prefix}_high_y[n]"
         body = [f"const {real} value = {value};"]
         body += [f"return value < {edges[0]} ? {edges[0]} : value > {edges[1]} ? {edges[1]} : value;"]

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array, lax
 
 from throughtime.engine import History, Weights, start, step
+from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
 from throughtime.export.plan import Plan, Values, each_member, plan_of
 from throughtime.network import Network
@@ -26,7 +27,7 @@ def row_told(network: Network) -> int | None:
     return row if network.feedback == network.output and row < depths(network)[network.output] else None
 
 
-def initial_history(model: Model, u: Any = None, y: Any = None) -> dict[str, Values]:
+def initial_history(model: Model, u: Any = None, y: Any = None, dtype: Any = None) -> dict[str, Values]:
     """The history with which an exported network goes on after a measured record, as `export_onnx` names its parts.
 
     The network runs over the record; where an output was measured, it takes the place of the network's own in what is
@@ -35,6 +36,7 @@ def initial_history(model: Model, u: Any = None, y: Any = None) -> dict[str, Val
     model  what was exported
     u      (T, I) or (T,), in the units of the data; None: a network without inputs, or no record
     y      (T, O) or (T,), in the units of the data; NaN, or None: not measured
+    dtype  as given to `export_onnx`
 
     returns  {name: array} in the network's standardised units, for one sequence: (1, D, S) past activities, the oldest
              first, (1, N) memories; with members (K, 1, ...). For B sequences put them side by side along the axis of
@@ -50,10 +52,10 @@ def initial_history(model: Model, u: Any = None, y: Any = None) -> dict[str, Val
     >>> {name: rows[0, :, 0].tolist() for name, rows in history.items()}
     {'history_input': [1.0], 'history_output': [1.0, 1.0]}
     """
-    plan = plan_of(model)
+    plan = plan_of(model, dtype)
     after = each_member(partial(start, plan.network, batch=1), model)(model.weights)
     if u is not None or y is not None:
-        xs, told = _record(plan, u, y)
+        xs, told = _record(plan, u, y, kind(model.weights))
         after = each_member(lambda w, h: _follow(plan.network, w, h, xs, told), model)(model.weights, after)
     return {part.name: _exported(plan, part.kind, after[part.kind][part.source]) for part in plan.parts}
 
@@ -64,7 +66,7 @@ def _exported(plan: Plan, kind: str, values: Array) -> Values:
     return np.moveaxis(rows, -3, -2) if kind == "a" else rows[..., 0, :]
 
 
-def _record(plan: Plan, u: Any, y: Any) -> tuple[dict[str, Array], Array]:
+def _record(plan: Plan, u: Any, y: Any, dtype: Any) -> tuple[dict[str, Array], Array]:
     """The record as the network sees it: {input: (T, S)} and (T, O), NaN where not measured."""
     given = {
         "u": None if u is None else _table("u", u, len(plan.u)),
@@ -82,7 +84,7 @@ def _record(plan: Plan, u: Any, y: Any) -> tuple[dict[str, Array], Array]:
     borders = np.cumsum([size for _, size in plan.inputs])[:-1]
     seen = dict(zip((name for name, _ in plan.inputs), np.split(rows, borders, axis=1), strict=False))
     idle = {name: np.zeros((steps, size)) for name, size in plan.network.inputs}
-    return {name: jnp.asarray(x, plan.dtype) for name, x in (idle | seen).items()}, jnp.asarray(told, plan.dtype)
+    return {name: jnp.asarray(x, dtype) for name, x in (idle | seen).items()}, jnp.asarray(told, dtype)
 
 
 def _table(name: str, given: Any, width: int) -> Values:

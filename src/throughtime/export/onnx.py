@@ -16,12 +16,12 @@ from throughtime.storage import Column, Model, library_version, limits
 OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
 
 
-def export_onnx(model: Model, path: str | os.PathLike[str]) -> None:
+def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -> None:
     """Write one time step of a trained network as an ONNX file; the scaling is inside.
 
         y(t), next history = step(u(t), history)
 
-    Inputs of the graph, B sequences side by side, in the floating-point type of the weights:
+    Inputs of the graph, B sequences side by side, in one floating-point type:
 
         u                 (B, I) in the units of the data; left out if the network has no inputs
         history_SOURCE    (B, D, S) the last activities of a source heard with a delay, the oldest first, D its largest
@@ -39,8 +39,9 @@ def export_onnx(model: Model, path: str | os.PathLike[str]) -> None:
 
     model  a `Model`, also an ensemble (`members`); its columns give the scaling, none is none
     path   of the file; it appears only when it is complete
+    dtype  "float32" or "float64", also of the weights; None: that of the weights, or JAX's own where there are none
 
-    raises  ValueError for a network with backward layers, units of one's own, or weights that are not finite;
+    raises  ValueError for a network with backward layers, units of one's own, or weights or a scaling that are not finite;
             ModuleNotFoundError without the package onnx; OSError if the file cannot be written
 
     >>> import tempfile, numpy as np, onnxruntime, throughtime as tt
@@ -58,7 +59,7 @@ def export_onnx(model: Model, path: str | os.PathLike[str]) -> None:
     >>> y.shape, [i.name for i in session.get_inputs()]
     ((1, 1), ['u', 'history_input', 'history_output'])
     """
-    library, plan = _library(), plan_of(model)
+    library, plan = _library(), plan_of(model, dtype)
     graph = Graph(library, plan)
     _step(graph, plan)
     made = library.helper.make_model(

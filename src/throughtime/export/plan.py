@@ -20,7 +20,7 @@ from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
 from throughtime.network import Connection, Layer, Network
-from throughtime.storage import Column, Model
+from throughtime.storage import Column, Model, limits
 from throughtime.units import BUILT_IN
 
 Values = NDArray[Any]
@@ -48,7 +48,7 @@ class Plan:
 
     network    the wiring
     members    K networks, every array below has a leading axis of them; 0: one network, no such axis
-    dtype      numpy's float64 or float32, that of the weights
+    dtype      numpy's float64 or float32
     layers     in the order in which they are computed
     acting     {layer: {connection: effective weight, "bias": (nets, N)}}
     parts      the history
@@ -79,18 +79,20 @@ class Plan:
         return self.acting[layer.name].get(connection.key)
 
 
-def plan_of(model: Model) -> Plan:
-    """The plan of one time step; a ValueError says why a model cannot be exported."""
-    network = model.network
+def plan_of(model: Model, dtype: Any = None) -> Plan:
+    """The plan of one time step, in that type or that of the weights; a ValueError says why a model cannot be exported."""
+    network, dtype = model.network, _type(model, dtype)
     _refuse(network)
-    _check_weights(model)
+    _check_weights(model, dtype)
+    for c in (*model.inputs, *model.outputs):
+        _check_column(c, dtype)
     acting = each_member(partial(effective, network), model)(model.weights)
     heard = {c.source for layer in network.layers for c in layer.connections}
     inputs = tuple((name, size) for name, size in network.inputs if name in heard)
     return Plan(
         network,
         model.members,
-        np.float64 if kind(model.weights) == np.float64 else np.float32,
+        dtype,
         present_order(network),
         jax.tree.map(np.asarray, acting),
         _parts(model),
@@ -119,15 +121,43 @@ def _refuse(network: Network) -> None:
             )
 
 
-def _check_weights(model: Model) -> None:
+def _type(model: Model, dtype: Any) -> Any:
+    """numpy's float32 or float64, as asked; else that of the weights, of which a network may have none."""
+    asked = np.dtype(kind(model.weights) if dtype is None else dtype)
+    if dtype is not None and asked not in (np.float32, np.float64):
+        raise ValueError(f"dtype={dtype!r}: a network is exported in float32 or float64")
+    return np.float64 if asked == np.float64 else np.float32
+
+
+def _check_column(column: Column, dtype: Any) -> None:
+    """Refuse what would be written as infinity, or as nothing to divide by."""
+    with np.errstate(over="ignore", under="ignore"):
+        mean, scale = dtype(column.mean), dtype(column.scale)
+    if not (np.isfinite([mean, scale]).all() and scale):
+        wanted = f"a finite mean and a finite scale that is not 0, in {np.dtype(dtype)}"
+        raise ValueError(
+            f"column {column.name!r} has mean {column.mean} and scale {column.scale}; export needs {wanted}: scale the data"
+        )
+    low, high = limits([column])
+    if not (low <= high and low < np.inf and high > -np.inf):
+        raise ValueError(
+            f"column {column.name!r} has the limits {column.low} and {column.high}; low must be below high"
+        )
+
+
+def _check_weights(model: Model, dtype: Any) -> None:
     leaves = jax.tree.leaves(model.weights)
     if model.members and any(np.shape(leaf)[:1] != (model.members,) for leaf in leaves):
         raise ValueError(
             f"the model has {model.members} members, but not every weight has a leading axis of that length"
         )
     check(model.network, jax.tree.map(lambda leaf: leaf[0], model.weights) if model.members else model.weights)
-    if not all(np.isfinite(leaf).all() for leaf in leaves):
-        raise ValueError("the weights are not finite, so the network says nothing; train it again, more slowly")
+    with np.errstate(over="ignore"):
+        finite = all(np.isfinite(np.asarray(leaf, dtype)).all() for leaf in leaves)
+    if not finite:
+        raise ValueError(
+            f"the weights are not finite in {np.dtype(dtype)}, so the network says nothing; train it again, more slowly"
+        )
 
 
 def _parts(model: Model) -> tuple[Part, ...]:
