@@ -6,12 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
 
 import reference
 import throughtime as tt
 import zoo
 from test_exactness import ERROR, TOLERANCE, case
-from throughtime import Network
+from throughtime import Connection, Layer, Network, units
+from throughtime.drawing import count
+from throughtime.engine.first import shapes
+from wirings import wirings
 
 EVERY = [pytest.param(network, id=name) for name, network in zoo.NETWORKS.items()]
 ODD = ("narx gaps", "lstm start", "tdnn gaps", "delays across layers", "own memory", "perceptron", "to and fro")
@@ -24,11 +28,23 @@ def shapes_of(tree: Any) -> Any:
 @pytest.mark.parametrize("network", EVERY)
 def test_weights_have_the_shapes_of_the_contract(network: Network) -> None:
     weights = tt.init(network, 0)
-    assert shapes_of(weights) == reference.shapes(network)
+    assert shapes_of(weights) == reference.shapes(network) == shapes(network)
     assert all(leaf.dtype == jnp.float64 and bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(weights))
     again, other = tt.init(network, 0), tt.init(network, 1)
     assert zoo.distance(weights, again) == 0
     assert zoo.distance(weights, other) > 0
+
+
+@given(wirings(backward=True))
+def test_shapes_by_arithmetic_are_those_of_what_is_drawn(network: Network) -> None:
+    made = shapes(network)
+    assert made == shapes_of(tt.init(network, 0)) == reference.shapes(network)
+    assert count(network) == sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))
+
+
+def test_shapes_of_a_network_that_no_machine_could_draw_take_no_time() -> None:
+    layer = Layer("y", 10**9, units.tanh, ["input", Connection("y", range(1, 3), "dense")])
+    assert shapes(Network(10**6, [layer], "y"))["y"]["y"] == (2, 10**9, 1, 10**9)
 
 
 @pytest.mark.parametrize("network", EVERY)

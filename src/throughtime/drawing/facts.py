@@ -1,9 +1,12 @@
 """What a drawing says about a network: the order of its parts, which connections feed back, numbers of weights."""
 
 from collections.abc import Callable
+from math import prod
+from typing import Any
 
 from throughtime import graph
-from throughtime.network import Connection, Layer, LearnedDelays, Network, sources_of
+from throughtime.engine.first import shapes
+from throughtime.network import Connection, Layer, Network, sources_of
 
 
 def flow(network: Network) -> tuple[Layer, ...]:
@@ -43,37 +46,29 @@ def count(network: Network) -> int:
     >>> count(architectures.feedforward(2, 3, 1))
     13
     """
-    return sum(
-        sum(weights(network, layer, c) for c in layer.connections) + biases(layer) + starts(network, layer)
-        for layer in network.layers
-    )
+    return _numbers(shapes(network))
 
 
 def weights(network: Network, layer: Layer, connection: Connection) -> int:
     """The number of learned weights of one connection."""
-    if connection.weight == "identity":
-        return 0
-    fed, delays, size = len(layer.fed(connection.nets)), len(connection.delays), network.size_of(connection.source)
-    if connection.weight == "diagonal":
-        return delays * fed * layer.size
-    if isinstance(connection.weight, LearnedDelays):
-        return (fed + delays) * size * layer.size
-    return delays * size * fed * layer.size
+    return _numbers(shapes(network)[layer.name].get(connection.key, {}))
 
 
-def biases(layer: Layer) -> int:
+def biases(network: Network, layer: Layer) -> int:
     """The number of biases of a layer."""
-    return len(layer.biased) * layer.size
+    return _numbers(shapes(network)[layer.name].get("bias", {}))
 
 
 def starts(network: Network, layer: Layer) -> int:
     """The number of learned values before the first step: activities that are heard later, and memories."""
-    if layer.start != "learned":
-        return 0
-    heard = [
-        max(c.delays)
-        for listener in network.layers
-        for c in listener.connections
-        if c.source == layer.name and listener.backward == layer.backward
-    ]
-    return (max(heard, default=0) + layer.memory) * layer.size
+    return _numbers(shapes(network)[layer.name].get("start", {}))
+
+
+def total(network: Network, layer: Layer) -> int:
+    """The number of all that a layer learns."""
+    return _numbers(shapes(network)[layer.name])
+
+
+def _numbers(tree: Any) -> int:
+    """How many numbers arrays of these shapes hold."""
+    return sum(map(_numbers, tree.values())) if isinstance(tree, dict) else prod(tree)

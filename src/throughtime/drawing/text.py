@@ -25,7 +25,7 @@ def show(network: Network) -> str:
     """
     layers = facts.flow(network)
     tables = [_rows(network, layer) for layer in layers]
-    titles = [(_title(layer), _counted(_total(network, layer), "weight")) for layer in layers]
+    titles = [(_title(layer), _counted(facts.total(network, layer), "weight")) for layer in layers]
     widths = [max(len(row[i]) for table in tables for row in table) for i in range(5)]
     inner = max(sum(widths) + 12, *(len(left) + len(right) + 7 for left, right in titles))
     lines = [f"{name} · {_counted(size, 'value')}" for name, size in network.inputs]
@@ -70,7 +70,7 @@ def _rows(network: Network, layer: Layer) -> list[Row]:
         for c in layer.connections
     ]
     if layer.biased:
-        rows.append((" ", "bias", "", _into(layer.bias), str(facts.biases(layer))))
+        rows.append((" ", "bias", "", _into(layer.bias), str(facts.biases(network, layer))))
     if layer.start == "learned":
         rows.append((" ", "a(0)", "", "learned", str(facts.starts(network, layer))))
     return rows
@@ -79,11 +79,6 @@ def _rows(network: Network, layer: Layer) -> list[Row]:
 def _source(layer: Layer, connection: Connection) -> str:
     source = "itself" if connection.source == layer.name else connection.source
     return source if connection.name is None else f"{source} ({connection.name})"
-
-
-def _total(network: Network, layer: Layer) -> int:
-    learned = sum(facts.weights(network, layer, c) for c in layer.connections)
-    return learned + facts.biases(layer) + facts.starts(network, layer)
 
 
 def _kind(connection: Connection) -> str:

@@ -41,30 +41,32 @@ def _drawn(network: Network, seed: int) -> dict[str, dict[str, Any]]:
     random = np.random.default_rng(seed)  # numpy draws at once, where JAX would first compile for every shape
     made: dict[str, dict[str, Any]] = {}
     for layer in network.layers:
-        learned = [c for c in layer.connections if c.weight != "identity"]
-        own: dict[str, Any] = {c.key: _connection(network, layer, c, random) for c in learned}
-        if layer.biased:
+        wanted = shapes(network)[layer.name]
+        learned = [c for c in layer.connections if c.key in wanted]
+        own: dict[str, Any] = {c.key: _connection(network, layer, c, wanted[c.key], random) for c in learned}
+        if "bias" in wanted:
             own["bias"] = _bias(layer)
-        if layer.start == "learned":
-            own["start"] = _start(network, layer)
+        if "start" in wanted:
+            first = {"activity": 0.0, "memory": layer.unit.start}
+            own["start"] = {part: np.full(shape, first[part]) for part, shape in wanted["start"].items()}
         made[layer.name] = own
     return made
 
 
-def _connection(network: Network, layer: Layer, connection: Connection, random: np.random.Generator) -> Any:
-    nets, size, count = len(layer.fed(connection.nets)), network.size_of(connection.source), len(connection.delays)
+def _connection(network: Network, layer: Layer, connection: Connection, shape: Any, random: np.random.Generator) -> Any:
     if connection.weight == "diagonal":
-        return random.uniform(0.5, 0.95, (count, nets, layer.size)) / count
+        return random.uniform(0.5, 0.95, shape) / len(connection.delays)
     if connection.source == layer.name and connection.delays == (1,) and connection.weight == "dense":
+        _, size, nets, _ = shape
         return np.stack([_rotation(size, random) for _ in range(nets)], axis=1)[None]
     limit = (3.0 / _fan_in(network, layer, connection)) ** 0.5
     if isinstance(connection.weight, LearnedDelays):
         small = 0.1 * limit  # a weight can then find its sign before a delay is selected, which it could not take back
         return {
-            "weight": random.uniform(-small, small, (size, nets, layer.size)),
-            "delay": random.normal(0.0, 0.1, (count, size, layer.size)),
+            "weight": random.uniform(-small, small, shape["weight"]),
+            "delay": random.normal(0.0, 0.1, shape["delay"]),
         }
-    return random.uniform(-limit, limit, (count, size, nets, layer.size))
+    return random.uniform(-limit, limit, shape)
 
 
 def _rotation(size: int, random: np.random.Generator) -> Values:
@@ -89,18 +91,34 @@ def _bias(layer: Layer) -> Values:
     return np.repeat([[first.get(layer.nets[index], 0.0)] for index in layer.biased], layer.size, axis=1)
 
 
-def _start(network: Network, layer: Layer) -> dict[str, Values]:
-    rows = start_rows(network, layer)
-    made = {"activity": np.zeros((rows, layer.size))} if rows else {}
-    if layer.memory:
-        made["memory"] = np.full((layer.memory, layer.size), layer.unit.start)
+@cache
+def shapes(network: Network) -> dict[str, dict[str, Any]]:
+    """The shape of every array in the network's weights, in a tree like theirs; by arithmetic, nothing is drawn.
+
+    >>> import throughtime as tt
+    >>> shapes(tt.elman(2, 3, 1))["hidden"]["input"]
+    (1, 2, 1, 3)
+    """
+    made: dict[str, dict[str, Any]] = {}
+    for layer in network.layers:
+        learned = [c for c in layer.connections if c.weight != "identity"]
+        own: dict[str, Any] = {c.key: _shape(network, layer, c) for c in learned}
+        if layer.biased:
+            own["bias"] = (len(layer.biased), layer.size)
+        if layer.start == "learned":
+            rows = {"activity": start_rows(network, layer), "memory": layer.memory}
+            own["start"] = {part: (count, layer.size) for part, count in rows.items() if count}
+        made[layer.name] = own
     return made
 
 
-@cache
-def shapes(network: Network) -> dict[str, dict[str, Any]]:
-    """The shape of every array in the network's weights, in a tree like theirs."""
-    return jax.tree.map(np.shape, _drawn(network, 0))
+def _shape(network: Network, layer: Layer, connection: Connection) -> Any:
+    nets, size, count = len(layer.fed(connection.nets)), network.size_of(connection.source), len(connection.delays)
+    if connection.weight == "diagonal":
+        return (count, nets, layer.size)
+    if isinstance(connection.weight, LearnedDelays):
+        return {"weight": (size, nets, layer.size), "delay": (count, size, layer.size)}
+    return (count, size, nets, layer.size)
 
 
 def check(network: Network, weights: Weights) -> None:

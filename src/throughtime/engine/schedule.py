@@ -58,18 +58,12 @@ def schedule(network: Network) -> tuple[Component, ...]:
 @cache
 def depths(network: Network, backward: bool = False) -> dict[str, int]:
     """For each source the largest delay with which layers of that direction hear it: the rows of past it must keep."""
-    return {
-        source: max(
-            (
-                max(c.delays)
-                for layer in network.layers
-                for c in layer.connections
-                if c.source == source and layer.backward == backward
-            ),
-            default=0,
-        )
-        for source in network.sizes
-    }
+    found = dict.fromkeys(network.sizes, 0)
+    for layer in network.layers:
+        for c in layer.connections:
+            if layer.backward == backward:
+                found[c.source] = max(found[c.source], *c.delays)
+    return found
 
 
 def start_rows(network: Network, layer: Layer) -> int:
