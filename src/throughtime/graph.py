@@ -24,11 +24,44 @@ def reachable(edges: Edges, node: str) -> frozenset[str]:
 
 
 def strong_components(edges: Edges) -> tuple[tuple[str, ...], ...]:
-    """The strongly connected components, each after all those it listens to."""
-    reach = {node: reachable(edges, node) for node in edges}
-    home = {node: min([node, *(m for m in reach[node] if node in reach[m])]) for node in edges}
-    between = {home[node]: set[str]() for node in edges}
+    """The strongly connected components, each after all those it listens to; cost linear in nodes and edges."""
+    home = _homes(edges)
+    between = {home[node]: dict[str, None]() for node in edges}
+    listed = {first: list[str]() for first in between}
     for node, sources in edges.items():
-        between[home[node]] |= {home[s] for s in sources} - {home[node]}
-    listed = {first: tuple(n for n in edges if home[n] == first) for first in between}
-    return tuple(listed[first] for first in TopologicalSorter(between).static_order())
+        between[home[node]] |= {home[s]: None for s in sources if home[s] != home[node]}
+        listed[home[node]].append(node)
+    return tuple(tuple(listed[first]) for first in TopologicalSorter(between).static_order())
+
+
+def _homes(edges: Edges) -> dict[str, str]:
+    """For each node the smallest name in its component (Tarjan 1972, without recursion)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}  # the first node that it reaches through nodes without a component as yet
+    home: dict[str, str] = {}
+    open_: list[str] = []
+    for root in edges:
+        way = [] if root in number else [root]
+        left = {root: iter(edges[root])}
+        while way:
+            node = way[-1]
+            if node not in number:
+                number[node] = low[node] = len(number)
+                open_.append(node)
+            for source in left[node]:
+                if source not in number:
+                    left[source] = iter(edges[source])
+                    way.append(source)
+                    break
+                if source not in home:
+                    low[node] = min(low[node], number[source])
+            else:
+                way.pop()
+                if way:
+                    low[way[-1]] = min(low[way[-1]], low[node])
+                if low[node] == number[node]:
+                    members = [open_.pop()]
+                    while members[-1] != node:
+                        members.append(open_.pop())
+                    home |= dict.fromkeys(members, min(members))
+    return home

@@ -1,8 +1,10 @@
 """The parts of a network: connections with delays, and layers of units that listen to them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 from throughtime.units import Unit, named
@@ -22,9 +24,11 @@ class LearnedDelays:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.minimum <= self.maximum:
+        for end in ("minimum", "maximum"):
+            object.__setattr__(self, end, whole(getattr(self, end), f"LearnedDelays: {end}", 0))
+        if not self.minimum <= self.maximum:
             raise ValueError(f"LearnedDelays needs 0 <= minimum <= maximum, not {self.minimum} and {self.maximum}")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < inf:
             raise ValueError(f"LearnedDelays needs a temperature above 0, not {self.temperature}")
 
 
@@ -36,6 +40,11 @@ def whole(value: Any, what: str, least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
     return int(value)
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that is there twice, or None."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def _names(given: Any) -> tuple[str, ...]:
@@ -64,6 +73,8 @@ class Connection:
 
     def __post_init__(self) -> None:
         what = f"connection from {self.source!r}"
+        if not (isinstance(self.source, str) and isinstance(self.key, str)):
+            raise ValueError(f"{what}: the names of its source and of itself must be text, not {self.name!r}")
         given: Any = self.delays
         if isinstance(self.weight, LearnedDelays):
             given = range(self.weight.minimum, self.weight.maximum + 1)
@@ -121,12 +132,10 @@ class Layer:
         given: Any = (self.connections,) if isinstance(self.connections, (str, Connection)) else self.connections
         made = tuple(Connection(c) if isinstance(c, str) else c for c in given)
         object.__setattr__(self, "connections", made)
-        keys = [c.key for c in made]
-        if not keys:
+        if not made:
             raise ValueError(f"{what} listens to nothing; give it at least one connection")
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ValueError(f"{what} has two connections known as {key!r}; give one of them a name=")
+        if (twice := repeated(c.key for c in made)) is not None:
+            raise ValueError(f"{what} has two connections known as {twice!r}; give one of them a name=")
         if not isinstance(self.bias, bool):
             object.__setattr__(self, "bias", _names(self.bias))
         for connection in made:
@@ -137,6 +146,8 @@ class Layer:
             self._check_nets(f"{what}, connection {connection.key!r}", connection.nets)
         if not isinstance(self.bias, bool):
             self._check_nets(f"{what}, bias", self.bias)
+        if self.backward not in (True, False):
+            raise ValueError(f"{what}: backward must be True or False, not {self.backward!r}")
         if self.start not in ("zero", "learned"):
             raise ValueError(f"{what}: start must be 'zero' or 'learned', not {self.start!r}")
 

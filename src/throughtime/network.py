@@ -14,7 +14,7 @@ from graphlib import CycleError
 from typing import Any
 
 from throughtime import graph
-from throughtime.layers import Connection, Layer, LearnedDelays, whole
+from throughtime.layers import Connection, Layer, LearnedDelays, repeated, whole
 from throughtime.units import Unit, named
 
 __all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_json", "sources_of", "whole"]
@@ -234,8 +234,8 @@ def _check(network: Network) -> None:
     for name in names:
         if not isinstance(name, str) or not name:
             raise ValueError(f"the name of an input or a layer must be text, not {name!r}")
-        if names.count(name) > 1:
-            raise ValueError(f"two parts of the network are called {name!r}; names must differ")
+    if (twice := repeated(names)) is not None:
+        raise ValueError(f"two parts of the network are called {twice!r}; names must differ")
     if not network.inputs:
         raise ValueError("a network needs at least one input")
     if network.output not in network.by_name:
@@ -278,12 +278,13 @@ def _check_loops(network: Network) -> None:
 
 def _check_use(network: Network) -> None:
     used = {network.output} | graph.reachable(sources_of(network), network.output)
+    late = _heard_later(network)
     for layer in network.layers:
         if layer.name not in used:
             raise ValueError(
                 f"no path leads from layer {layer.name!r} to the output {network.output!r}; remove it or connect it"
             )
-        if layer.start == "learned" and not layer.memory and not _heard_later(network, layer):
+        if layer.start == "learned" and not layer.memory and (layer.name, layer.backward) not in late:
             raise ValueError(f"layer {layer.name!r} has no history, so start='learned' has nothing to learn")
     heard = {c.source for layer in network.layers for c in layer.connections} | {CLOCK}
     for name, _ in network.inputs:
@@ -291,12 +292,9 @@ def _check_use(network: Network) -> None:
             raise ValueError(f"no layer listens to input {name!r}; remove it or connect it")
 
 
-def _heard_later(network: Network, layer: Layer) -> bool:
-    return any(
-        c.source == layer.name and max(c.delays) > 0 and listener.backward == layer.backward
-        for listener in network.layers
-        for c in listener.connections
-    )
+def _heard_later(network: Network) -> set[tuple[str, bool]]:
+    """The sources that are heard with a delay, each with the direction of who hears it."""
+    return {(c.source, layer.backward) for layer in network.layers for c in layer.connections if max(c.delays) > 0}
 
 
 def _plain(value: Any) -> Any:
@@ -310,17 +308,31 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(text: str, units: Iterable[Unit] = ()) -> Network:
-    """The network written by `Network.to_json`; `units` are your own, found by their names."""
-    own = tuple(units)
-    data = json.loads(text)
+    """The network written by `Network.to_json`; `units` are your own, found by their names.
 
-    def connection(c: dict[str, Any]) -> Connection:
-        weight = LearnedDelays(**c["weight"]) if isinstance(c["weight"], dict) else c["weight"]
-        return Connection(**{**c, "weight": weight})
+    raises  ValueError, in one line, whatever is wrong with the text
+    """
+    try:
+        return _network(json.loads(text), tuple(units))
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"the wiring cannot be read ({error!r}); give what Network.to_json wrote") from None
 
-    layers = [
-        Layer(**{**d, "unit": named(d["unit"], own), "connections": [connection(c) for c in d["connections"]]})
-        for d in data["layers"]
-    ]
+
+def _network(data: Any, units: tuple[Unit, ...]) -> Network:
+    layers = tuple(_layer(d, units) for d in data["layers"])
     inputs = tuple((name, size) for name, size in data["inputs"])
-    return Network(inputs, tuple(layers), data["output"], data.get("lead", 0))
+    return Network(inputs, layers, data["output"], data.get("lead", 0))
+
+
+def _layer(data: Any, units: tuple[Unit, ...]) -> Layer:
+    parts = {"unit": named(data["unit"], units), "connections": [_connection(c) for c in data["connections"]]}
+    return Layer(**{**data, **parts})
+
+
+def _connection(data: Any) -> Connection:
+    weight, delays = data["weight"], data["delays"]
+    if isinstance(weight, dict):
+        weight = LearnedDelays(**weight)
+        if [weight.minimum, weight.maximum, len(delays)] != [delays[0], delays[-1], 1 + delays[-1] - delays[0]]:
+            raise ValueError(f"the learned delays {weight.minimum} to {weight.maximum} are not those that are listed")
+    return Connection(**{**data, "weight": weight})

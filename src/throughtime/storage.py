@@ -1,39 +1,44 @@
 """Model files: one .safetensors file, arrays and JSON, which cannot run code.
 
-header    format "throughtime", its version, the library's version, and the model without its weights as JSON
+header    format "throughtime", its version, the library's version, the model without its weights as JSON, a checksum
 arrays    the weights, each named by its path: "layer/connection", with "/" and "%" in names written as %2F and %25
+
+The same model makes the same bytes. What was read is checked by one function, `check`, which `save` asks too.
 """
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as read_arrays
-from safetensors.numpy import save as write_arrays
 
-from throughtime.engine import Weights, init
-from throughtime.io import files
-from throughtime.network import Network, from_json
+from throughtime.engine import Weights
+from throughtime.engine.first import shapes
+from throughtime.engine.schedule import depths
+from throughtime.io import container, files
+from throughtime.io.container import ModelFileError
+from throughtime.network import Network, from_json, whole
 from throughtime.units import Unit
 
 FORMAT = "throughtime"
 VERSION = 1
-HEADER_LIMIT = 100_000_000  # bytes, as the safetensors format has it
+TEXTS = {"format", "format_version", "library_version", "network", "model"}
+MOST_PARTS = 100_000  # of a wiring's text, since a layer in memory is many times as long
+MOST_HELD = 20_000_000  # numbers that networks keep from step to step
+WHOLE = 2**63 - 1  # the largest number that numpy has for whole ones
 
 Values = NDArray[Any]
-
-
-class ModelFileError(ValueError):
-    """A file that is not a model this library can read."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ def limits(columns: Sequence[Column]) -> tuple[Values, Values]:
 def save(path: str | os.PathLike[str], model: Model) -> None:
     """Write the model to a file; it appears under its name only when it is complete.
 
-    Raises `OSError` if the folder cannot be written, `ValueError` if `settings` or `classes` are not JSON.
+    Raises `OSError` if the folder cannot be written, `ValueError` if `settings` or `classes` are not JSON, or the model is one
+    that `load` would refuse: weights that are not finite, columns that are not those of the network.
 
     >>> import tempfile, throughtime as tt
     >>> network = tt.elman(1, 2, 1)
@@ -116,40 +122,170 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
     ...     tt.load(f"{folder}/echo.safetensors").network == network
     True
     """
+    _refuse_others(path, model)
+    data = container.pack(_texts(path, model), {name: np.asarray(a) for name, a in _named(model.weights)})
+    again = _read(BytesIO(data), path, {layer.unit for layer in model.network.layers})
+    if again.network != model.network:
+        raise ValueError(f"{path}: two units of the network have one name, by which they could not be told apart")
+    files.write(path, data)
+
+
+def _refuse_others(path: Any, model: Any) -> None:
+    """Refuse what is no model, with what to write instead."""
+    if isinstance(path, Model) or hasattr(path, "to_model"):
+        raise ValueError("the path comes first: save(path, model)")
+    if hasattr(model, "to_model"):
+        raise ValueError(f"save writes a Model; of a fitted {type(model).__name__} write save(path, fitted.to_model())")
+    if not isinstance(model, Model):
+        raise ValueError(f"save writes a Model, not {type(model).__name__}: save(path, tt.Model(network, weights))")
+
+
+def _texts(path: Any, model: Model) -> dict[str, str]:
     about = {f: getattr(model, f) for f in ("classes", "washout", "settings", "members")}
     about |= {f: [asdict(c) for c in getattr(model, f)] for f in ("inputs", "outputs")}
     try:
         text = json.dumps(about, default=_plain)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: classes and settings must be what JSON can hold: {error}") from None
-    metadata = {"format": FORMAT, "format_version": str(VERSION), "library_version": library_version()}
-    metadata |= {"network": model.network.to_json(), "model": text}
-    arrays = {name: np.ascontiguousarray(a) for name, a in _named(model.weights)}
-    files.write(path, write_arrays(arrays, metadata))
+    own = {"format": FORMAT, "format_version": str(VERSION), "library_version": library_version()}
+    return own | {"network": model.network.to_json(), "model": text}
 
 
 def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
     """The model in a file written by `save`; `units` are your own units, found by their names.
 
-    Raises `ModelFileError`, which says what is wrong with the file, and `OSError` if it cannot be read.
+    Raises `ModelFileError`, which says in one line what is wrong with the file, and `OSError` if it cannot be read.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a model file; name the .safetensors file in it")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; give the .safetensors file that was saved")
-    data = path.read_bytes()
-    metadata = _metadata(path, data)
+    with path.open("rb") as file:
+        model = _read(file, path, units)
+    return replace(model, weights=jax.tree.map(jnp.asarray, model.weights))
+
+
+def _read(file: BinaryIO, name: Any, units: Iterable[Unit]) -> Model:
+    """The model in a file that is called `name`, checked; its weights are views of what was read."""
+    held = container.read(file, name)
+    _check_version(held.texts, name)
     try:
-        network = from_json(metadata["network"], tuple(units))
-        about = json.loads(metadata["model"])
-        inputs, outputs = (tuple(Column(**c) for c in about[side]) for side in ("inputs", "outputs"))
-        rest = tuple(about["classes"]), int(about["washout"]), dict(about["settings"]), int(about.get("members", 0))
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ModelFileError(f"{path}: its description cannot be read ({error!r}); the file is damaged") from None
-    except ValueError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    return Model(network, _weights(path, network, read_arrays(data), rest[-1]), inputs, outputs, *rest)
+        model = _described(held.texts, tuple(units))
+        check(model, held.arrays)
+    except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"{name}: its description cannot be read ({error!r}); the file is damaged") from None
+    except (ValueError, OverflowError) as error:
+        raise ModelFileError(f"{name}: {error}") from None
+    return replace(model, weights=_weights(shapes(model.network), held.arrays))
+
+
+def _check_version(texts: Mapping[str, str], name: Any) -> None:
+    if texts.get("format") != FORMAT:
+        raise ModelFileError(f"{name} is a .safetensors file, but not a model of throughtime")
+    if texts.get("format_version") != str(VERSION):
+        raise ModelFileError(
+            f"{name} has format version {texts.get('format_version')}, written by throughtime "
+            f"{texts.get('library_version')}; this library reads version {VERSION}: install a newer throughtime"
+        )
+    for text in sorted(TEXTS ^ texts.keys()):
+        what = "is missing" if text in TEXTS else "is not one of a model"
+        raise ModelFileError(f"{name}: its description cannot be read ({text!r} {what}); the file is damaged")
+
+
+def _described(texts: Mapping[str, str], units: tuple[Unit, ...]) -> Model:
+    """The model without its weights, as it is described."""
+    if texts["network"].count(",") > MOST_PARTS:
+        raise ValueError(f"its wiring has more than {MOST_PARTS} parts, which no network has")
+    network, about = from_json(texts["network"], units), json.loads(texts["model"])
+    inputs, outputs = (tuple(Column(**c) for c in about[side]) for side in ("inputs", "outputs"))
+    if not isinstance(about["classes"], list):
+        raise TypeError("classes must be a list")
+    classes, members = tuple(about["classes"]), about.get("members", 0)
+    return Model(network, {}, inputs, outputs, classes, about["washout"], about["settings"], members)
+
+
+def check(model: Model, arrays: Mapping[str, Values]) -> None:
+    """Refuse, with a ValueError in one line, a model that could not be used.
+
+    model   what a file says of it, its weights aside
+    arrays  the weights by their names in a file
+    """
+    network = model.network
+    whole(model.members, "the number of members", 0)
+    if whole(model.washout, "the washout", 0) > WHOLE:
+        raise ValueError(f"the washout must be a number of steps, not {model.washout}")
+    if not isinstance(model.settings, Mapping):
+        raise ValueError(f"the settings must be names with what they are, not {type(model.settings).__name__}")
+    _check_held(network, model.members)
+    _check_arrays(network, model.members, arrays)
+    taken, given = sum(size for _, size in network.inputs), network.size_of(network.output)
+    _check_columns(model.inputs, "inputs", {0, taken, taken - given if network.is_open else taken})
+    _check_columns(model.outputs, "outputs", {0, given})
+    if len(model.classes) not in (0, given):
+        raise ValueError(f"there are {len(model.classes)} classes, but the network has {given} outputs")
+    for name in model.classes:
+        if not isinstance(name, str | int | float):
+            raise ValueError(f"a class must be a name or a number, not {name!r}")
+
+
+def _check_held(network: Network, members: int) -> None:
+    """Refuse what no machine could run, before anything is made of that size."""
+    heard = {source: max(depths(network)[source], depths(network, True)[source]) for source in network.sizes}
+    held = sum(size * (1 + heard[source] + network.lead) for source, size in network.sizes.items())
+    held += sum(layer.size * layer.memory for layer in network.layers)
+    if held * max(members, 1) > MOST_HELD:
+        raise ValueError(
+            f"the network keeps {held} numbers from step to step, times {members or 1} members, more than {MOST_HELD}; "
+            "take shorter delays or fewer units"
+        )
+
+
+def _check_arrays(network: Network, members: int, arrays: Mapping[str, Values]) -> None:
+    wanted = {name: (members, *shape) if members else shape for name, shape in _named(shapes(network))}
+    for name in sorted(wanted.keys() ^ arrays.keys()):
+        what = "is missing" if name in wanted else "belongs to no part of the network"
+        raise ValueError(f"the array {name!r} {what}; the file does not fit its own network")
+    for name, array in arrays.items():
+        if array.shape != wanted[name]:
+            raise ValueError(f"the array {name!r} has shape {array.shape}, its network wants {wanted[name]}")
+    if len({array.dtype for array in arrays.values()}) > 1:
+        raise ValueError("the arrays are of several types of numbers, where a network computes in one")
+    for name, array in arrays.items():
+        with np.errstate(over="ignore"):
+            acting = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+        if not np.isfinite(acting).all():
+            raise ValueError(
+                f"the array {name!r} has numbers that are not finite: the network says nothing; train it again"
+            )
+
+
+def _check_columns(columns: tuple[Column, ...], what: str, possible: set[int]) -> None:
+    if len(columns) not in possible:
+        raise ValueError(
+            f"there are {len(columns)} columns for the {what}, but the network has {max(possible)} of them"
+        )
+    for column in columns:
+        if not _shown(column.name):
+            raise ValueError(f"the name of a column must be text, not {column.name!r}")
+        if not _finite(column.mean) or not _finite(column.scale) or not column.scale > 0:
+            numbers = f"{column.mean!r} and {column.scale!r}"
+            raise ValueError(f"column {column.name!r}: mean and scale must be finite, the scale above 0, not {numbers}")
+        low, high = (-inf if column.low is None else column.low), (inf if column.high is None else column.high)
+        if not (low == -inf or _finite(low)) or not (high == inf or _finite(high)) or not low < high:
+            raise ValueError(f"column {column.name!r}: low must be a number below high, not {low!r} and {high!r}")
+
+
+def _finite(value: Any) -> bool:
+    """True for a number that numpy has, too."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= (WHOLE if isinstance(value, int) else sys.float_info.max)
+
+
+def _shown(value: Any) -> bool:
+    """True for text that can be written: JSON can hold halves of characters, too."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _plain(value: Any) -> Any:
@@ -166,47 +302,16 @@ def library_version() -> str:
         return "unknown"
 
 
-def _named(tree: Any) -> Iterator[tuple[str, Any]]:
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        yield "/".join(quote(str(step.key), safe=" ") for step in path), leaf
+def _named(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, part in tree.items():
+        name = path + quote(str(key), safe=" ")
+        yield from _named(part, f"{name}/") if isinstance(part, Mapping) else [(name, part)]
 
 
-def _metadata(path: Path, data: bytes) -> dict[str, str]:
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > HEADER_LIMIT or data[8:9] not in (b"{", b""):
-        raise ModelFileError(f"{path} is not a .safetensors file; give a file written by throughtime")
-    if len(data) < 8 + size:
-        raise ModelFileError(f"{path} is cut short within its header, at {len(data)} bytes; copy it again")
-    try:
-        header = json.loads(data[8 : 8 + size])
-        metadata = header.pop("__metadata__", {})
-        end = 8 + size + max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise ModelFileError(f"{path} is not a .safetensors file: its header is not readable") from None
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(f"{path} is a .safetensors file, but not a model of throughtime")
-    if metadata.get("format_version") != str(VERSION):
-        raise ModelFileError(
-            f"{path} has format version {metadata.get('format_version')}, written by throughtime "
-            f"{metadata.get('library_version')}; this library reads version {VERSION}: install a newer throughtime"
-        )
-    if len(data) != end:
-        raise ModelFileError(f"{path} has {len(data)} bytes where its header promises {end}; copy it again")
-    return dict(metadata)
-
-
-def _weights(path: Path, network: Network, arrays: dict[str, Values], members: int) -> Weights:
-    """The arrays as the weights of that network, or of so many of its wiring, checked."""
-    wanted = init(network, 0)
-    shapes = {name: (members, *leaf.shape) if members else leaf.shape for name, leaf in _named(wanted)}
-    for name in sorted(shapes.keys() ^ arrays.keys()):
-        what = "is missing" if name in shapes else "belongs to no part of the network"
-        raise ModelFileError(f"{path}: the array {name!r} {what}; the file does not fit its own network")
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise ModelFileError(
-                f"{path}: the array {name!r} has shape {arrays[name].shape}, its network wants {shape}"
-            )
-    leaves = [jnp.asarray(arrays[name]) for name in shapes]
-    made: Weights = jax.tree.unflatten(jax.tree.structure(wanted), leaves)
-    return made
+def _weights(tree: Mapping[str, Any], arrays: Mapping[str, Values], path: str = "") -> Any:
+    """The arrays as a tree like that of shapes."""
+    names = {key: path + quote(key, safe=" ") for key in tree}
+    return {
+        key: _weights(part, arrays, f"{names[key]}/") if isinstance(part, Mapping) else arrays[names[key]]
+        for key, part in tree.items()
+    }
