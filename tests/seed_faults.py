@@ -39,6 +39,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "what varies by rounding only has a variance",
+        "rounding.py",
+        "~(span > np.where(single, SINGLE, DOUBLE) * largest)",
+        "~(span > 0)",
+        "test_rounding.py",
+        "no_variance",
+    ),
+    Fault(
         "the network that tells the learning curve has learnt with the speakers of validation",
         "experiments/words.py",
         'first = course.follow(corpus.part("train").sequences',
@@ -794,8 +802,8 @@ FAULTS = [
     Fault(
         "a run that is no number is judged by the rest of it",
         "dynamics/choosing.py",
-        "scores(truth, predicted, names)",
-        "scores(np.where(np.isnan(predicted), np.nan, truth), predicted, names)",
+        "scores(truth, predicted, [",
+        "scores(np.where(np.isnan(predicted), np.nan, truth), predicted, [",
         "test_choosing.py",
         "no_number",
     ),

@@ -27,6 +27,7 @@ from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
 from throughtime.network import Network
 from throughtime.ntm import ntm
+from throughtime.rounding import unvarying
 from throughtime.sequences import inputs_of, refuse_first, run_each
 from throughtime.storage import Column, Model, columns_of, restore, standardise
 from throughtime.training import train
@@ -305,7 +306,9 @@ class SequenceRegressor(RegressorMixin, _SequenceEstimator):  # type: ignore[mis
         """R^2 over all steps (or sequences) with a target."""
         predicted, truth = _rows(self.predict(X), len(self.outputs_)), _rows(y, len(self.outputs_))
         known = ~np.isnan(truth).any(axis=1)
-        return float(r2_score(truth[known], predicted[known]))
+        truth, predicted = truth[known], predicted[known]
+        base = np.where(unvarying(truth), truth, 0)  # so that a constant has no variance, as r2_score wants to see it
+        return float(r2_score(truth - base, predicted - base))
 
     def _settle(self, given: list[Any]) -> None:
         first = np.asarray(given[0])

@@ -29,6 +29,7 @@ from throughtime.engine.schedule import depths
 from throughtime.io import container, files
 from throughtime.io.container import ModelFileError
 from throughtime.network import Network, from_json, whole
+from throughtime.rounding import unvarying
 from throughtime.units import Unit
 
 FORMAT = "throughtime"
@@ -83,9 +84,10 @@ def columns_of(rows: Values, names: Iterable[Any], scale: bool = True) -> tuple[
     """A column for each column of `rows` (rows, columns), with its mean and deviation if `scale`; NaN is left out."""
     if not scale:
         return tuple(Column(str(name)) for name in names)
-    mean, deviation = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
-    flat = deviation <= 1e-12 * np.abs(mean)  # a constant column only loses its mean
-    numbers = zip(names, mean, np.where(flat, 1.0, deviation), strict=True)
+    low = np.nanmin(np.asarray(rows, float), axis=0)
+    above = rows - low  # whose sums round little, however far from 0 the values are; those of a constant not at all
+    deviation = np.where(unvarying(rows), 1.0, np.nanstd(above, axis=0))  # a constant column only loses its mean
+    numbers = zip(names, low + np.nanmean(above, axis=0), deviation, strict=True)
     return tuple(Column(str(name), float(m), float(d)) for name, m, d in numbers)
 
 

@@ -29,7 +29,7 @@ from throughtime.dynamics.linear import Linear, taps_of
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, records_of
-from throughtime.dynamics.scores import scores
+from throughtime.dynamics.scores import relative_variances, scores
 from throughtime.dynamics.teaching import Teaching
 from throughtime.network import Network
 
@@ -129,10 +129,8 @@ def _of_fold(model: DynamicModel, record: Record, fold: int, block: slice) -> tu
 
 
 def _relative(truth: Values, predicted: Values) -> float:
-    """The relative variance, mean over the outputs; infinite for a run that is no number where something was measured."""
-    names = [str(n) for n in range(truth.shape[1])]
-    found = [s["relative_variance"] for s in scores(truth, predicted, names).values()]
-    return float(np.mean([np.inf if value is None else value for value in found]))
+    """The relative variance, mean over the outputs that vary; infinite for a run that is no number where there is one."""
+    return float(np.mean(relative_variances(scores(truth, predicted, [str(n) for n in range(truth.shape[1])]))))
 
 
 def choose(

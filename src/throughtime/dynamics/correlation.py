@@ -17,6 +17,7 @@ from scipy.signal import correlate
 from scipy.stats import norm
 
 from throughtime.dynamics.records import columns, many, names_of
+from throughtime.rounding import unvarying
 
 Values = NDArray[np.float64]
 Records = ArrayLike | Sequence[ArrayLike]
@@ -187,8 +188,7 @@ def named_signals(values: Any, names: Sequence[str], letter: str) -> dict[str, l
 
 def unchanging(records: Sequence[Values]) -> bool:
     """True if all that is known of a signal is one number, or nothing."""
-    known = np.concatenate([record[~np.isnan(record)] for record in records])
-    return not np.sum((known - known.mean()) ** 2) > NOTHING**2 * np.sum(known**2) if known.size else True
+    return bool(unvarying(np.concatenate(records)))
 
 
 def centred(values: Records, what: str) -> list[Values]:

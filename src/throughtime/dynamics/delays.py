@@ -81,12 +81,10 @@ def suggest_delays(
 
     Source: G. E. P. Box, G. M. Jenkins, Time Series Analysis, 1970.
     """
-    effects = {
-        name: centred(signal, f"suggest_delays: {name}") for name, signal in named_signals(y, output_names, "y").items()
-    }
-    causes = {
-        name: centred(signal, f"suggest_delays: {name}") for name, signal in named_signals(u, input_names, "u").items()
-    }
+    effects, causes = (
+        {name: _scaled(signal, name) for name, signal in named_signals(values, names, letter).items()}
+        for values, names, letter in ((y, output_names, "y"), (u, input_names, "u"))
+    )
     for signal in causes.values():
         same_lengths("y and u", next(iter(effects.values())), signal)
     partial = {name: partial_autocorrelation(signal, lags, level) for name, signal in effects.items()}
@@ -101,6 +99,13 @@ def suggest_delays(
         return Delays(*_orders(causes, effects, min(inputs), max(1, lags // 3)), partial, crossed)
     outputs = [lag for found in partial.values() for lag in _material(found)]
     return Delays((), tuple(range(1, max(outputs, default=0) + 1)), partial, crossed)
+
+
+def _scaled(signal: Sequence[Values], name: str) -> list[Values]:
+    """Without its mean, and with mean square 1: no unit drowns another in least squares."""
+    records = centred(signal, f"suggest_delays: {name}")
+    size = np.sqrt(np.nanmean(np.concatenate(records) ** 2))
+    return [record / size for record in records]
 
 
 def _orders(causes: Signals, effects: Signals, first: int, most: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

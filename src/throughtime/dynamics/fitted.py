@@ -15,7 +15,7 @@ from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.preparing import streams
 from throughtime.dynamics.records import Record, columns, following, in_order, index_of, many, records_of, table
-from throughtime.dynamics.scores import Scores, scores
+from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
 from throughtime.network import Network
@@ -162,11 +162,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return made
 
     def score(self, u: Any, y: Any) -> float:
-        """1 minus the relative squared error of the free run, mean over outputs (R^2): 1 is perfect."""
-        found = self.evaluate(u, y)[FREE].values()
-        return float(
-            np.mean([-np.inf if s["relative_variance"] is None else 1 - s["relative_variance"] for s in found])
-        )
+        """1 minus the relative squared error of the free run, mean over the outputs that vary (R^2): 1 is perfect."""
+        return 1 - float(np.mean(relative_variances(self.evaluate(u, y)[FREE])))
 
     def settle(self, u: Any, y: Any, steps: int = 200, rate: float = 0.05) -> Self:
         """The same model, whose networks start in the state that fits the beginning of a record: u, y measured there.

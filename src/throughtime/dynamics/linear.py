@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.network import Network
+from throughtime.rounding import unvarying
+from throughtime.storage import columns_of, standardise
 
 Values = NDArray[np.float64]
 ORDER = 4
@@ -40,9 +42,10 @@ class Linear:
                 f"no step has its whole past of {past} steps measured, so a linear model with these delays cannot be "
                 "fitted; take smaller output delays"
             )
-        mean = np.nanmean(np.concatenate([y for _, y in records]), axis=0)
-        found = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
-        return cls(input_delays, output_delays, np.asarray(found, float), mean)
+        mean = np.array(
+            [c.mean for c in columns_of(np.concatenate([y for _, y in records]), range(wanted[0].shape[1]))]
+        )
+        return cls(input_delays, output_delays, _least_squares(np.concatenate(rows), np.concatenate(wanted)), mean)
 
     def one_step(self, u: Values, y: Values) -> Values:
         """Predictions (T, O) with measured outputs in the past (NaN where one is missing)."""
@@ -77,6 +80,20 @@ def taps_of(network: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if not outputs:
         inputs, outputs = inputs | set(range(ORDER + 1)), set(range(1, ORDER + 1))
     return tuple(sorted(inputs)), tuple(sorted(outputs))
+
+
+def _least_squares(heard: Values, wanted: Values) -> Values:
+    """The coefficients, those of the constant last; what is heard and wanted is scaled, so that no unit drowns another."""
+    (x, x_mean, x_scale), (y, y_mean, y_scale) = _scaled(heard[:, :-1]), _scaled(wanted)
+    found = np.linalg.lstsq(x, y, rcond=None)[0] * y_scale / x_scale[:, None]
+    return np.vstack([found, y_mean - x_mean @ found])
+
+
+def _scaled(values: Values) -> tuple[Values, Values, Values]:
+    """With mean 0 and deviation 1, and these two; what does not vary becomes 0."""
+    columns = columns_of(values, range(values.shape[1]))
+    made = np.where(unvarying(values), 0.0, standardise(values, columns))
+    return made, np.array([c.mean for c in columns]), np.array([c.scale for c in columns])
 
 
 def _rows(u: Values, y: Values, input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> Values:

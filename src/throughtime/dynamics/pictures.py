@@ -15,6 +15,7 @@ from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays
 from throughtime.dynamics.residuals import ResidualTests
 from throughtime.plots import COLOURS, MEASURED, PREDICTED, SHADE, new_figure
+from throughtime.rounding import unvarying
 
 Values = NDArray[np.float64]
 Span = tuple[int, int]
@@ -288,7 +289,8 @@ def _light(strength: float) -> tuple[float, float, float]:
 
 def _histogram(axes: Axes, known: Values) -> str:
     """Bars and the normal curve; mean and deviation in words."""
-    mean, deviation = known.mean(), known.std()
+    mean, deviation = known.mean(), 0.0 if unvarying(known) else known.std()
+    known = known if deviation else np.full_like(known, mean)  # no bins are as narrow as rounding
     axes.hist(known, bins=min(50, max(10, int(np.sqrt(known.size)))), density=True, color=_light(0.5))
     axes.axvline(0, color=MEASURED, lw=0.8)
     if deviation > 0:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from throughtime.rounding import unvarying
+
 Values = NDArray[Any]
 
 
@@ -36,6 +38,10 @@ class Joined(NamedTuple):
     def mean(self, values: Values) -> Values:
         """(N, I) over the steps of each recording, of what has a row per step."""
         return np.add.reduceat(values, self.first) / self.counts[:, None]
+
+    def over(self, function: np.ufunc, values: Values) -> Values:
+        """(N, I): what has a row per step, reduced over the steps of each recording."""
+        return np.asarray(function.reduceat(values, self.first))
 
     def split(self) -> list[Values]:
         """The recordings, each (T, I)."""
@@ -70,5 +76,4 @@ def spread_of(joined: Joined) -> tuple[Values, Values]:
     mean = joined.mean(joined.values)
     centred = joined.values - joined.spread(mean)
     deviation = np.sqrt(joined.mean(centred * centred))
-    largest = np.maximum.reduceat(np.abs(joined.values), joined.first)
-    return mean, np.where(deviation <= 1e-12 * largest, 0, deviation)
+    return mean, np.where(unvarying(joined.values, joined.over), 0, deviation)
