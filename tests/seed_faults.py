@@ -39,6 +39,22 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "a string that has no alignment is only unlikely",
+        "losses.py",
+        "jnp.where(losses > -NEVER / 10, jnp.inf, losses)",
+        "losses",
+        "test_losses.py",
+        "all_paths and float64",
+    ),
+    Fault(
+        "rounding makes a loss a gain",
+        "losses.py",
+        "jax.lax.stop_gradient(jnp.minimum(losses, 0))",
+        "0",
+        "test_losses.py",
+        "confident and float32",
+    ),
+    Fault(
         "what varies by rounding only has a variance",
         "rounding.py",
         "~(span > np.where(single, SINGLE, DOUBLE) * largest)",

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+NEVER = -1e30  # logarithm of the probability of what is impossible: finite, for the sake of gradients
 Targets = Any  # Array, or for CTC the pair (labels, frames)
 
 
@@ -69,13 +70,21 @@ class SquaredError:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """E = -log softmax(y)_label; ys are net inputs (logits: a linear output layer), targets labels (T, B)."""
+    """E = -log softmax(y)_label; ys are net inputs (logits: a linear output layer), targets labels (T, B).
+
+    raises  ValueError if a label is none of the outputs; where JAX traces, so that it is not known yet, its loss is NaN
+    """
 
     def __call__(self, ys: Array, targets: Array) -> Array:
         """The cross-entropies (T, B); label -1 costs nothing."""
         targets = jnp.asarray(targets)
         _whole_numbers("CrossEntropy", targets)
         _fit("CrossEntropy", ys, targets, ys.shape[:2], "one label per step")
+        wrong, outputs = targets >= ys.shape[-1], ys.shape[-1]
+        if not isinstance(wrong, jax.core.Tracer) and wrong.any():
+            raise ValueError(
+                f"CrossEntropy: label {int(targets.max())} is none of the {outputs} outputs, which are 0 to {outputs - 1}"
+            )
         known = targets >= 0
         logits = jnp.where(known[..., None], ys, 0)
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.where(known, targets, 0))
@@ -102,12 +111,30 @@ class CTC:
 
     ys are net inputs (logits) for the labels and the blank. Targets are a pair: labels (B, L), padded with -1, and
     frames (B,), how many steps of each sequence count; frames 0: nothing asked. One loss per sequence, so a sequence
-    must be one stretch.
+    must be one stretch. It is never below zero, and infinite, without a gradient, where no alignment is possible: too few
+    frames for the labels and a blank between equal ones, or outputs of -inf. An empty string is the blank at every step.
+
+    blank  its output, from 0
+
+    raises  ValueError if the blank, or a label, is none of the outputs, and if labels stand behind the padding; where JAX
+            traces, so that labels are not known yet, the loss of such a sequence is NaN
 
     Source: A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, ICML 2006.
     """
 
     blank: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blank, bool) or not isinstance(self.blank, int) or self.blank < 0:
+            raise ValueError(f"CTC: the blank must be the number of an output, from 0, not {self.blank!r}")
+
+    def refuse_blank(self, outputs: int) -> None:
+        """Raise an error if the blank is none of so many outputs."""
+        if self.blank >= outputs:
+            raise ValueError(
+                f"CTC: the blank {self.blank} is none of the {outputs} outputs, which are 0 to {outputs - 1}; "
+                "give one of them, or the network an output more"
+            )
 
     def __call__(self, ys: Array, targets: tuple[Array, Array]) -> Array:
         """The losses (B,)."""
@@ -119,11 +146,33 @@ class CTC:
             raise ValueError(
                 f"CTC: labels {labels.shape} and frames {frames.shape} must be (B, L) and (B,) for outputs {ys.shape}"
             )
+        self.refuse_blank(ys.shape[-1])
+        wrong = self._wrong(labels, ys.shape[-1])
+        if not ys.shape[0]:
+            return jnp.zeros(frames.shape, ys.dtype)
+        return jnp.where(frames > 0, jnp.where(wrong, jnp.nan, self._losses(ys, labels, frames)), 0)
+
+    def _losses(self, ys: Array, labels: Array, frames: Array) -> Array:
+        labels = jnp.pad(labels, ((0, 0), (0, 1)), constant_values=-1)  # so that there is one, also of empty strings
         counts = jnp.arange(ys.shape[0])[None, :] < frames[:, None]  # (B, T)
-        logits = jnp.where(counts[..., None], jnp.swapaxes(ys, 0, 1), 0)
+        logits = jnp.maximum(jnp.where(counts[..., None], jnp.swapaxes(ys, 0, 1), 0), NEVER)
         silent, absent = (~counts).astype(ys.dtype), (labels < 0).astype(ys.dtype)
-        losses = optax.ctc_loss(logits, silent, jnp.where(labels < 0, 0, labels), absent, blank_id=self.blank)
-        return jnp.where(frames > 0, losses, 0)
+        labels = jnp.where(labels < 0, 0, labels)
+        losses = optax.ctc_loss(logits, silent, labels, absent, blank_id=self.blank, log_epsilon=NEVER).astype(ys.dtype)
+        losses = losses - jax.lax.stop_gradient(jnp.minimum(losses, 0))  # rounding may find more than all paths
+        return jnp.where(losses > -NEVER / 10, jnp.inf, losses)
+
+    def _wrong(self, labels: Array, outputs: int) -> Array:
+        """(B,): True where labels are none of the outputs, or not in front; an error where they are known."""
+        behind = (labels[:, :-1] < 0) & (labels[:, 1:] >= 0)
+        wrong = ((labels < -1) | (labels >= outputs) | (labels == self.blank)).any(1) | behind.any(1)
+        if not isinstance(wrong, jax.core.Tracer) and wrong.any():
+            number = int(wrong.argmax())
+            raise ValueError(
+                f"CTC: the labels of sequence {number} are {labels[number].tolist()}; {outputs} outputs allow 0 to "
+                f"{outputs - 1} without the blank {self.blank}, and -1 behind the last one"
+            )
+        return wrong
 
 
 @dataclass(frozen=True)

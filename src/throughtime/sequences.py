@@ -156,6 +156,7 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
         return _number_target(where, target, steps, outputs)
     labels = _labels(where, target, outputs)
     if kind == "strings":
+        loss.refuse_blank(outputs)
         return _string(where, labels, steps, loss.blank)
     if labels.ndim == 0:
         before = labels if isinstance(loss, losses.Integrated) else -1

@@ -193,12 +193,12 @@ def _check_members(weights: Weights, members: int | None) -> None:
 
 
 def _asking(examples: list[Example], kind: str = "") -> list[Example]:
-    """The examples, if anything is asked in one of them, and of every member."""
+    """The examples, if anything is asked in one of them, and of every member; a string without labels asks for silence."""
     known = [e.target >= 0 if e.target.dtype.kind != "f" else ~np.isnan(e.target) for e in examples]
     whole = examples[0].target.ndim < 3
-    told = np.any([k.any() if whole else k.any(axis=(1, 2)) for k in known], axis=0)
+    told = np.any([(k.any() if k.size else k.all()) if whole else k.any(axis=(1, 2)) for k in known], axis=0)
     if not told.any():
-        raise ValueError(f"nothing is asked in any {kind}sequence: every target is NaN, -1 or empty")
+        raise ValueError(f"nothing is asked in any {kind}sequence: every target is NaN or -1")
     if not told.all():
         raise ValueError(f"nothing is asked of member {int(np.argmin(told))} in any {kind}sequence")
     return examples
