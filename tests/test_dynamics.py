@@ -333,6 +333,12 @@ def test_stopping_early_leaves_a_fitted_model() -> None:
         ({}, U, np.full(300, np.nan), "measured nowhere"),
         ({}, np.stack([U, U], 1), Y, "the records have 2 inputs and 1 outputs, but the network takes 1"),
         ({}, U[:2], Y[:2], "record 0 has 2 steps, but the network hears 2 steps back"),
+        ({}, pd.date_range("2026-01-01", periods=300), Y, "inputs u holds dates"),
+        ({}, pd.DataFrame({"a": U, "span": pd.to_timedelta(U, "h")}), Y, "inputs u, column 'span' holds time spans"),
+        ({}, U, Y + 1j, "outputs y holds complex numbers"),
+        ({}, U, pd.Series(Y * 1e-170, name="flux"), "column 'flux' varies by .*e-170"),
+        ({"low": np.inf}, U, Y, "column 'y': of low and high one is infinite"),
+        ({"low": 2.0, "high": 1.0}, U, Y, "column 'y': of low and high 2 is not below 1"),
         ({"teaching": [Teaching(horizon=5)], "network": tt.gru(1, 2, 1)}, U, Y, "what layer 'hidden' remembers"),
     ],
 )
@@ -341,6 +347,20 @@ def test_what_does_not_fit_is_said_in_one_line(settings: Any, u: Any, y: Any, wo
     with pytest.raises(ValueError, match=words) as error:
         model.fit(u, y)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_beyond_float32_are_refused_when_they_are_learned_from_and_when_they_are_heard() -> None:
+    model = DynamicModel(LINEAR, QUICK, restarts=1)
+    with jax.enable_x64(False):
+        for u, words in (
+            (U * 1e39, "inputs u: row 10, column 0 is .*; networks compute in float32"),
+            (U * 1e-47, "column 'u' varies by .*e-47 about .*, beyond what float32 holds: give it in another unit"),
+        ):
+            with pytest.raises(ValueError, match=words):
+                model.fit(u, Y)
+        model.fit(U * 1e-30, Y)
+        with pytest.raises(ValueError, match=r"column 'u' holds 1e\+30, which is too far from its mean"):
+            model.simulate(np.full(3, 1e30))
 
 
 def test_questions_to_a_model_that_do_not_fit_are_refused(fitted: DynamicModel) -> None:

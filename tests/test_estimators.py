@@ -170,6 +170,9 @@ def test_bad_input_is_named_in_one_line() -> None:
             lambda: model.fit(LISTED, [[1.0], [1.0], [1.0, 2.0], [1.0]]),
             "target of sequence 2 has 2 outputs where 1 are",
         ),
+        (lambda: model.fit([x.astype("M8[s]") for x in LISTED], [0.0] * 4), "sequence 0 holds dates"),
+        (lambda: model.predict([LISTED[0], LISTED[1] + 1j]), "sequence 1 holds complex numbers"),
+        (lambda: model.fit(LISTED, np.zeros((4, 1), "m8[s]")), "target of sequence 0 holds time spans"),
         (lambda: SequenceRegressor(patience=2).fit(LISTED[:1], [1.0]), "too little to validate on"),
     ]
     for call, words in cases:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,11 @@ def one_line(error: Any) -> str:
         (np.zeros(4), r"shape \(4,\); wanted \(steps, features\)"),
         (np.zeros((0, 2)), "is empty"),
         ([["a", "b"]], "cannot be read as numbers"),
+        (np.zeros((4, 2), "M8[s]"), r"holds dates \(datetime64\[s\]\), which are no numbers"),
+        (np.zeros((4, 2), "m8[s]"), r"holds time spans \(timedelta64\[s\]\)"),
+        (np.zeros((4, 2), complex), r"holds complex numbers \(complex128\).*two columns"),
+        (np.array([[np.datetime64("2026"), 1.0]], object), "holds dates"),
+        (pd.DataFrame({"a": [0.0], "b": pd.to_datetime(["2026-01-01"], utc=True)}), "column 'b' holds dates"),
         ([[0.0, 1.0], [2.0]], "cannot be read as numbers"),
         ({"u": X}, "inputs are u; the network has input"),
     ],
@@ -46,6 +53,8 @@ def test_bad_inputs_are_named(x: Any, words: str) -> None:
         (tt.SquaredError(), np.zeros((3, 2)), r"has shape \(3, 2\); wanted \(4, 2\), a row per step, or \(2,\)"),
         (tt.SquaredError(), [[0.0, np.inf]], "wanted"),
         (tt.SquaredError(), [0.0, np.inf], "row 0, column 1 is inf"),
+        (tt.SquaredError(), np.zeros(2, complex), "holds complex numbers"),
+        (tt.CrossEntropy(), np.zeros(4, "M8[D]"), "holds dates"),
         (tt.CrossEntropy(), [0, 1, 2, 0], "labels 0 to 2; 2 outputs allow -1 to 1"),
         (tt.CrossEntropy(), [0.5, 1, 1, 0], "whole numbers"),
         (tt.CrossEntropy(), [0, 1], r"shape \(2,\); wanted one label, or 4"),
@@ -57,6 +66,15 @@ def test_bad_targets_are_named(loss: Any, target: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words) as error:
         sequences.target_of(NETWORK, target, 4, loss, 7)
     assert "target of sequence 7" in one_line(error)
+
+
+def test_numbers_beyond_the_precision_of_networks_are_named() -> None:
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match=r"row 0, column 1 is 1e\+39; networks compute in float32"):
+            sequences.inputs_of(NETWORK, [[0.0, 1e39]])
+        with pytest.raises(ValueError, match=r"row 0, column 0 is -1e\+39; networks compute in float32"):
+            sequences.target_of(NETWORK, [-1e39, 0.0], 4, tt.SquaredError())
+    sequences.inputs_of(NETWORK, [[0.0, 1e39]])
 
 
 def test_a_network_with_two_inputs_takes_a_dict() -> None:

@@ -28,7 +28,15 @@ from throughtime.losses import CrossEntropy, SquaredError
 from throughtime.network import Network
 from throughtime.ntm import ntm
 from throughtime.rounding import unvarying
-from throughtime.sequences import inputs_of, refuse_first, run_each
+from throughtime.sequences import (
+    TOO_LARGE,
+    inputs_of,
+    numbers_of,
+    refuse_first,
+    refuse_other_kinds,
+    run_each,
+    too_large,
+)
 from throughtime.storage import Column, Model, columns_of, restore, standardise
 from throughtime.training import train
 
@@ -157,12 +165,14 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         return [self._series(x, n, fresh and n == 0) for n, x in enumerate(X)]
 
     def _series(self, x: Any, number: int, fresh: bool) -> Values:
+        refuse_other_kinds(f"sequence {number}", x)
         try:
             values: Values = validate_data(self, x, reset=fresh, dtype=np.float64, ensure_all_finite=False)
         except ValueError as error:
             first, *rest = str(error).splitlines()  # between them it may print the array
             raise ValueError(f"sequence {number}: {first} {rest[-1] if rest else ''}".rstrip()) from None
         refuse_first(f"sequence {number}", values, ~np.isfinite(values), "fill the gap, or cut the sequence there")
+        refuse_first(f"sequence {number}", values, too_large(values), TOO_LARGE)
         return values
 
     def _begin(self, xs: list[Values], targets: list[Values]) -> None:
@@ -319,13 +329,14 @@ class SequenceRegressor(RegressorMixin, _SequenceEstimator):  # type: ignore[mis
         """(steps, outputs) or, one per sequence, (1, outputs)."""
         made = []
         for number, target in enumerate(given):
-            rows = np.asarray(target, dtype=np.float64)
+            rows = np.asarray(numbers_of(f"target of sequence {number}", target), dtype=np.float64)
             rows = rows.reshape(len(rows) if self.per_step_ else 1, -1)
             if rows.shape[1] != self.n_outputs_:
                 wanted = f"where {self.n_outputs_} are expected"
                 raise ValueError(f"target of sequence {number} has {rows.shape[1]} outputs {wanted}")
             what = f"target of sequence {number}: Input y contains infinity"
             refuse_first(what, rows, np.isinf(rows), "give a number, or NaN where nothing is asked")
+            refuse_first(what, rows, too_large(rows), TOO_LARGE)
             made.append(rows)
         return made
 

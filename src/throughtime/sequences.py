@@ -33,6 +33,12 @@ from throughtime.network import Network
 
 Values = NDArray[Any]
 Inputs = dict[str, Values]  # {input: (steps, size)}
+TOO_LARGE = "networks compute in float32, up to 3.4e38: give it in a larger unit"
+OTHER_KINDS = (  # what NumPy would turn into numbers in silence: the letter of its type, the word for it, the remedy
+    ("M", "dates", "which are no numbers; make them an index, or numbers such as the hour of the day"),
+    ("m", "time spans", "which are no numbers; divide them by a unit, as in spans / np.timedelta64(1, 's')"),
+    ("c", "complex numbers", "Complex data not supported: give real and imaginary part as two columns"),
+)
 
 
 class Example(NamedTuple):
@@ -108,7 +114,7 @@ def inputs_of(network: Network, x: Any, number: int = 0) -> Inputs:
 
 
 def _input(where: str, given: Any, size: int) -> Values:
-    values = _numbers(where, given)
+    values = numbers_of(where, given)
     if values.ndim != 2:
         raise ValueError(f"{where} has shape {values.shape}; wanted (steps, features), one feature is x[:, None]")
     if values.shape[1] != size:
@@ -116,15 +122,45 @@ def _input(where: str, given: Any, size: int) -> Values:
     if not len(values):
         raise ValueError(f"{where} is empty; leave the sequence out")
     refuse_first(where, values, ~np.isfinite(values), "fill the gap, or cut the sequence there")
+    refuse_first(where, values, too_large(values), TOO_LARGE)
     return values
 
 
-def _numbers(where: str, given: Any) -> Values:
+def numbers_of(where: str, given: Any) -> Values:
+    """What was given as an array of floating-point numbers, of its own precision if it has one.
+
+    raises  ValueError if it cannot be read as numbers; NumPy would make nanoseconds of dates, and real parts of complex ones
+    """
+    refuse_other_kinds(where, given)
     try:
         values = np.asarray(given)
         return values if values.dtype.kind == "f" else values.astype(float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} cannot be read as numbers: {error}") from None
+
+
+def refuse_other_kinds(where: str, given: Any) -> None:
+    """Raise an error if there are dates, time spans or complex numbers in an array, a list or a table."""
+    if hasattr(given, "columns") and hasattr(given, "iloc"):
+        for place, name in enumerate(given.columns):
+            refuse_other_kinds(f"{where}, column {str(name)!r}", given.iloc[:, place])
+        return
+    _refuse_kind(where, given)
+    try:
+        values = np.asarray(given)
+    except (TypeError, ValueError):  # of unequal lengths: whoever wants numbers says so
+        return
+    _refuse_kind(where, values)
+    if values.dtype == object:
+        for value in values.flat:
+            _refuse_kind(where, value)
+
+
+def _refuse_kind(where: str, given: Any) -> None:
+    kind = getattr(given, "dtype", None)
+    for letter, told, remedy in OTHER_KINDS:
+        if getattr(kind, "kind", "") == letter:
+            raise ValueError(f"{where} holds {told} ({kind}), {remedy}")
 
 
 def refuse_first(where: str, values: Values, wrong: Values, remedy: str) -> None:
@@ -133,6 +169,11 @@ def refuse_first(where: str, values: Values, wrong: Values, remedy: str) -> None
         row, column = np.argwhere(wrong)[0]
         value = "NaN" if np.isnan(values[row, column]) else values[row, column]
         raise ValueError(f"{where}: row {row}, column {column} is {value}; {remedy}")
+
+
+def too_large(values: Values) -> Values:
+    """Which numbers are beyond what networks compute with: float32, unless JAX was told to compute in float64."""
+    return np.asarray(np.abs(values) > np.finfo(np.float64 if jax.config.jax_enable_x64 else np.float32).max)
 
 
 def kind_of(loss: Any, target: Any) -> str:
@@ -167,7 +208,7 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
 
 
 def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
-    values = _numbers(where, target)
+    values = numbers_of(where, target)
     if values.ndim == 3:
         return np.stack([_number_target(f"{where}, member {k}", part, steps, outputs) for k, part in enumerate(values)])
     if values.shape not in ((steps, outputs), (outputs,)) and (values.ndim or outputs > 1):
@@ -176,11 +217,12 @@ def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
         )
     rows = values.reshape(-1, outputs)
     refuse_first(where, rows, np.isinf(rows), "give a number, or NaN where nothing is asked")
+    refuse_first(where, rows, too_large(rows), TOO_LARGE)
     return np.concatenate([np.full((steps - len(rows), outputs), np.nan), rows])
 
 
 def _labels(where: str, target: Any, outputs: int) -> Values:
-    values = _numbers(where, target)
+    values = numbers_of(where, target)
     if values.size and not (np.isfinite(values).all() and (values == np.floor(values)).all()):
         raise ValueError(f"{where}: labels must be whole numbers, -1 where nothing is asked")
     if values.size and not (values.min() >= -1 and values.max() < outputs):
@@ -209,11 +251,12 @@ def before_of(network: Network, before: Any, number: int = 0) -> Inputs:
         where = f"history of sequence {number}, source {source!r}"
         if source not in deep:
             raise ValueError(f"{where}: nothing hears its past; with a delay are heard {', '.join(deep) or 'none'}")
-        values = _numbers(where, given)
+        values = numbers_of(where, given)
         if values.ndim != 2 or values.shape[1] != network.size_of(source) or len(values) < deep[source]:
             wanted = (deep[source], network.size_of(source))
             raise ValueError(f"{where} has shape {values.shape}; wanted {wanted}, or more rows: the last ones count")
         refuse_first(where, values, ~np.isfinite(values), "begin the sequence later, or fill the gap")
+        refuse_first(where, values, too_large(values), TOO_LARGE)
         layer = network.by_name.get(source)
         if layer is not None and layer.start == "learned":
             raise ValueError(f"{where}: the layer has start='learned', which a given history leaves nothing to learn")

@@ -88,12 +88,44 @@ def columns_of(rows: Values, names: Iterable[Any], scale: bool = True) -> tuple[
     above = rows - low  # whose sums round little, however far from 0 the values are; those of a constant not at all
     deviation = np.where(unvarying(rows), 1.0, np.nanstd(above, axis=0))  # a constant column only loses its mean
     numbers = zip(names, low + np.nanmean(above, axis=0), deviation, strict=True)
-    return tuple(Column(str(name), float(m), float(d)) for name, m, d in numbers)
+    made = tuple(Column(str(name), float(m), float(d)) for name, m, d in numbers)
+    for column, values in zip(made, rows.T, strict=True):
+        _refuse_scale(column, values)
+    return made
+
+
+def _refuse_scale(column: Column, values: Values) -> None:
+    """Raise an error if numbers this large or small become infinite, or 0, in the precision that networks compute in."""
+    kind, spread = _precision(), np.nanmax(values) - np.nanmin(values) if len(values) else 0.0
+    with np.errstate(over="ignore", under="ignore"):
+        mean, scale = kind.type(column.mean), kind.type(column.scale)
+        square_lost = spread > 0 == spread * spread
+    if square_lost or not 0 < scale < np.inf or np.isinf(mean):
+        raise ValueError(
+            f"column {column.name!r} varies by {spread:.3g} about {column.mean:.3g}, beyond what {kind} holds: give it in "
+            "another unit"
+        )
+
+
+def _precision() -> Any:
+    """The type in which networks compute: float32, unless JAX was told to compute in float64."""
+    return np.dtype(jnp.result_type(float))
 
 
 def standardise(values: Values, columns: Sequence[Column]) -> Values:
-    """What the network sees of `values` (..., columns)."""
-    return np.asarray((values - np.array([c.mean for c in columns])) / np.array([c.scale for c in columns]))
+    """What the network sees of `values` (..., columns).
+
+    raises  ValueError if a value is so far from its column's mean that the network would see infinity
+    """
+    made = np.asarray((values - np.array([c.mean for c in columns])) / np.array([c.scale for c in columns]))
+    far = np.argwhere(np.abs(made) > np.finfo(_precision()).max)
+    if len(far):
+        column, value = columns[far[0][-1]], np.asarray(values)[tuple(far[0])]
+        raise ValueError(
+            f"column {column.name!r} holds {value:g}, which is too far from its mean {column.mean:g} (deviation "
+            f"{column.scale:g}) to compute with: check the value, and its unit"
+        )
+    return made
 
 
 def restore(values: Values, columns: Sequence[Column]) -> Values:
@@ -109,6 +141,17 @@ def limits(columns: Sequence[Column]) -> tuple[Values, Values]:
     """The limits of the columns in the units of the data; infinite where there is none."""
     low = np.array([-np.inf if c.low is None else c.low for c in columns])
     return low, np.array([np.inf if c.high is None else c.high for c in columns])
+
+
+def refuse_limits(names: Sequence[str], low: Values, high: Values, called: str) -> None:
+    """Raise an error for limits of sensors (NaN: none) that are infinite, or of which the low one is not below the high one."""
+    for name, *edges in zip(names, low, high, strict=True):
+        if np.isinf(edges).any():
+            raise ValueError(
+                f"column {name!r}: of {called} one is infinite; give a number, or none where there is no limit"
+            )
+        if edges[0] >= edges[1]:
+            raise ValueError(f"column {name!r}: of {called} {edges[0]:g} is not below {edges[1]:g}")
 
 
 def save(path: str | os.PathLike[str], model: Model) -> None:

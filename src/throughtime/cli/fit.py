@@ -20,6 +20,7 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.report import fingerprint
 from throughtime.dynamics.teaching import Teaching
+from throughtime.storage import refuse_limits
 
 Values = NDArray[np.float64]
 NOT_REPEATED = ("overwrite", "json_", "quiet")  # of the command that is kept: they change nothing that is learned
@@ -140,10 +141,8 @@ def fit(
 def limits_of(low: str | None, high: str | None, outputs: list[str]) -> tuple[Values | None, Values | None]:
     """The limits of the sensors, a number for each output; NaN where there is none."""
     least, largest = (None if text is None else _edge(text, o, outputs) for text, o in ((low, "low"), (high, "high")))
-    if least is not None and largest is not None:
-        for name, bottom, top in zip(outputs, least, largest, strict=True):
-            if bottom >= top:
-                raise Problem(f"column {name!r}: --low {bottom:g} is not below --high {top:g}")
+    none = np.full(len(outputs), np.nan)
+    refuse_limits(outputs, none if least is None else least, none if largest is None else largest, "--low and --high")
     return least, largest
 
 
@@ -152,10 +151,17 @@ def _edge(text: str, option: str, outputs: list[str]) -> Values:
     if len(parts) not in (1, len(outputs)):
         raise Problem(f"--{option} {text!r} has {len(parts)} numbers for {len(outputs)} outputs ({', '.join(outputs)})")
     try:
-        made = np.array([np.nan if part.lower() in ("", "none") else float(part) for part in parts])
+        made = np.array([np.nan if part.lower() in ("", "none") else _number(part) for part in parts])
     except ValueError:
         raise Problem(f"--{option} {text!r} cannot be read; write a number for each output, or none: 0,none") from None
     return np.broadcast_to(made, len(outputs))
+
+
+def _number(part: str) -> float:
+    made = float(part)
+    if np.isnan(made):
+        raise ValueError(part)
+    return made
 
 
 def command_of(context: typer.Context) -> str:

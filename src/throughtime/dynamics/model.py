@@ -18,7 +18,7 @@ from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
 from throughtime.network import CLOCK, Network
-from throughtime.storage import Column, Model, columns_of
+from throughtime.storage import Column, Model, columns_of, refuse_limits
 
 Values = NDArray[np.float64]
 
@@ -155,6 +155,7 @@ class DynamicModel(Fitted):
         self.inputs_ = columns_of(rows[0], names_of(u, "u", inputs), self.scale) if inputs else ()
         bare = columns_of(rows[1], names_of(y, "y", outputs), self.scale)
         low, high = (np.broadcast_to(np.asarray(v, float), outputs) for v in (self.low, self.high))
+        refuse_limits([c.name for c in bare], low, high, "low and high")
         self.outputs_ = tuple(
             Column(c.name, c.mean, c.scale, *(None if np.isnan(v) else float(v) for v in edges))
             for c, *edges in zip(bare, low, high, strict=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from throughtime.sequences import refuse_first
+from throughtime.sequences import TOO_LARGE, numbers_of, refuse_first, too_large
 
 Values = NDArray[np.float64]
 
@@ -73,16 +73,14 @@ def in_order(values: Any, names: Sequence[str], where: str) -> Any:
 
 def columns(values: Any, where: str, gaps: bool) -> Values:
     """(T, columns) as numbers, checked."""
-    try:
-        made = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where} cannot be read as numbers: {error}") from None
+    made = np.asarray(numbers_of(where, values), dtype=np.float64)
     if made.ndim not in (1, 2) or not len(made):
         raise ValueError(f"{where} has shape {made.shape}; wanted (steps,) or (steps, columns), at least one step")
     made = made.reshape(len(made), -1)
     refuse_first(where, made, np.isinf(made), "give a number" + (", or NaN where nothing was measured" if gaps else ""))
     if not gaps:
         refuse_first(where, made, np.isnan(made), "fill the gap, or cut the record there")
+    refuse_first(where, made, too_large(made), TOO_LARGE)
     return made
 
 

@@ -15,7 +15,6 @@ gives the same numbers with one product per h steps: O(S W (1 + S/h)), n^3 for h
 however long the stream. Do not use it where the whole sequence is at hand: BPTT gives the same gradient for O(W).
 """
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,6 +30,7 @@ from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
 from throughtime.learners.lesson import Exact, Lesson, Loss, Study, refuse_backward, study
+from throughtime.memory import refuse_size
 from throughtime.network import Network, whole
 
 
@@ -69,7 +69,8 @@ class RTRL:
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Carried:
         """The history before the first step, and the influence of the weights on it: 0 but for a learned a(0)."""
         refuse_backward(network, "RTRL")
-        _refuse_size(influence_bytes(network, weights, batch))
+        needed = influence_bytes(network, weights, batch)
+        refuse_size(needed, "RTRL, for its influence matrix,", "use fewer units or sequences, or BPTT(horizon=...)")
         return Carried(start(network, weights, batch, key), _first(network, weights, batch))
 
     @partial(jax.jit, static_argnames=("self", "network", "loss"))
@@ -112,15 +113,6 @@ def influence_bytes(network: Network, weights: Weights, batch: int) -> int:
     """The memory of the influence matrix: B S W numbers."""
     shapes = jax.eval_shape(lambda: _first(network, weights, batch))
     return sum(p.size * p.dtype.itemsize for p in jax.tree.leaves(shapes))
-
-
-def _refuse_size(needed: int) -> None:
-    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed
-    if needed > here:
-        raise ValueError(
-            f"RTRL needs {needed / 1e9:.1f} GB for the influence matrix and this machine has {here / 1e9:.1f} GB: "
-            "use fewer units or sequences, or BPTT(horizon=...)"
-        )
 
 
 def _block(network: Network, seen: Study, going: _Going, first: Array, size: int) -> _Going:

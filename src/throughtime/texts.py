@@ -1,0 +1,38 @@
+"""Text that comes from files, such as the names of columns: made harmless where it is shown. It is never markup.
+
+A terminal obeys control characters, matplotlib reads formulas; a table, a file or JSON holds the text as it is.
+"""
+
+from collections.abc import Iterable
+
+
+def printable(text: object) -> str:
+    r"""The text in one line, as a terminal or a page may show it: whatever is no letter, sign or space is written out.
+
+    >>> printable("level [m]"), printable("a\x1b[31m\n\u202eb")
+    ('level [m]', 'a\\x1b[31m\\n\\u202eb')
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
+
+
+def literal(text: object) -> str:
+    r"""The text as matplotlib shows it letter by letter: a dollar sign opens no formula, a first _ hides no legend entry.
+
+    >>> literal("cost [$]"), literal("_first")
+    ('cost [\\$]', ' _first')
+    """
+    shown = printable(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name if it is free, else the first of "NAME 2", "NAME 3" ... that is.
+
+    >>> unused("y low", ["y", "y low", "y low 2"])
+    'y low 3'
+    """
+    known, number, made = set(taken), 1, name
+    while made in known:
+        number += 1
+        made = f"{name} {number}"
+    return made
