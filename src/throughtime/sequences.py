@@ -173,7 +173,7 @@ def refuse_first(where: str, values: Values, wrong: Values, remedy: str) -> None
 
 def too_large(values: Values) -> Values:
     """Which numbers are beyond what networks compute with: float32, unless JAX was told to compute in float64."""
-    return np.asarray(np.abs(values) > np.finfo(np.float64 if jax.config.jax_enable_x64 else np.float32).max)
+    return np.asarray(np.abs(values) > np.finfo(np.dtype(jnp.result_type(float))).max)
 
 
 def kind_of(loss: Any, target: Any) -> str:
