@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
@@ -22,6 +24,10 @@ SMALL: dict[str, Any] = {"hidden": 4, "epochs": 40, "learning_rate": 0.05, "rand
 RNG = np.random.default_rng(0)
 LISTED = [RNG.normal(size=(n, 2)) for n in (4, 6, 5, 6)]
 BLOCK = RNG.normal(size=(6, 5, 2))
+
+
+def _none(inputs: int, outputs: int) -> int:
+    return inputs * outputs
 
 
 @parametrize_with_checks(
@@ -123,8 +129,22 @@ def test_pipelines_clones_pickles_and_grid_search() -> None:
 def test_networks_by_name_by_function_and_ready_made() -> None:
     X = BLOCK[:, :, :1]
     wide = functools.partial(tt.window, hidden=2, width=3)
-    for network in (wide, tt.feedforward(1, 2, 1)):
-        assert SequenceRegressor(network, epochs=1).fit(X, X).network_.size_of("output") == 1
+    for network in (wide, tt.feedforward(1, 2, 1), tt.feedforward, functools.partial(tt.elman, f=tt.units.relu)):
+        made = SequenceRegressor(network, hidden=2, epochs=1).fit(X, X).network_
+        assert (made.size_of("hidden"), made.size_of("output")) == (2, 1)
+    with pytest.raises(
+        ValueError, match=r"the network window needs width too: give functools.partial\(tt.window, width=10\)"
+    ):
+        SequenceRegressor("window").fit(X, X)
+    with pytest.raises(ValueError, match=r"the network tdnn needs delays too: .*delays=\[range\(3\), 0\]"):
+        SequenceRegressor(tt.tdnn).fit(X, X)
+    with pytest.raises(ValueError, match=r"'bidirectional lstm'; .* functools.partial\(tt.lstm, bidirectional=True\)"):
+        SequenceRegressor("bidirectional lstm").fit(X, X)
+    for wrong in (tt.Network, 7):
+        with pytest.raises(ValueError, match="a network must be a Network, or a function"):
+            SequenceRegressor(wrong).fit(X, X)
+    with pytest.raises(ValueError, match="the function for a network must make a Network, not 1"):
+        SequenceRegressor(_none).fit(X, X)
     with pytest.raises(ValueError, match="unknown network 'rnn'; known: feedforward"):
         SequenceRegressor("rnn").fit(X, X)
     with pytest.raises(
@@ -181,3 +201,161 @@ def test_bad_input_is_named_in_one_line() -> None:
         assert "\n" not in str(error.value)
     with pytest.raises(NotFittedError):
         SequenceRegressor().predict(LISTED)
+
+
+def recordings(*lengths: int) -> list[Any]:
+    return [RNG.normal(size=(n, 2)) for n in lengths]
+
+
+@pytest.mark.parametrize("lengths", [[6] * 20, list(range(5, 25))], ids=["equal", "unequal"])
+@pytest.mark.parametrize("make", [SequenceClassifier, SequenceRegressor])
+def test_one_label_too_few_names_the_recording_and_both_lengths(make: Any, lengths: list[int]) -> None:
+    X = recordings(*lengths)
+    y = [(x[:, 0] > 0).astype(int) for x in X]
+    model = make("feedforward", hidden=2, epochs=1).fit(X, y)
+    y[13] = y[13][:-1]
+    words = rf"target of sequence 13 has {lengths[13] - 1} values, but the sequence has {lengths[13]} steps; give one for every"
+    for call in (model.fit, model.partial_fit, model.score):
+        with pytest.raises(ValueError, match=words):
+            call(X, y)
+    y[13] = 1
+    with pytest.raises(ValueError, match="target of sequence 13 has 1 values"):
+        model.fit(X, y)
+
+
+def test_as_many_outputs_as_some_sequence_has_steps_are_no_missing_label() -> None:
+    for outputs in (4, 5):  # the lengths are 4, 6, 5, 6
+        model = SequenceRegressor("feedforward", hidden=2, epochs=1).fit(LISTED, np.ones((4, outputs)))
+        assert not model.per_step_
+        assert model.predict(LISTED).shape == (4, outputs)
+
+
+def test_one_hot_targets_are_refused_with_the_remedy() -> None:
+    rows = np.eye(3)[[0, 1, 2, 0]]
+    for y in (rows, list(rows), [np.eye(2)[(x[:, 0] > 0).astype(int)] for x in LISTED]):
+        with pytest.raises(ValueError, match=r"of one-hot rows give the classes, y.argmax\(axis=-1\)"):
+            SequenceClassifier(epochs=1).fit(LISTED, y)
+    with pytest.raises(ValueError, match=r"target of sequence 0 has shape \(4, 3\), but a class is one value"):
+        SequenceClassifier(epochs=1).fit(LISTED[0], rows)
+
+
+SWAPPED = r"every sequence in X is read as {} steps of {} features: give X.transpose\(0, 2, 1\) if"
+FLAT = r"X \({0}, {1}\) is read as one series of {0} steps: give X\[:, :, None\] if every row is a case"
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((4, 3, 100), SWAPPED.format(3, 100)),
+        ((4, 1, 5), SWAPPED.format(1, 5)),
+        ((8, 30), FLAT.format(8, 30)),
+        ((4, 15, 16), None),  # a word of few steps, heard as many coefficients
+        ((4, 20, 100), None),
+        ((4, 1, 1), None),
+        ((1, 1, 9), None),
+        ((20, 30), None),
+        ((1, 10), None),
+    ],
+)
+def test_a_layout_that_is_likely_another_is_told(shape: tuple[int, ...], words: str | None) -> None:
+    model, X = SequenceRegressor("feedforward", hidden=1, epochs=1), RNG.normal(size=shape)
+    if words is None:
+        model.fit(X, X[..., 0])  # a warning would be an error here
+        return
+    with pytest.warns(UserWarning, match=words):
+        model.fit(X, X[..., 0])
+    model.partial_fit(X, X[..., 0])  # it has been said
+
+
+def test_help_tells_the_layouts() -> None:
+    for make in (SequenceClassifier, SequenceRegressor):
+        for words in ("an array of sequences (sequences, steps, features)", "X.transpose(0, 2, 1)", "X[:, :, None]"):
+            assert words in (make.__doc__ or "")
+
+
+def test_scaling_does_not_hear_what_is_held_out() -> None:
+    X = RNG.normal(size=(50, 1))
+    X[40:] += 1000
+    settings: dict[str, Any] = {"hidden": 2, "epochs": 2, "patience": 5, "validation_fraction": 0.2, "random_state": 0}
+    model = SequenceRegressor("feedforward", **settings).fit(X, X[:, 0])
+    np.testing.assert_allclose([c.mean for c in (*model.inputs_, *model.outputs_)], X[:40].mean())
+    listed = [np.full((3, 1), 10.0**n) for n in range(5)]  # every choice of four has another mean
+    held = SequenceRegressor("feedforward", **settings).fit(listed, [x[0] for x in listed])
+    (mean,) = {round(4 * c.mean) for c in (*held.inputs_, *held.outputs_)}
+    assert mean in [11111 - 10**n for n in range(5)]
+    heard = SequenceRegressor("feedforward", hidden=2, epochs=1).fit(listed, [x[0] for x in listed])
+    assert round(5 * heard.inputs_[0].mean) == 11111
+
+
+BOTH_WAYS = functools.partial(tt.elman, hidden=3, bidirectional=True)
+
+
+@pytest.mark.parametrize(
+    ("network", "answer", "kept"),
+    [(BOTH_WAYS, "auto", "mean over time"), ("elman", "auto", "last step"), ("elman", "mean", "mean over time"),
+     (BOTH_WAYS, "last", "last step")],
+)  # fmt: skip
+def test_one_class_of_a_sequence_is_learned_and_read_alike(
+    network: Any, answer: str, kept: str, tmp_path: Path
+) -> None:
+    """At the last step the backward half has heard one step only: the mean over time is then what is taught and read."""
+    X, y = list(BLOCK), [0, 1, 0, 1, 1, 0]
+
+    def net_inputs(weights: Any) -> Any:
+        """Read from `run`, one sequence at a time."""
+        seen = [(x - [c.mean for c in model.inputs_]) / [c.scale for c in model.inputs_] for x in X]
+        ys = [np.asarray(tt.run(model.network_, weights, x[:, None])[0][:, 0]) for x in seen]
+        return np.array([y.mean(0) if kept == "mean over time" else y[-1] for y in ys])
+
+    model = SequenceClassifier(network, hidden=3, epochs=1, random_state=0, answer=answer).fit(X, y)
+    first = log_softmax(net_inputs(tt.init(model.network_, model.seed_)), axis=1)
+    assert model.history_[0] == pytest.approx(-first[np.arange(6), y].mean(), rel=1e-5)
+    chances = np.exp(log_softmax(net_inputs(model.weights_), axis=1))
+    np.testing.assert_allclose(model.predict_proba(X), chances, rtol=1e-5)
+    assert model.predict(X).tolist() == chances.argmax(1).tolist()
+    assert model.score(X, y) == np.mean(chances.argmax(1) == y)
+    save(tmp_path / "model.safetensors", model.to_model())
+    made = load(tmp_path / "model.safetensors")
+    assert made.settings["answer"] == model.answer_ == kept
+    np.testing.assert_allclose(SequenceClassifier.from_model(made).predict_proba(X), chances, rtol=1e-5)
+
+
+def test_numbers_of_a_sequence_are_learned_and_read_as_a_mean_too() -> None:
+    y = BLOCK.sum((1, 2))
+    model = SequenceRegressor(BOTH_WAYS, epochs=1, scale=False, random_state=0).fit(BLOCK, y)
+
+    def means(weights: Any) -> Any:
+        return np.array([np.asarray(tt.run(model.network_, weights, x[:, None])[0]).mean() for x in BLOCK])
+
+    first = means(tt.init(model.network_, model.seed_))
+    assert model.history_[0] == pytest.approx(np.mean((first - y) ** 2), rel=1e-5)
+    np.testing.assert_allclose(model.predict(BLOCK), means(model.weights_), rtol=1e-5)
+
+
+def test_an_answer_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="answer must be 'auto', 'last' or 'mean', not 'sum'"):
+        SequenceRegressor(epochs=1, answer="sum").fit(LISTED, np.ones(4))
+    with pytest.raises(ValueError, match="answer='mean' is for one target per sequence, but y has one per step"):
+        SequenceRegressor(epochs=1, answer="mean").fit(BLOCK, BLOCK)
+    model = SequenceClassifier("elman", hidden=2, epochs=1).fit(LISTED, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="taught to answer by the last step, so that is what the model says"):
+        model.to_model(answer="mean over time")
+    with pytest.raises(ValueError, match="answers by 'ctc'; an estimator is one network"):
+        SequenceClassifier.from_model(tt.Model(model.network_, model.weights_, settings={"answer": "ctc"}))
+
+
+def test_the_names_of_columns_come_back_from_a_file(tmp_path: Path) -> None:
+    tables = [pd.DataFrame(x, columns=["flow [bar]", "x1"]) for x in LISTED]
+    model = SequenceClassifier("elman", hidden=2, epochs=1).fit(tables, ["a", "b", "a", "b"])
+    save(tmp_path / "model.safetensors", model.to_model())
+    back = SequenceClassifier.from_model(load(tmp_path / "model.safetensors"))
+    assert back.feature_names_in_.tolist() == model.feature_names_in_.tolist() == ["flow [bar]", "x1"]
+    np.testing.assert_array_equal(back.predict_proba(tables), model.predict_proba(tables))  # without a warning of names
+    with pytest.raises(ValueError, match="feature names"):
+        back.predict([table[["x1", "flow [bar]"]] for table in tables])
+    bare = SequenceRegressor("elman", hidden=2, epochs=1).fit(LISTED, np.ones((4, 1)))
+    again = SequenceRegressor.from_model(bare.to_model()).partial_fit(LISTED, np.ones((4, 1)))
+    assert not hasattr(again, "feature_names_in_")
+    plain = pd.DataFrame(LISTED[0], columns=["x0", "x1"])
+    named = SequenceRegressor("elman", hidden=2, epochs=1).fit(plain, plain["x0"])
+    assert SequenceRegressor.from_model(named.to_model()).feature_names_in_.tolist() == ["x0", "x1"]

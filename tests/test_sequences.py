@@ -57,7 +57,13 @@ def test_bad_inputs_are_named(x: Any, words: str) -> None:
         (tt.CrossEntropy(), np.zeros(4, "M8[D]"), "holds dates"),
         (tt.CrossEntropy(), [0, 1, 2, 0], "labels 0 to 2; 2 outputs allow -1 to 1"),
         (tt.CrossEntropy(), [0.5, 1, 1, 0], "whole numbers"),
-        (tt.CrossEntropy(), [0, 1], r"shape \(2,\); wanted one label, or 4"),
+        (
+            tt.CrossEntropy(),
+            [0, 1],
+            r"shape \(2,\); wanted one label, or 4, one per step; of one-hot rows give the labels",
+        ),
+        (tt.CrossEntropy(), np.eye(2)[[0, 1, 1, 0]], r"shape \(4, 2\).* give the labels, target.argmax\(axis=-1\)$"),
+        (tt.CrossEntropy(), [1, 1], r"shape \(2,\); wanted one label, or 4, one per step$"),
         (tt.CTC(), [1, 1, 1], "3 labels need at least 5 steps, but the sequence has 4"),
         (tt.CTC(), [0, 1], "without the blank 0"),
     ],
@@ -92,6 +98,22 @@ def test_a_target_for_the_sequence_is_asked_at_its_last_step() -> None:
     assert numbers[2].tolist() == [1.0, 2.0]
     assert sequences.target_of(NETWORK, 1, 3, tt.CrossEntropy()).tolist() == [-1, -1, 1]
     assert sequences.target_of(tt.elman(1, 2, 1), 5, 1, tt.SquaredError()).tolist() == [[5.0]]
+
+
+def test_an_integral_asks_at_every_step_of_the_sequence() -> None:
+    numbers = sequences.target_of(NETWORK, [1.0, 2.0], 3, tt.Integrated(tt.SquaredError()))
+    assert numbers.tolist() == [[1.0, 2.0]] * 3
+    assert sequences.target_of(NETWORK, 1, 3, tt.Integrated(tt.CrossEntropy())).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("loss", "target"), [(tt.SquaredError(), [1.0, 2.0]), (tt.CrossEntropy(), 1)])
+def test_at_the_last_step_alone_a_backward_layer_is_not_asked(loss: Any, target: Any) -> None:
+    """It has heard that step only, so nothing of the sequence would be learned from it."""
+    network = tt.elman(2, 3, 2, bidirectional=True)
+    with pytest.raises(ValueError, match=r"have heard that step only; take the loss Integrated\(\.\.\.\)"):
+        sequences.target_of(network, target, 4, loss)
+    assert len(sequences.target_of(network, target, 4, tt.Integrated(loss))) == 4
+    assert len(sequences.target_of(network, target, 1, loss)) == 1
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=50), st.sampled_from([0.25, 0.5, 1.0]))

@@ -9,6 +9,9 @@ What the target is depends on the loss:
     labels     (steps,) whole numbers: at every step;  one whole number: at the last step;  -1: not asked
     CTC        a list of labels, as long as it is
 
+`Integrated` asks for one target of a sequence at all its steps; at the last step alone it is refused where layers run
+backward, which have heard only that step there.
+
 Where several networks are trained side by side, numbers may be (members, steps, outputs): NaN differ from one to another.
 Sequences of similar length share a bucket, padded to one length: few lengths are compiled. Padding asks nothing.
 """
@@ -194,23 +197,40 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
     where, outputs = f"target of sequence {number}", network.size_of(network.output)
     kind = kind_of(loss, target)
     if kind == "numbers":
-        return _number_target(where, target, steps, outputs)
+        rows = _number_target(where, target, outputs, steps)
+        if rows.ndim == 2 and len(rows) < steps:
+            return _asked_once(network, where, rows, steps, loss, np.nan)
+        return rows
     labels = _labels(where, target, outputs)
     if kind == "strings":
         loss.refuse_blank(outputs)
         return _string(where, labels, steps, loss.blank)
     if labels.ndim == 0:
-        before = labels if isinstance(loss, losses.Integrated) else -1
-        return np.append(np.full(steps - 1, before, np.int32), labels)
+        return _asked_once(network, where, labels[None], steps, loss, -1)
     if labels.shape != (steps,):
-        raise ValueError(f"{where} has shape {labels.shape}; wanted one label, or {steps}, one per step")
+        one_hot = labels.shape[-1] == outputs and ((labels == 0) | (labels == 1)).all() and (labels.sum(-1) == 1).all()
+        remedy = "; of one-hot rows give the labels, target.argmax(axis=-1)" if one_hot else ""
+        raise ValueError(f"{where} has shape {labels.shape}; wanted one label, or {steps}, one per step{remedy}")
     return labels
 
 
-def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
+def _asked_once(network: Network, where: str, target: Values, steps: int, loss: Any, nothing: float) -> Values:
+    """The one target (1, ...) of a sequence: asked at the last step, or of an integral at all its steps."""
+    if isinstance(loss, losses.Integrated):
+        return np.repeat(target, steps, axis=0)
+    if steps > 1 and any(layer.backward for layer in network.layers):
+        raise ValueError(
+            f"{where}: one target is asked at the last step, where the backward layers have heard that step only; take the "
+            "loss Integrated(...), which asks for the mean over time, or give targets for every step"
+        )
+    return np.concatenate([np.full((steps - 1, *target.shape[1:]), nothing, target.dtype), target])
+
+
+def _number_target(where: str, target: Any, outputs: int, steps: int) -> Values:
+    """(steps, outputs), (members, steps, outputs), or for the sequence (1, outputs)."""
     values = numbers_of(where, target)
     if values.ndim == 3:
-        return np.stack([_number_target(f"{where}, member {k}", part, steps, outputs) for k, part in enumerate(values)])
+        return np.stack([_number_target(f"{where}, member {k}", part, outputs, steps) for k, part in enumerate(values)])
     if values.shape not in ((steps, outputs), (outputs,)) and (values.ndim or outputs > 1):
         raise ValueError(
             f"{where} has shape {values.shape}; wanted {(steps, outputs)}, a row per step, or {(outputs,)}, at the end"
@@ -218,7 +238,7 @@ def _number_target(where: str, target: Any, steps: int, outputs: int) -> Values:
     rows = values.reshape(-1, outputs)
     refuse_first(where, rows, np.isinf(rows), "give a number, or NaN where nothing is asked")
     refuse_first(where, rows, too_large(rows), TOO_LARGE)
-    return np.concatenate([np.full((steps - len(rows), outputs), np.nan), rows])
+    return rows
 
 
 def _labels(where: str, target: Any, outputs: int) -> Values:
