@@ -1,5 +1,6 @@
 """Courses: an interruption changes no number, rounds hold everything once, and the best averaged weights are kept."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import throughtime as tt
 from throughtime.experiments import courses
 from throughtime.experiments.courses import Averaging, Course
+from throughtime.io import files
 from throughtime.sequences import inputs_of, run_each
 from throughtime.training import epochs
 
@@ -75,6 +77,45 @@ def test_a_file_of_another_course_is_refused(tmp_path: Path) -> None:
     for settings, seed in (({"rate": 0.1}, 0), ({"augment": None}, 0), ({}, 1)):
         with pytest.raises(ValueError, match="is the state of another course; name another folder, or remove it"):
             course(epochs=1, **settings).follow(TRAIN, VALIDATION, seed, file, quiet)
+
+
+def test_a_damaged_state_is_told_in_one_line(tmp_path: Path) -> None:
+    file, own = tmp_path / "course.npz", course(epochs=1)
+    own.follow(TRAIN, VALIDATION, 0, file, quiet)
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 8
+    np.savez(tmp_path / "other.npz", x=np.arange(3))
+    np.savez(tmp_path / "numbers.npz", 1.5, 2.5)
+    for damaged in (
+        b"",
+        b"garbage",
+        whole[:-1],
+        whole[: len(whole) // 2],
+        bytes(flipped),
+        (tmp_path / "other.npz").read_bytes(),
+        (tmp_path / "numbers.npz").read_bytes(),
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(courses.DamagedState, match=r"course.npz is no state of a course, or damaged: ") as told:
+            own.follow(TRAIN, VALIDATION, 0, file, quiet)
+        assert "\n" not in str(told.value)
+        assert str(told.value).endswith("; remove it to begin anew")
+
+
+def test_a_full_disk_leaves_the_state_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, before = tmp_path / "course.npz", (np.zeros(3), np.ones(2))
+    courses.keep(file, 1, before)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(OSError, match=r"cannot write .*course.npz: No space left on device; make room"):
+            courses.keep(file, 2, before)
+    assert list(tmp_path.iterdir()) == [file]
+    assert courses.resumed(file, before)[0] == 1
 
 
 def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -> None:

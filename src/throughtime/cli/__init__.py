@@ -1,13 +1,12 @@
 """The command line: `throughtime fit`, and what can be done with the model it saves."""
 
-import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
-from throughtime.cli.errors import INTERRUPTED, Group
+from throughtime.cli.errors import INTERRUPTED, Ending, Group
 from throughtime.engine import engine_info
 
 __all__ = ["main", "program"]
@@ -62,18 +61,21 @@ def _about(
 ) -> None:
     """Recurrent networks for sequences: fit one to a table, run it, look at it.
 
-    Exit codes: 0 done; 1 failed, such as a training that diverged; 2 bad input or usage; 130 interrupted.
+    Exit codes: 0 done; 1 failed, such as a training that diverged or a full disk; 2 bad input or usage; 130 interrupted by
+    Ctrl-C, 143 by SIGTERM, 129 by SIGHUP: what there is to keep is kept, the same way.
     Every error is one line on standard error that says what, where and what to do.
     """
 
 
 def main() -> None:
     """Run the program, and end as it says."""
+    ending = Ending()
     try:
         program(commands=sys.argv[1:] != ["--version"])(prog_name="throughtime")
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # at once: threads that still compile would crash on the way out
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
+        if end.code == INTERRUPTED:
+            ending.at_once()
         raise
+    except KeyboardInterrupt:  # before there was a command to hear of it
+        print("error: interrupted", file=sys.stderr)
+        ending.at_once()

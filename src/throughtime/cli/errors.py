@@ -1,11 +1,18 @@
 """How the program ends: one line that says what is wrong, and an exit code."""
 
+import errno
+import os
+import signal
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from throughtime.io import files
+
+MENDED = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)  # by other words
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # typer has had its own copy of click since 0.2x, so the class is taken from where it can be found in both.
@@ -24,6 +31,28 @@ class Interrupted(RuntimeError):
     """Ctrl-C where nothing could be saved."""
 
 
+class Ending:
+    """How a run is ended from outside: the system's signals work as Ctrl-C does, and the exit code says which it was."""
+
+    def __init__(self) -> None:
+        self._code = INTERRUPTED
+        for name in ("SIGTERM", "SIGHUP"):  # unless it is ignored, as nohup has it; there is no SIGHUP on every system
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._hear)
+
+    def _hear(self, number: int, _: Any) -> None:
+        self._code = 128 + number
+        raise KeyboardInterrupt
+
+    def at_once(self) -> NoReturn:
+        """End the process: threads that still compile would crash on the way out."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(self._code)
+
+
 class Group(TyperGroup):
     """A command group that turns every expected error into one line on standard error and an exit code."""
 
@@ -33,6 +62,8 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("interrupted before there was anything to save; nothing is written") from None
+        except BrokenPipeError as closed:  # typer would end silently
+            raise Failure(_said(closed)) from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program; with `standalone_mode=False` errors are raised instead."""
@@ -47,12 +78,15 @@ class Group(TyperGroup):
             _end_usage(problem)
         except (Failure, FloatingPointError) as failure:
             _end(str(failure), FAILED)
-        except (ValueError, OSError) as problem:
+        except (ValueError, *MENDED) as problem:
             _end(_said(problem), BAD_INPUT)
+        except OSError as failure:
+            _end(_said(failure), FAILED)
         except Interrupted as interrupted:
             _end(str(interrupted), INTERRUPTED)
         except (KeyboardInterrupt, typer.Abort):
             _end("interrupted", INTERRUPTED)
+        _flush()
         sys.exit(code if isinstance(code, int) else OK)
 
 
@@ -65,11 +99,30 @@ def _end_usage(problem: Any) -> NoReturn:
 
 
 def _said(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.strerror and problem.filename:
-        return f"{problem.filename}: {problem.strerror}"
-    return str(problem)
+    if not isinstance(problem, OSError) or not problem.strerror:
+        return str(problem)
+    if problem.errno in (errno.EPIPE, *files.ROOM) and not problem.filename:  # the writer of files names them
+        return f"standard output: {problem.strerror}; not everything was written"
+    return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)
+
+
+def _flush() -> None:
+    """What was printed is out, or the program ends here: a closed pipe, a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError as trouble:
+        # What is left goes nowhere, else the interpreter complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _tell(_said(trouble))
+        sys.exit(FAILED)
 
 
 def _end(message: str, code: int) -> NoReturn:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    _flush()
+    _tell(message)
     sys.exit(code)
+
+
+def _tell(message: str) -> None:
+    with suppress(OSError):  # the same pipe may be closed for both
+        print("error:", " ".join(message.split()), file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ from throughtime.cli.plan import Parts
 from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Progress, Teaching
+from throughtime.io import files
 from throughtime.storage import library_version, save
 from throughtime.training import Diverged
 
@@ -51,7 +52,9 @@ def made_in(
         "epochs_done": taught.epochs,
         "linear": judging.plain(linears[None]) if linears else None,
     }
-    save(out / "model.safetensors", taught.model.to_model(**settings))
+    contents, new = taught.model.to_model(**settings), not any((out / name).exists() for name in results.FILES)
+    if new:  # else all files are replaced together
+        save(out / "model.safetensors", contents)
     try:
         spans = judging.spans_of(parts, len(data))
         said, own = judging.judge(taught.model, linears, data, spans)
@@ -61,8 +64,14 @@ def made_in(
             "coverage": judging.plain_coverage(judging.coverage(taught.model, data, parts.end)),
         }
         metrics |= {"seconds": round(time.monotonic() - began, 2)}
-        results.describe(out, taught.model, metrics, data, spans, own)
+        with files.together():
+            save(out / "model.safetensors", contents)
+            results.describe(out, taught.model, metrics, data, spans, own)
     except KeyboardInterrupt:
+        if not new:  # the old scores and pictures are of another model
+            for name in results.FILES:
+                (out / name).unlink(missing_ok=True)
+            save(out / "model.safetensors", contents)
         raise Interrupted(
             f"interrupted after training: {out / 'model.safetensors'} is saved, its scores and pictures may be missing"
         ) from None

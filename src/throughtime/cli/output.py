@@ -11,22 +11,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from throughtime.cli.errors import Problem
+from throughtime.io import files
 
 
 @contextmanager
 def folder(path: Path, overwrite: bool) -> Iterator[Path]:
-    """The output folder, proved to be writable; what was made for it goes again if it stays empty.
+    """The output folder, proved to be writable, ours alone; what was made for it goes again if it stays empty.
 
-    A folder that holds something is refused without `overwrite`; nothing in it is ever deleted.
+    A folder that holds something is refused without `overwrite`; nothing in it is deleted but what killed runs have left.
     """
     if path.exists() and not path.is_dir():
         raise Problem(f"--out {path} is a file; name a folder")
-    if path.is_dir() and not overwrite:
-        for found in sorted(path.iterdir()):
-            raise Problem(
-                f"--out {path} is not empty (it holds {found.name}); "
-                "choose another folder, or --overwrite to replace files of the same name"
-            )
     made = [p for p in (path, *path.parents) if not p.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -35,10 +30,24 @@ def folder(path: Path, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         _remove(made)
         raise Problem(f"--out {path} cannot be written: {error.strerror}; choose another folder") from None
-    try:
-        yield path
-    finally:
-        _remove(made)
+    with files.held(path) as ours:
+        if not ours:
+            raise Problem(f"--out {path} is in use by another run; choose another folder, or wait until it has ended")
+        files.sweep(path)
+        try:
+            _refuse_full(path, overwrite)
+            yield path
+        finally:
+            _remove(made)
+
+
+def _refuse_full(path: Path, overwrite: bool) -> None:
+    for found in sorted(path.iterdir()):
+        if not overwrite and not files.temporary(found):
+            raise Problem(
+                f"--out {path} is not empty (it holds {found.name}); "
+                "choose another folder, or --overwrite to replace files of the same name"
+            )
 
 
 def _remove(made: list[Path]) -> None:
@@ -59,6 +68,8 @@ def file(path: Path, overwrite: bool) -> None:
     """Refuse a file that is there already or whose folder cannot be written."""
     if path.is_dir():
         raise Problem(f"--out {path} is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise Problem(f"--out {path} is no ordinary file; choose another name")
     if path.exists() and not overwrite:
         raise Problem(f"--out {path} exists; choose another name, or --overwrite")
     if not path.parent.is_dir():

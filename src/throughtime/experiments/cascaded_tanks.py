@@ -48,6 +48,7 @@ from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
 from throughtime.experiments import Progress, entry
+from throughtime.io import files
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
 from throughtime.storage import save
@@ -232,7 +233,7 @@ def _write(out: Path, made: dict[str, Judged], test: Record, best: Values) -> No
     shown = {"best model": best} | {
         name: made[name].free.mean(axis=0) for name in ("NARX", "NARX, open loop") if name in made
     }
-    _picture(test.y[START:, 0], shown).savefig(out / "response.png")
+    files.write_figure(out / "response.png", _picture(test.y[START:, 0], shown))
 
 
 def _picture(truth: Values, shown: dict[str, Values]) -> Figure:

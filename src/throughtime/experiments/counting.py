@@ -65,6 +65,7 @@ from throughtime.architectures import (
     window,
 )
 from throughtime.experiments import Progress, entry, rows_of
+from throughtime.io import files
 from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -214,8 +215,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             notes.append(f"{language}, {name}: training error {min(losses):.1e} to {max(losses):.1e}")
     progress(1.0, "done")
     baselines = [entry("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
-    pd.DataFrame(rows_of([*results, *baselines])).to_csv(out / "counting.csv", index=False)
-    _picture(results, count).savefig(out / "counting.png")
+    files.write(out / "counting.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
+    files.write_figure(out / "counting.png", _picture(results, count))
     return {
         "experiment": "counting",
         "quick": quick,

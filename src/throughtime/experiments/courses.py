@@ -14,11 +14,14 @@ The averaged weights are validated, and those with the lowest error are kept.
 import json
 import re
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +41,10 @@ from throughtime.training import evaluate, train
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)
 Augment = Callable[[list[Any], list[Any], np.random.Generator], tuple[list[Any], list[Any]]]
 CURVE = ("epoch", "loss", "error", "seconds")  # the columns of a curve
+
+
+class DamagedState(OSError):
+    """The file of a course cannot be read, so it cannot go on."""
 
 
 class Finished(NamedTuple):
@@ -269,25 +276,37 @@ def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     tree   of arrays
     about  the course, so that no other goes on with it
     """
-    with files.whole(file) as opened:
-        np.savez(opened, done, about, *jax.tree.leaves(tree))
+    made = BytesIO()
+    np.savez(made, done, about, *jax.tree.leaves(tree))
+    files.write(file, made.getvalue())
 
 
 def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
     """Rounds done and the state after them, as `keep` wrote it; 0 and the fresh one without a file.
 
-    raises  ValueError if the file is of another course, or of another network
+    raises  ValueError if the file is of another course, or of another network; DamagedState if it is no state at all
     """
     if not file.exists():
         return 0, fresh
     leaves, tree = jax.tree.flatten(fresh)
-    with np.load(file) as found:
-        done, told, *kept = (found[name] for name in found.files)
+    done, told, *kept = _kept_in(file)
     if str(told) != about:
         raise ValueError(f"{file} is the state of another course; name another folder, or remove it")
     if [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
         raise ValueError(f"{file} is the course of another network; name another folder, or remove it")
     return int(done), jax.tree.unflatten(tree, [_like(a, b) for a, b in zip(kept, leaves, strict=True)])
+
+
+def _kept_in(file: Path) -> list[NDArray[Any]]:
+    """The arrays of a state: rounds done, the course, and the leaves of its tree."""
+    try:
+        with np.load(BytesIO(file.read_bytes())) as found:
+            made = [found[f"arr_{number}"] for number in range(len(found.files))]
+        if made[0].shape or made[0].dtype.kind != "i" or made[1].dtype.kind != "U":
+            raise ValueError("it does not say how far it is")
+    except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, BadZipFile, zlib.error) as error:
+        raise DamagedState(f"{file} is no state of a course, or damaged: {error}; remove it to begin anew") from None
+    return made
 
 
 def _like(values: NDArray[Any], fresh: Any) -> Any:

@@ -73,6 +73,7 @@ from throughtime.experiments.judging import (
     wrong,
     wrong_together,
 )
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.network import Network
@@ -217,8 +218,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             if label == BEST:
                 _pictures(name, said[0], test, out)
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights, {form.epochs} epochs")
-            pd.DataFrame(rows_of(results)).to_csv(out / "handwriting.csv", index=False)
-        curves_picture(curves, "validation error, %").savefig(out / f"handwriting-{name}-curves.png")
+            files.write(out / "handwriting.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+        files.write_figure(out / f"handwriting-{name}-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     bars = [{"network": BEST, "split": n, "at_most": most, "about": "mean of the seeds"} for n, most in BARS.items()]
     return {
@@ -235,11 +236,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
 def _pictures(name: str, outputs: list[Any], test: Corpus, out: Path) -> None:
     figure = confusion_picture([decided(outputs)], [np.asarray(test.targets)], test.names)
     figure.axes[0].set_ylabel("written")
-    figure.savefig(out / f"handwriting-{name}-confusion.png")
+    files.write_figure(out / f"handwriting-{name}-confusion.png", figure)
     missed = np.flatnonzero(decided(outputs).argmax(1) != np.asarray(test.targets))
     shown = [0, *missed[:: max(1, len(missed) // 3)][:3].tolist()]
     chosen = [(test.xs[n], np.asarray(outputs[n]), test.names[test.targets[n]]) for n in shown]
-    examples_picture(chosen, test.names).savefig(out / f"handwriting-{name}-examples.png")
+    files.write_figure(out / f"handwriting-{name}-examples.png", examples_picture(chosen, test.names))
 
 
 def examples_picture(examples: list[tuple[Values, Values, str]], names: tuple[str, ...]) -> Figure:

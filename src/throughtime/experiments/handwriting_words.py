@@ -28,6 +28,7 @@ from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.network import Network
@@ -109,11 +110,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     results.append(entry(f"{NAME}, greedy", "validation", CER, checked))
     if count > 1:
         results += judged(f"{NAME}, {count} together", [Read.of(together(said), lexicon)], test.targets)
-    pd.DataFrame(rows_of(results)).to_csv(out / "handwriting-words.csv", index=False)
-    curves_picture(curves, "validation character error, %").savefig(out / "handwriting-words-curves.png")
+    files.write(out / "handwriting-words.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write_figure(out / "handwriting-words-curves.png", curves_picture(curves, "validation character error, %"))
     picture = edits_picture(test.targets, read[0].greedy, corpus.names)
     picture.axes[0].set_ylabel("written")
-    picture.savefig(out / "handwriting-words-confusion.png")
+    files.write_figure(out / "handwriting-words-confusion.png", picture)
     _examples(said[0], read[0], test, out)
     progress(1.0, "done")
     bars = [
@@ -167,4 +168,4 @@ def _examples(outputs: list[Any], read: Read, test: Corpus, out: Path) -> None:
         (test.xs[n], np.asarray(outputs[n]), f"{spelled(test.targets[n])}, read: {spelled(read.greedy[n])}")
         for n in shown
     ]
-    examples_picture(chosen, test.names).savefig(out / "handwriting-words-examples.png")
+    files.write_figure(out / "handwriting-words-examples.png", examples_picture(chosen, test.names))

@@ -41,6 +41,7 @@ from throughtime import engine
 from throughtime.engine import anneal, harden, selected_delays
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Data, Task, Values, data, found
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
@@ -203,8 +204,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
                 shares = [found(g.known, a.delays or {}) for a, g in zip(answers, systems, strict=True)]
                 results.append(entry(method, f"{name}, found", "share of delays found", shares))
     progress(1.0, "done")
-    pd.DataFrame(rows_of(results)).to_csv(out / "learned-delays.csv", index=False)
-    _picture(results).savefig(out / "learned-delays.png")
+    files.write(out / "learned-delays.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write_figure(out / "learned-delays.png", _picture(results))
     return {
         "experiment": "learned-delays",
         "quick": quick,

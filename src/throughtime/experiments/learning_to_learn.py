@@ -42,6 +42,7 @@ from throughtime import engine
 from throughtime.architectures import feedforward, lstm
 from throughtime.descent import TEACHER
 from throughtime.experiments import Progress, entry, part_of, rows_of
+from throughtime.io import files
 from throughtime.learners import BPTT, Backprop
 from throughtime.losses import SquaredError
 from throughtime.network import Network
@@ -242,8 +243,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     results = [one for made in found.values() for one in made.results]
     baselines = [one for made in found.values() for one in made.baselines]
     sight = {} if quick else landscapes(FAMILIES["quadratic"], found["quadratic"].learned[0])
-    _picture(list(families), [*results, *baselines], sight).savefig(out / "learning-to-learn.png")
-    pd.DataFrame(rows_of([*results, *baselines])).to_csv(out / "learning-to-learn.csv", index=False)
+    files.write_figure(out / "learning-to-learn.png", _picture(list(families), [*results, *baselines], sight))
+    files.write(out / "learning-to-learn.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     told = {_split(name, n) for name in families for n in ASKED}
     return {
         "experiment": "learning-to-learn",

@@ -45,6 +45,7 @@ from throughtime.dynamics.running import stack
 from throughtime.engine import Weights, init
 from throughtime.engine import run as activate
 from throughtime.experiments import Progress, entry, rows_of
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
@@ -139,8 +140,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             errors.setdefault(name, []).append(echo_state(echo, z, seed + 1, origins))
     results = {name: _entries(name, found, float(deviation)) for name, found in errors.items()}
     flat = [made for name in errors for made in results[name]]
-    pd.DataFrame(rows_of(flat)).to_csv(out / "mackey-glass.csv", index=False)
-    _picture(z[origins[0] - 50 :], errors).savefig(out / "mackey-glass.png")
+    files.write(out / "mackey-glass.csv", pd.DataFrame(rows_of(flat)).to_csv(index=False))
+    files.write_figure(out / "mackey-glass.png", _picture(z[origins[0] - 50 :], errors))
     return {
         "experiment": "mackey-glass",
         "quick": quick,

@@ -38,6 +38,7 @@ from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry, rows_of
+from throughtime.io import files
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.plots import COLOURS, MEASURED, new_figure
 from throughtime.storage import columns_of, standardise
@@ -114,10 +115,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             results += _entries(name, judged)
     linear = arx(known)
     baselines = _entries("ARX", [judge(known["test"], linear)])
-    pd.DataFrame(rows_of([*results, *baselines])).to_csv(out / "narma10.csv", index=False)
-    _picture(known["test"], {"NARX": shown["NARX"], "ARX": linear["free run"]}, [*results, *baselines]).savefig(
-        out / "narma10.png"
-    )
+    files.write(out / "narma10.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
+    runs = {"NARX": shown["NARX"], "ARX": linear["free run"]}
+    files.write_figure(out / "narma10.png", _picture(known["test"], runs, [*results, *baselines]))
     return {
         "experiment": "narma10",
         "quick": quick,

@@ -35,6 +35,7 @@ from throughtime.architectures import lstm
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import keep, resumed
 from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, Size, Task
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
 from throughtime.network import Network
@@ -121,9 +122,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             _leave(task, name, network, at.weights, seed, out)
         for size, values in zip(task.sizes, zip(*errors, strict=True), strict=True):
             results.append(entry(name, _split(task, size), METRIC, values))
-        pd.DataFrame(rows_of(results)).to_csv(out / "ntm.csv", index=False)
+        files.write(out / "ntm.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     for task in tasks:
-        _errors_picture(task, results).savefig(out / f"{task.name.replace(' ', '-')}.png")
+        files.write_figure(out / f"{task.name.replace(' ', '-')}.png", _errors_picture(task, results))
     return {
         "experiment": "ntm",
         "quick": quick,
@@ -156,7 +157,7 @@ def _leave(task: Task, name: str, network: Network, weights: Any, seed: int, out
     settings = {"task": task.name, "seed": seed, "rounds": task.rounds}
     storage.save(out / f"{stem}.safetensors", storage.Model(network, weights, settings=settings))
     if name == "NTM" and seed == 0:
-        heads_picture(task, network, weights).savefig(out / f"{task.name.replace(' ', '-')}-heads.png")
+        files.write_figure(out / f"{task.name.replace(' ', '-')}-heads.png", heads_picture(task, network, weights))
 
 
 def heads_picture(task: Task, network: Network, weights: Any) -> Figure:

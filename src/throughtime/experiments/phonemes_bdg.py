@@ -43,6 +43,7 @@ from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import Course, keep, resumed
 from throughtime.experiments.judging import confusion_picture, curves_picture, outputs_picture, weight_count
 from throughtime.features import normalise, with_deltas
+from throughtime.io import files
 from throughtime.layers import LearnedDelays
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated, SquaredError
@@ -242,8 +243,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             results.append(entry(f"{name}, {count} together", "festvox_ru", METRIC, together))
         notes.append(f"{name}: {weight_count(network):,} weights")
         _pictures(_plain(name), said[0], truth, corpus, out)
-        pd.DataFrame(rows_of(results)).to_csv(out / "phonemes-bdg.csv", index=False)
-    curves_picture(curves, "validation error, %").savefig(out / "bdg-curves.png")
+        files.write(out / "phonemes-bdg.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write_figure(out / "bdg-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     notes.append("Waibel et al. 1989 report 98.5 % right for a TDNN and 93.7 % for an HMM, on Japanese b, d, g")
     return {
@@ -273,5 +274,7 @@ def _plain(name: str) -> str:
 
 
 def _pictures(stem: str, outputs: list[Any], truth: Values, corpus: Corpus, out: Path) -> None:
-    confusion_picture([decided(outputs)], [truth], corpus.names).savefig(out / f"bdg-{stem}-confusion.png")
-    outputs_picture(outputs[0], np.full(FRAMES, truth[0]), corpus.names).savefig(out / f"bdg-{stem}-outputs.png")
+    files.write_figure(out / f"bdg-{stem}-confusion.png", confusion_picture([decided(outputs)], [truth], corpus.names))
+    files.write_figure(
+        out / f"bdg-{stem}-outputs.png", outputs_picture(outputs[0], np.full(FRAMES, truth[0]), corpus.names)
+    )

@@ -37,6 +37,7 @@ from throughtime.experiments.judging import (
     weight_count,
 )
 from throughtime.features import Values, normalise, with_deltas
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
 from throughtime.network import Network
@@ -180,12 +181,16 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             results.append(entry(label, name, METRIC, [wrong(ys, truth) for ys in said]))
             if label == BEST:
                 results.append(entry(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
-                confusion_picture(said[0], truth, corpus.names).savefig(out / f"framewise-{name}-confusion.png")
-                outputs_picture(said[0][0], truth[0], corpus.names).savefig(out / f"framewise-{name}-outputs.png")
+                files.write_figure(
+                    out / f"framewise-{name}-confusion.png", confusion_picture(said[0], truth, corpus.names)
+                )
+                files.write_figure(
+                    out / f"framewise-{name}-outputs.png", outputs_picture(said[0][0], truth[0], corpus.names)
+                )
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")
-            pd.DataFrame(rows_of(results)).to_csv(out / "phonemes-framewise.csv", index=False)
+            files.write(out / "phonemes-framewise.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
         baselines.append(entry("LDA, 7 frames", name, METRIC, [linear(corpus)]))
-        curves_picture(curves, "validation frame error, %").savefig(out / f"framewise-{name}-curves.png")
+        files.write_figure(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
     progress(1.0, "done")
     return {
         "experiment": "phonemes-framewise",

@@ -35,6 +35,7 @@ from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
 from throughtime.experiments.speech_text import chosen, greedy
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.plots import COLOURS, new_figure
@@ -108,13 +109,15 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         entry(f"{NAME}, greedy", "held out words", WER, [100 * word_error_rate(held.texts, greedy(checked))]),
         entry(f"{NAME}, decoder", "held out words", WER, [error]),
     ]
-    pd.DataFrame(rows_of(results)).to_csv(out / "speech.csv", index=False)
-    mistakes(said[0], test.texts, decoder).to_csv(out / "speech-texts.csv", index=False)
+    files.write(out / "speech.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write(out / "speech-texts.csv", mistakes(said[0], test.texts, decoder).to_csv(index=False))
     curve = first.curve[np.isfinite(first.curve[:, 2])]
-    curves_picture({(NAME, 0): curve}, "character error of held-out speakers, %").savefig(out / "speech-curve.png")
-    example_picture(said[0], test.texts, decoder).savefig(out / "speech-example.png")
+    files.write_figure(
+        out / "speech-curve.png", curves_picture({(NAME, 0): curve}, "character error of held-out speakers, %")
+    )
+    files.write_figure(out / "speech-example.png", example_picture(said[0], test.texts, decoder))
     names, read = ["", "space", *NAMES[2:]], [ctc_greedy(y) for y in said[0]]
-    edits_picture(test.labels, read, names).savefig(out / "speech-confusion.png")
+    files.write_figure(out / "speech-confusion.png", edits_picture(test.labels, read, names))
     progress(1.0, "done")
     return {
         "experiment": "speech",

@@ -51,6 +51,7 @@ from throughtime.dynamics.holding import Fold
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry
+from throughtime.io import files
 from throughtime.network import Network
 from throughtime.plots import plot_prediction, plot_training
 from throughtime.storage import Column, Model, restore, save, standardise
@@ -196,10 +197,12 @@ def _write(out: Path, years: Values, numbers: Values, fits: Fits, together: Valu
     columns = {"YEAR": years, _name(False): numbers, _name(True): np.sqrt(numbers), **linear}
     columns |= {f"ensemble, seed {seed}": guess for seed, guess in enumerate(together)}
     columns |= {"model.safetensors, of roots": np.sqrt(fits.guesses[:TOGETHER]).mean(axis=0)}
-    pd.DataFrame(columns).to_csv(out / "sunspots.csv", index=False, float_format="%.6g")
+    files.write(out / "sunspots.csv", pd.DataFrame(columns).to_csv(index=False, float_format="%.6g"))
     draw(CHOSEN.network.open_loop(), out / "wiring.png")
     curve = fits.losses[:, :TOGETHER].mean(axis=1)
-    plot_training(curve.tolist(), unit="mean squared error, standardised roots").savefig(out / "training.png")
+    files.write_figure(
+        out / "training.png", plot_training(curve.tolist(), unit="mean squared error, standardised roots")
+    )
     picture = plot_prediction(
         numbers[ORDER:],
         together[0, ORDER:],
@@ -209,7 +212,7 @@ def _write(out: Path, years: Values, numbers: Values, fits: Fits, together: Valu
         title=f"One year ahead, {TOGETHER} networks of two units together",
         time_name="year",
     )
-    picture.savefig(out / "prediction.png")
+    files.write_figure(out / "prediction.png", picture)
 
 
 def selections(years: Values) -> dict[str, list[tuple[Mask, Mask]]]:

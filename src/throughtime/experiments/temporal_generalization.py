@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from throughtime import engine
 from throughtime.architectures import elman, fully_recurrent, jordan, lstm, window
 from throughtime.experiments import Progress
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
 from throughtime.network import Network
@@ -109,8 +110,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             entry = {"network": name, "split": f"n={n}", "metric": "accuracy", "values": [float(v) for v in values]}
             results.append(entry)
     table = _table(results)
-    table.to_csv(out / "temporal-generalization.csv", index=False)
-    _picture(table, count).savefig(out / "temporal-generalization.png")
+    files.write(out / "temporal-generalization.csv", table.to_csv(index=False))
+    files.write_figure(out / "temporal-generalization.png", _picture(table, count))
     baselines = [
         {"network": "guessing", "split": f"n={n}", "metric": "accuracy", "values": [1 / len(STARTS)]} for n in ASKED
     ]

@@ -24,6 +24,7 @@ from matplotlib.ticker import MaxNLocator
 
 from throughtime import turing
 from throughtime.experiments import Progress
+from throughtime.io import files
 from throughtime.plots import COLOURS
 from throughtime.turing.equations import Label
 from throughtime.turing.machine import MOVES
@@ -60,13 +61,13 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         program, tape = turing.compile(turing.example(name)), MACHINES[name]
         frames = [Frame(*step) for step in program.look(tape)]
         rows.append(_judged(name, program, tape, frames))
-        (out / f"{name}.txt").write_text(told(program, frames), encoding="utf-8")
-        strip(program, frames, f"{name}, {len(frames)} steps").savefig(out / f"{name}.png")
+        files.write(out / f"{name}.txt", told(program, frames))
+        files.write_figure(out / f"{name}.png", strip(program, frames, f"{name}, {len(frames)} steps"))
         if name == ANIMATED:
             film(program, frames[: 20 if quick else None], out / f"{name}.gif")
     progress(1.0, "done")
     table = pd.DataFrame(rows)
-    table.to_csv(out / "turing.csv", index=False)
+    files.write(out / "turing.csv", table.to_csv(index=False))
     seconds = time.perf_counter() - began
     results = [*_entries(table, "rational numbers"), *_entries(table, "float64")]
     baselines = _entries(table, "direct simulator")

@@ -72,6 +72,7 @@ from throughtime.experiments.judging import (
     wrong_together,
 )
 from throughtime.experiments.words_data import Task, tasks
+from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.network import Network
@@ -146,7 +147,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             jax.clear_caches()  # type: ignore[no-untyped-call]  # a process holds so much compiled code only
         told = part_of(progress, number, len(todo))
         answers[name, label], curves[name, label] = answered(name, label, task, form, count, out, told)
-        pd.DataFrame(rows_of(results(answers, asked))).to_csv(out / "words.csv", index=False)
+        files.write(out / "words.csv", pd.DataFrame(rows_of(results(answers, asked))).to_csv(index=False))
     _pictures(answers, asked, curves, out)
     progress(1.0, "done")
     bars = [
@@ -253,11 +254,13 @@ def _pictures(
         figure.axes[0].set_title(
             "Learning, without the speakers of validation" + "; a line is a fold" * (len(folds) > 1)
         )
-        figure.savefig(out / f"{stem}-curves.png")
+        files.write_figure(out / f"{stem}-curves.png", figure)
         best = [answers[name, BEST] for name in folds]
         outputs, targets = ([y for a in best for y in a.said[0]], [k for a in best for k in a.targets])
-        confusion_picture([decided(outputs)], [np.array(targets)], names).savefig(out / f"{stem}-confusion.png")
+        files.write_figure(
+            out / f"{stem}-confusion.png", confusion_picture([decided(outputs)], [np.array(targets)], names)
+        )
         missed = np.flatnonzero(decided(outputs).argmax(1) != targets)
         shown = int(missed[len(missed) // 2]) if len(missed) else 0
         truth = np.full(len(outputs[shown]), targets[shown])
-        outputs_picture(outputs[shown], truth, names).savefig(out / f"{stem}-outputs.png")
+        files.write_figure(out / f"{stem}-outputs.png", outputs_picture(outputs[shown], truth, names))
