@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import correlate
 from scipy.stats import norm
 
-from throughtime.dynamics.records import columns, many, names_of
+from throughtime.dynamics.records import columns, index_of, many, names_of
+from throughtime.dynamics.times import refuse
 from throughtime.rounding import unvarying
 
 Values = NDArray[np.float64]
@@ -168,7 +169,10 @@ def _lags(lags: int | Sequence[int], least: int) -> NDArray[np.int64]:
 
 def as_records(values: Any, what: str) -> list[Values]:
     """Records (T, columns) from one array (T,) or (T, columns), or a list of them; NaN is a gap."""
-    made = [columns(record, what, gaps=True) for record in (values if many(values) else [values])]
+    given = values if many(values) else [values]
+    for record in given:
+        refuse(index_of(record), what)
+    made = [columns(record, what, gaps=True) for record in given]
     if len({record.shape[1] for record in made}) > 1:
         raise ValueError(f"{what}: records have {' and '.join(str(r.shape[1]) for r in made)} columns; they must agree")
     return made

@@ -14,9 +14,10 @@ from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.preparing import streams
-from throughtime.dynamics.records import Record, columns, following, in_order, index_of, many, records_of, table
+from throughtime.dynamics.records import Record, columns, in_order, index_of, many, records_of, table
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
+from throughtime.dynamics.times import check_plan, coming, refuse
 from throughtime.engine import Weights
 from throughtime.network import Network
 from throughtime.sequences import dtype_of
@@ -62,28 +63,34 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """A free run: the model hears the inputs and its own past outputs; (T, O), or (T,) for one.
 
         u        (T, I), (T,), a table, or a list of records; None with `steps` for a series without inputs
-        history  (u, y) measured before, any number of steps: the run goes on from there; None: from the start
+        history  (u, y) measured before, any number of steps: the run goes on from there, and so do the times of u, if there
+                 are any; None: from the start
         """
         if u is not None and many(u):
             return [self.simulate(one, history) for one in u]
         inputs = np.zeros((steps or 0, 0)) if u is None else columns(self._ordered(u), "inputs u", gaps=False)
+        index = index_of(u)
+        refuse(index, "inputs u")
         together, past = self.ensemble(), None if history is None else self._past(*history)
-        return self._shown(together.run(together.drive(inputs), past), index_of(u))
+        if history is not None and index is not None:
+            check_plan(index_of(*history), index, "history", "u")
+        return self._shown(together.run(together.drive(inputs), past), index)
 
     def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
         """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
 
-        u_future  (horizon, I): the inputs to come; None for a series without inputs
+        u_future  (horizon, I): the inputs to come; None for a series without inputs. Where it has times, as the record has,
+                  they must follow on it
         level     0.8 or 0.95: also the ends of intervals that hold the true values so often, as learned from held-out data
 
-        returns  (horizon, O), or (horizon,) for one output, with an index that goes on where the record had one; with
-                 `level` the triple (forecast, low, high)
+        returns  (horizon, O), or (horizon,) for one output, with an index that goes on where the record had one, at its usual
+                 step (the calendar's, else the median); with `level` the triple (forecast, low, high)
+        raises   ValueError for inputs to come that are too few, or whose times do not follow on the record
         """
         together = self.ensemble()
         if history is None and not hasattr(self, "_last"):
             raise ValueError("this model does not hold its record; give history=(u, y) to forecast from")
         past, index = self._last if history is None else (self._past(*history), index_of(*history))
-        later = following(index, horizon)
         if u_future is None and self.inputs_:
             heard = ", ".join(c.name for c in self.inputs_)
             raise ValueError(f"the model hears {heard}: give the inputs to come, u_future=, {horizon} steps of them")
@@ -92,6 +99,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         )
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
+        later = coming(index, horizon, index_of(u_future))
         ys = together.run(together.drive(given), past)
         if level is None:
             return self._shown(ys, later)

@@ -102,7 +102,11 @@ class DynamicModel(Fitted):
     def fit(self, u: Any, y: Any) -> Self:
         """Learn from records: u (T, I), (T,) or None, y (T, O) or (T,), or lists of them; NaN in y are gaps.
 
-        raises  ValueError for records that do not fit, `Diverged` if no network stays finite
+        A list of arrays or of tables holds several records, and so does a list of lists of rows; a list of lists of numbers is
+        one record, row by row, as for `SequenceRegressor`. The index of a table is the time of its rows: numbers or dates,
+        each after the one before.
+
+        raises  ValueError for records that do not fit, or whose times are not in order, `Diverged` if no network stays finite
         """
         for _ in self.lessons(u, y):
             pass

@@ -3,10 +3,10 @@
     u   (T, inputs), or (T,) for one; None for a series without inputs
     y   (T, outputs), or (T,) for one; NaN where nothing was measured
 
-Both may be pandas tables, whose names and index are kept, and lists of several records of unequal length.
+Both may be pandas tables, whose names and index are kept, and lists of several records of unequal length: of arrays, of
+tables, or of lists of rows. A list of lists of numbers is one record, row by row.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from throughtime.dynamics.times import refuse
 from throughtime.sequences import TOO_LARGE, numbers_of, refuse_first, too_large
 
 Values = NDArray[np.float64]
@@ -33,8 +34,17 @@ class Record:
 
 
 def many(values: Any) -> bool:
-    """True for a list of records, False for one."""
-    return isinstance(values, (list, tuple)) and len(values) > 0 and np.ndim(values[0]) > 0
+    """True for a list of records, False for one; a list of lists of numbers is one table.
+
+    >>> many([[1.0], [2.0]]), many([[[1.0], [2.0]], [[3.0]]]), many([np.zeros(2), np.zeros(3)])
+    (False, True, True)
+    """
+    return isinstance(values, (list, tuple)) and any(getattr(v, "ndim", 0) > 0 or _has_rows(v) for v in values)
+
+
+def _has_rows(values: Any) -> bool:
+    """True for a list of rows."""
+    return isinstance(values, (list, tuple)) and len(values) > 0 and isinstance(values[0], (list, tuple, np.ndarray))
 
 
 def names_of(values: Any, letter: str, count: int) -> list[str]:
@@ -73,6 +83,11 @@ def in_order(values: Any, names: Sequence[str], where: str) -> Any:
 
 def columns(values: Any, where: str, gaps: bool) -> Values:
     """(T, columns) as numbers, checked."""
+    if _has_rows(values) and len(sizes := sorted({len(row) for row in values if np.ndim(row)})) > 1:
+        raise ValueError(
+            f"{where}: a list of lists is one table, but its rows have {sizes[0]} to {sizes[-1]} numbers; for several records "
+            "give a list of arrays"
+        )
     made = np.asarray(numbers_of(where, values), dtype=np.float64)
     if made.ndim not in (1, 2) or not len(made):
         raise ValueError(f"{where} has shape {made.shape}; wanted (steps,) or (steps, columns), at least one step")
@@ -107,6 +122,7 @@ def _record(u: Any, y: Any, where: str) -> Record:
     if len(inputs) != len(outputs):
         raise ValueError(f"{prefix}inputs have {len(inputs)} steps, but outputs {len(outputs)}")
     index = index_of(y, u)
+    refuse(index, f"{prefix}outputs y" if index_of(y) is not None else f"{prefix}inputs u")
     if isinstance(u, (pd.Series, pd.DataFrame)) and index is not None and not u.index.equals(index):
         raise ValueError(f"{prefix}u and y have different indices; align them first, as with y = y.reindex(u.index)")
     return Record(inputs, outputs, index)
@@ -118,28 +134,3 @@ def table(values: Values, names: Sequence[str], index: pd.Index | None, single: 
         return values[:, 0] if single else values
     made = pd.DataFrame(values, index=index, columns=pd.Index(names))
     return made[names[0]] if single else made
-
-
-def following(index: pd.Index | None, steps: int) -> pd.Index | None:
-    """The `steps` index values after the last one, at the index's own spacing.
-
-    >>> following(pd.date_range("2026-01-30", periods=2, freq="D"), 2).strftime("%m-%d").tolist()
-    ['02-01', '02-02']
-    """
-    if index is None or len(index) < 2:
-        return None if index is None else pd.RangeIndex(steps)
-    if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
-        if isinstance(index, pd.PeriodIndex):
-            return pd.period_range(index[-1] + 1, periods=steps, freq=index.freq)
-        rate = index.freq or _rate_of(index[-50:]) or index[-1] - index[-2]
-        return pd.date_range(index[-1], periods=steps + 1, freq=rate)[1:]
-    return pd.Index(index[-1] + (index[-1] - index[-2]) * np.arange(1, steps + 1), name=index.name)
-
-
-def _rate_of(index: pd.DatetimeIndex) -> Any:
-    """The rate of dates, such as every month; None where there is none."""
-    if len(index) < 3:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pandas, that text becomes an offset: either will do
-        return pd.infer_freq(index)
