@@ -21,7 +21,7 @@ from command_line import refused, run
 from throughtime.audio import mfcc, resample
 from throughtime.decoding import Sentences, spelled
 from throughtime.features import Prior, SpeechFeatures, normalise, stack, trim, with_deltas
-from throughtime.pen import PenFeatures
+from throughtime.pen import PenFeatures, pen_input
 from throughtime.recognition import Recogniser, recognise, sound_input
 from throughtime.storage import Column, standardise
 
@@ -119,6 +119,27 @@ def test_the_answer_is_the_class_of_the_mean_net_input() -> None:
     given = recognise(model, SQUARE, best=9)
     assert [a.text for a in given] == [LETTERS[k] for k in np.argsort(-chances)]
     np.testing.assert_allclose([a.probability for a in given], np.sort(chances)[::-1])
+
+
+@pytest.mark.parametrize("answer", ["last", "mean"])
+def test_a_model_answers_as_it_was_taught(answer: str) -> None:
+    """A classifier taught at the last step is read there, one taught by the mean as a mean: as its own `predict_proba`."""
+    drawings = [[[0, 0, 0], [k, 9, 1]] for k in (1, 2, 8, 9)]
+    features = PenFeatures(points=12)
+    xs = [pen_input(drawing, features.settings) for drawing in drawings]
+    model = tt.SequenceClassifier("elman", hidden=3, epochs=2, random_state=0, answer=answer).fit(xs, list("aabb"))
+    made = model.to_model(features=features.settings)
+    for drawing, chances in zip(drawings, model.predict_proba(xs), strict=True):
+        given = {one.text: one.probability for one in recognise(made, drawing, best=2)}
+        assert [given["a"], given["b"]] == pytest.approx(chances.tolist())
+    old = {name: value for name, value in made.settings.items() if name != "answer"}  # of a file that does not say it
+    if answer == "last":
+        assert recognise(replace(made, settings=old), drawings[0]) == recognise(made, drawings[0])
+    steps = tt.SequenceClassifier("elman", hidden=3, epochs=1).fit(xs, [["a"] * 6 + ["b"] * 6] * 4)
+    with pytest.raises(
+        ValueError, match="the model's answer is 'every step'; known are mean over time, ctc, last step"
+    ):
+        Recogniser(steps.to_model(features=features.settings))
 
 
 def sized() -> tt.Model:

@@ -2,7 +2,8 @@
 
 features    {"kind": "mfcc", ...}: sound, as `features.SpeechFeatures.settings` has it, and how the cepstra are made;
             {"kind": "pen", ...}: pen points, as `pen.PenFeatures.settings` has it
-answer      "mean over time": the class whose mean net input is the highest;  "ctc": a string of classes
+answer      how the model was taught, as `answers` has it: "mean over time", the class whose mean net input is the highest;
+            "last step", that of the highest net input at the last step;  or "ctc": a string of classes
 blank       of CTC
 decoder     sentences of CTC, as `decoding.Sentences.settings` has them
 vocabulary  words of CTC
@@ -18,6 +19,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from throughtime import answers
 from throughtime.audio import mfcc, resample
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features import SpeechFeatures
@@ -27,7 +29,7 @@ from throughtime.storage import Model, standardise
 
 Values = NDArray[Any]
 
-ANSWERS = ("mean over time", "ctc")
+ANSWERS = (answers.MEAN, "ctc", answers.LAST)
 KINDS = {"mfcc": "sound", "pen": "pen points"}
 MADE = ("coefficients", "filters", "low", "high", "energy")  # what `audio.mfcc` is told
 
@@ -122,11 +124,11 @@ class Recogniser:
             )
         if features.get("kind") not in KINDS:
             raise ValueError(f"the model hears {features.get('kind')!r}; known are {', '.join(KINDS)}")
-        if settings.get("answer") not in ANSWERS:
-            raise ValueError(f"the model's answer is {settings.get('answer')!r}; known are {', '.join(ANSWERS)}")
+        if self._answer not in ANSWERS:
+            raise ValueError(f"the model's answer is {self._answer!r}; known are {', '.join(ANSWERS)}")
         if len(classes) != self.model.network.size_of(self.model.network.output):
             raise ValueError(f"the model has {len(classes)} names for its outputs; it needs one for each")
-        if (self.decoder or self.words) and settings["answer"] != "ctc":
+        if (self.decoder or self.words) and self._answer != "ctc":
             raise ValueError("a decoder and words are for strings (CTC); this model answers with one of its classes")
         if self.decoder is not None and self.decoder not in self.decoders:
             raise ValueError(f"this model has no decoder {self.decoder!r}; it has {', '.join(self.decoders)}")
@@ -141,6 +143,10 @@ class Recogniser:
         return KINDS[self.model.settings["features"]["kind"]]
 
     @property
+    def _answer(self) -> Any:
+        return answers.of(self.model.settings)
+
+    @property
     def decoders(self) -> tuple[str, ...]:
         """Those that the model can be used with, the last one if none is asked for."""
         known = bool(self.words or "vocabulary" in self.model.settings)
@@ -152,9 +158,9 @@ class Recogniser:
         if best < 1:
             raise ValueError(f"best must be at least 1, the number of answers; it is {best}")
         said = self._said(self._input(recording))
-        if self.model.settings["answer"] == "ctc":
+        if self._answer == "ctc":
             return self._strings(mixed(said), best)
-        chances = np.exp(mixed([ys.mean(0) for ys in said]))
+        chances = np.exp(mixed([answers.read(ys, self._answer)[0] for ys in said]))
         order = np.argsort(-chances, kind="stable")[:best]
         return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
 

@@ -70,7 +70,11 @@ class Opened:
 
 def open_model(file: Path) -> Opened:
     """The model in a file, which must know the names of its columns."""
-    made = load(file)
+    return opened(load(file))
+
+
+def opened(made: Model) -> Opened:
+    """A model that was loaded, which must know the names of its columns."""
     if not made.outputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
     return Opened(made, DynamicModel.from_model(made))
@@ -82,7 +86,10 @@ def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool
     if out is not None or not json_:
         tables.write(shown, out)
     if json_:
-        finite = frame.astype(object).where(np.isfinite(frame), None)  # JSON knows no NaN, nor infinite intervals
+        known = frame.select_dtypes("number").apply(np.isfinite)
+        finite = frame.astype(object).where(
+            known.reindex(columns=frame.columns, fill_value=True), None
+        )  # JSON knows no NaN, nor infinite intervals
         said: dict[str, Any] = {"rows": len(frame), "written": out and str(out), "outputs": finite.to_dict("list")}
         if time is not None:
             said["time"] = [str(at) for at in frame.index]

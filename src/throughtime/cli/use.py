@@ -9,11 +9,12 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from throughtime.cli import judging, options, output, results
+from throughtime.cli import answering, judging, opening, options, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.cli.judging import Span
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.storage import load
 
 Values = NDArray[np.float64]
 
@@ -60,10 +61,15 @@ def predict(
     """Predict one step ahead: the model hears the inputs and the measured outputs up to the step before.
 
     Where a measured output is missing, the model's own prediction takes its place. A model that does not hear past
-    outputs gives the same as in `simulate`.
+    outputs gives the same as in `simulate`. A classifier says the class of each row and the probability of every class; a
+    model that was taught one answer for a sequence gives it as one row.
     """
     check_out(out, overwrite)
-    opened = open_model(model)
+    made = load(model)
+    if answering.answers_alone(made):
+        deliver(*answering.answered(made, table, time), out, json_, quiet)
+        return
+    opened = opening.opened(made)
     data = opened.read(table, time, known=opened.model.network_.feedback is not None)
     _follow(opened, data, data.y, out, json_, quiet)
 

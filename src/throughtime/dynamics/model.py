@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from throughtime import answers
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
@@ -225,7 +226,15 @@ class DynamicModel(Fitted):
 
     @classmethod
     def from_model(cls, model: Model) -> Self:
-        """A fitted model that simulates and forecasts as the one in the file; an open loop is closed."""
+        """A fitted model that simulates and forecasts as the one in the file; an open loop is closed.
+
+        raises  ValueError for a model that answers with classes, or once for a whole sequence
+        """
+        if model.classes or answers.of(model.settings) != answers.EVERY:
+            what, who = ("classes", "SequenceClassifier") if model.classes else ("one answer", "SequenceRegressor")
+            raise ValueError(
+                f"the model gives {what}, it is none of a dynamic system: use `throughtime predict`, or {who}.from_model"
+            )
         network = model.network.close_loop() if model.network.is_open else model.network
         refuse_undelayed(network)
         made = cls(network, washout=model.washout)

@@ -1,0 +1,47 @@
+"""A saved classifier on a table, or another model that answers once: classes with their probabilities, or numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from throughtime import answers
+from throughtime.cli import data as columns
+from throughtime.cli import tables
+from throughtime.cli.errors import Problem
+from throughtime.estimators import SequenceClassifier, SequenceRegressor
+from throughtime.storage import Model
+
+
+def answers_alone(made: Model) -> bool:
+    """True for a model that does not say numbers step by step."""
+    return bool(made.classes) or answers.of(made.settings) != answers.EVERY
+
+
+def answered(made: Model, table: Path, time: str | None) -> tuple[pd.DataFrame, str | None]:
+    """What the model makes of the table, which is one sequence: a row for each step, or one; and the name of the times."""
+    if "features" in made.settings:
+        raise Problem("this model hears recordings, not a table: use `throughtime recognise`")
+    if not made.inputs:
+        raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
+    read = tables.read(table)
+    usual = made.settings.get("time")
+    data = columns.read(
+        read, [c.name for c in made.inputs], (), time or (usual if usual in read.columns else None), False
+    )
+    values = _classes(made, data.u) if made.classes else _numbers(made, data.u)
+    return values.set_index(data.times[-len(values) :]), data.time
+
+
+def _classes(made: Model, u: columns.Values) -> pd.DataFrame:
+    model = SequenceClassifier.from_model(made)
+    (chances,) = model.predict_proba([pd.DataFrame(u, columns=[c.name for c in made.inputs])])
+    chances = np.atleast_2d(chances)
+    best = {"class": model.classes_[chances.argmax(axis=1)]}
+    return pd.DataFrame(best | {f"probability of {name}": p for name, p in zip(made.classes, chances.T, strict=True)})
+
+
+def _numbers(made: Model, u: columns.Values) -> pd.DataFrame:
+    model = SequenceRegressor.from_model(made)
+    values = np.reshape(model.predict([pd.DataFrame(u, columns=[c.name for c in made.inputs])]), (1, -1))
+    return pd.DataFrame(values, columns=[c.name for c in made.outputs])
