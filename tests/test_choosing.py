@@ -119,6 +119,41 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pyte
         list(choose([candidates[0]] * 2, U, Y))
 
 
+RESULT = (
+    '{"key": "k", "name": "a", "free": [Infinity], "one_step": [0.1], "linear_free": [1], "linear_one_step": [0.5]}'
+)
+
+
+@pytest.mark.parametrize("cut", ["", "\n", RESULT, f"{RESULT}\n{RESULT[:40]}\n{RESULT}", "{", RESULT[:9]])
+def test_a_file_of_results_is_gone_on_with_where_it_was_cut(cut: str, tmp_path: Path) -> None:
+    (tmp_path / "search.jsonl").write_text(cut)
+    assert list(choosing._done(tmp_path / "search.jsonl")) == (["k"] if RESULT in cut else [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"u,y\n1,2\n",
+        b"3\n",
+        b"[1]",
+        b'{"u": 1}',
+        b"\xff\xfe",
+        b"PK\x03\x04",
+        RESULT.replace('"k"', "1").encode(),
+        RESULT.replace("[1]", '"1"').encode(),
+        RESULT.replace("[0.5]", '["0.5"]').encode(),
+        f"{RESULT}\nmy notes".encode(),
+    ],
+)
+def test_a_file_of_anything_else_is_refused_and_stays(other: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_bytes(other)
+    told = "table.csv is not of a search, so nothing is written to it .*; name another file"
+    with pytest.raises(ValueError, match=told):
+        next(choose(grid(MAKE, [Teaching(epochs=1)], hidden=[1]), U, Y, file=file, workers=0))
+    assert file.read_bytes() == other
+
+
 def test_a_search_tells_candidates_of_one_wiring_apart_by_name(tmp_path: Path) -> None:
     """What is done is found again under its own name."""
     one, file = grid(MAKE, [Teaching(epochs=2, look=1)], hidden=[1])[0], tmp_path / "search.jsonl"

@@ -1,12 +1,17 @@
 """`throughtime delays` and `throughtime choose`: what a search begins with, and what it finds."""
 
 import json
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from command_line import dated, refused, run
+from throughtime.dynamics import choosing
+from throughtime.work.processes import Lost
 
 SMALL = ["--hidden", "1", "--hidden", "2", "--input-delays", "1", "--output-delays", "1", "--folds", "2"]
 SMALL += ["--restarts", "1", "--epochs", "2", "--workers", "0"]
@@ -61,4 +66,24 @@ def test_searches_that_cannot_be_are_refused() -> None:
     refused(run(*SEARCH[:-1], "no/where.jsonl"), "no folder no")
     refused(run(*SEARCH[:-1], "."), "folder")
     refused(run(*SEARCH, "--folds", "50"), "too few for 50 folds")
+    before = Path("hours.csv").read_bytes()
+    refused(run(*SEARCH[:-1], "hours.csv"), "hours.csv is not of a search", "line 1 is no result")
+    assert Path("hours.csv").read_bytes() == before
+    refused(run(*SEARCH[:-1], os.devnull), "no ordinary file")
     assert not Path("search.jsonl").exists()
+
+
+def test_what_a_dead_process_had_is_told_and_the_others_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(function: Callable[[Any], Any], work: Mapping[str, Any], _: int | None) -> Iterator[Any]:
+        (name, _), *rest = work.items()
+        yield from (function(other) for __, other in rest)
+        raise Lost(f"no result of {name} (SIGKILL)")
+
+    monkeypatch.setattr(choosing, "side_by_side", dying)
+    said = run(*SEARCH, "--workers", "2")
+    assert said.exit_code == 1
+    assert "best: --network narx --hidden 2" in said.stdout
+    assert said.stderr.startswith("error: no result of --network narx --hidden 1 ")
+    assert "the others are kept in search.jsonl, and the same command goes on" in said.stderr
+    assert run(*SEARCH, "--json").exit_code == 0
+    assert len(Path("search.jsonl").read_text().splitlines()) == 1 + 2

@@ -11,7 +11,7 @@ import typer
 
 from throughtime.cli import options, output, tables, wiring
 from throughtime.cli.data import check_names
-from throughtime.cli.errors import Interrupted, Problem
+from throughtime.cli.errors import Failure, Interrupted, Problem
 from throughtime.cli.fit_options import Optimizer
 from throughtime.cli.plan import loops_of, optimizer_of, stages_of
 from throughtime.dynamics.choosing import Candidate, Judged
@@ -22,6 +22,7 @@ from throughtime.dynamics.pictures import plot_delays
 from throughtime.dynamics.teaching import Teaching
 from throughtime.io import files
 from throughtime.network import Network
+from throughtime.work.processes import Lost
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]
 
@@ -141,6 +142,7 @@ def choose(
     ]
     _writable(out)
     done: list[Judged] = []
+    lost = ""
     search = judged(candidates, u, y, folds, restarts, seed, out, workers)
     try:
         with output.Bar(f"{len(candidates)} candidates", quiet) as bar:
@@ -152,7 +154,12 @@ def choose(
         raise Interrupted(
             f"interrupted: {len(done)} of {len(candidates)} are kept in {out}; the same command goes on"
         ) from None
-    _report(sorted(done, key=lambda j: j.error), json_, quiet)
+    except Lost as trouble:
+        lost = f"{trouble}; the others are kept in {out}, and the same command goes on"
+    if done:
+        _report(sorted(done, key=lambda j: j.error), json_, quiet)
+    if lost:
+        raise Failure(lost)
 
 
 def _wirings(
@@ -187,6 +194,8 @@ def _stages(
 def _writable(out: Path) -> None:
     if out.is_dir():
         raise Problem(f"--out {out} is a folder; name a file, such as search.jsonl")
+    if out.exists() and not out.is_file():
+        raise Problem(f"--out {out} is no ordinary file; choose another name")
     if not out.parent.is_dir():
         raise Problem(f"--out {out}: there is no folder {out.parent}")
 

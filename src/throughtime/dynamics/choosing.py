@@ -6,12 +6,10 @@ processes of their own, one per core; what is done is in a file, line by line, s
 """
 
 import json
-import multiprocessing
 import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
 from hashlib import sha256
@@ -31,9 +29,12 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, records_of
 from throughtime.dynamics.scores import relative_variances, scores
 from throughtime.dynamics.teaching import Teaching
+from throughtime.io import files
 from throughtime.network import Network
+from throughtime.work.processes import side_by_side
 
 Values = NDArray[np.float64]
+BEGINS = '{"key": "'  # a line of the file of a search
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def choose(
              settings is yielded at once, not computed again
     workers  processes; None: one per core. 0: in this process
 
-    raises  ValueError for candidates of the same name, or those that do not fit the record
+    raises  ValueError for candidates of the same name, those that do not fit the record, or a file that is not of a search;
+            `Lost` when all is done but what a process had that died: the same search goes on with that
 
     Take the lowest `error`; if its `verdict` says that it is not better than the linear model, take that one.
     """
@@ -164,9 +166,9 @@ def choose(
             yield done[keys[candidate.name]]
     left = [c for c in candidates if keys[c.name] not in done]
     work = partial(judge, u=u, y=y, folds=folds, restarts=restarts, seed=seed)
-    for made in map(work, left) if workers == 0 else _side_by_side(work, left, workers):
+    for made in map(work, left) if workers == 0 else side_by_side(work, {c.name: c for c in left}, workers):
         if file is not None:
-            _note(file, keys[made.name], made)
+            files.append(file, json.dumps({"key": keys[made.name]} | asdict(made)))
         yield made
 
 
@@ -199,40 +201,37 @@ def _said(value: Any) -> str:
 
 
 def _done(file: Any) -> dict[str, Judged]:
-    """What an earlier search has left; a line cut short by a crash is left out."""
-    made = {}
-    if file is not None and Path(file).exists():
-        for line in Path(file).read_text(encoding="utf-8").splitlines():
-            try:
-                said = json.loads(line)
-                key = said.pop("key")
-                made[key] = Judged(**said)
-            except (ValueError, KeyError, TypeError):
-                continue
-    return made
-
-
-def _note(file: Any, key: str, made: Judged) -> None:
-    with Path(file).open("a", encoding="utf-8") as lines:
-        lines.write("\n" + json.dumps({"key": key} | asdict(made)))  # a new line first: the last one may be cut short
-
-
-def _side_by_side(work: Any, left: Sequence[Candidate], workers: int | None) -> Iterator[Judged]:
-    """In processes of their own, which start afresh (a fork of a process that runs JAX may hang)."""
-    count = min(len(left), workers or os.cpu_count() or 1)
-    if not count:
-        return
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _one_core)
+    """What an earlier search has left; a line cut short by a crash is left out, a file with any other line refused."""
+    if file is None or not Path(file).exists():
+        return {}
     try:
-        waiting: set[Future[Judged]] = {pool.submit(work, candidate) for candidate in left}
-        while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        lines = Path(file).read_text(encoding="utf-8").split("\n")
+        found = [_result(line, number) for number, line in enumerate(lines, 1)]
+    except ValueError as error:
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
+        raise ValueError(f"{file} is not of a search, so nothing is written to it ({why}); name another file") from None
+    return dict(pair for pair in found if pair is not None)
 
 
-def _one_core() -> None:
-    """Each process computes on one core, as there are as many processes as cores."""
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+def _result(line: str, number: int) -> tuple[str, Judged] | None:
+    """The key and the result in a line; None for an empty one, or the beginning of a result."""
+    if not line.strip():
+        return None
+    try:
+        said = json.loads(line)
+    except ValueError:
+        if line.startswith(BEGINS) or BEGINS.startswith(line):
+            return None
+        said = None
+    try:
+        key, made = said.pop("key"), Judged(**said)
+        lists = (made.free, made.one_step, made.linear_free, made.linear_one_step)
+        if not isinstance(key, str) or not isinstance(made.name, str) or not all(map(_are_numbers, lists)):
+            raise TypeError
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(f"line {number} is no result") from None
+    return key, made
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(value) in (int, float) for value in values)

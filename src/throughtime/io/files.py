@@ -121,6 +121,14 @@ def write(path: str | os.PathLike[str], data: bytes | str) -> None:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
+def append(path: str | os.PathLike[str], line: str) -> None:
+    """Add a line to a file, on the disk when this returns. A new line comes first: the last one may have been cut short."""
+    with _told(path), open(path, "ab") as file:
+        file.write(b"\n" + line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_figure(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
     """Write a picture of a kind that its name's ending says; `how` as `savefig` of matplotlib takes it."""
     with whole(path) as file:
