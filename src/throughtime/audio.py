@@ -5,6 +5,7 @@ MFCC, as Kaldi does, without numba or torch behind it.
 """
 
 import os
+import re
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,20 @@ from numpy.typing import ArrayLike, NDArray
 Values = NDArray[Any]
 
 MISSING = "sound needs the extra `audio`: pip install 'throughtime[audio]'"
+RATES = (1_000, 400_000)  # samples per second: what sound is recorded with
+LONGEST = 2**28  # samples in float64 are 2 GB
+BLOCK = 2**16  # samples read at once: what a file promises costs nothing
+LOUDEST = 8.0  # 18 dB above full scale; 16-bit numbers are beyond it even in silence
+TAPS = 2_000_000  # of a filter between two rates
+ENDLESS = 0x7FFFFF00  # a size that a program wrote which did not know it yet
+SIZES = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)  # libsndfile's log
 
 
 def read_audio(path: str | os.PathLike[str]) -> tuple[Values, int]:
     """The samples (N,) of a sound file (WAV, FLAC, OGG, ...), from -1 to 1, and samples per second; channels are averaged.
 
-    raises  OSError if there is no such file, ValueError if it is no sound, ImportError without the extra `audio`
+    raises  OSError if there is no such file, ValueError if it is no sound, is cut short, has more than 2^28 samples, or a rate
+            or samples that no recording has; ImportError without the extra `audio`
     """
     try:
         import soundfile
@@ -28,17 +37,70 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[Values, int]:
         raise ImportError(MISSING) from None
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist or is no file; give a sound file, such as .wav")
+    _refuse_packed(path)
     try:
-        samples, rate = soundfile.read(os.fspath(path), always_2d=True)
-    except soundfile.SoundFileError:
+        file = soundfile.SoundFile(os.fspath(path))
+    except (soundfile.SoundFileError, TypeError):  # TypeError: samples without a header, by the name
         raise ValueError(f"{path} cannot be read as sound; give a WAV, FLAC or OGG file") from None
-    return samples.mean(axis=1), int(rate)
+    with file:
+        _sound_rate(file.samplerate, f"{path}: ")
+        try:
+            samples = _read(file, path)
+        except soundfile.SoundFileError:
+            raise ValueError(f"{path} is damaged or cut within its sound; copy it again") from None
+        _refuse_cut(file, len(samples), path)
+    return _samples(samples, f"{path}: "), int(file.samplerate)
+
+
+def _refuse_packed(path: str | os.PathLike[str]) -> None:
+    with Path(path).open("rb") as file:
+        head = file.read(1024)
+    if head.startswith(b"NIST_1A") and b"shorten" in head:
+        raise ValueError(
+            f"{path} is compressed with shorten; decompress it first, as with: sph2pipe -f wav IN.sph OUT.wav"
+        )
+    if Path(path).suffix.lower() == ".raw":
+        raise ValueError(f"{path} holds samples without a header that says what they are; convert it to WAV first")
+
+
+def _read(file: Any, path: str | os.PathLike[str]) -> Values:
+    """The mean of the channels, block by block."""
+    blocks, total = [np.zeros(0)], 0
+    while len(block := file.read(BLOCK, always_2d=True)):
+        with np.errstate(all="ignore"):  # what is not finite is named later
+            blocks.append(block.mean(axis=1))
+        total += len(block)
+        if total > LONGEST:
+            raise ValueError(f"{path} has more than {LONGEST:,} samples; cut it into shorter recordings")
+    return np.concatenate(blocks)
+
+
+def _refuse_cut(file: Any, found: int, path: str | os.PathLike[str]) -> None:
+    """Raise an error if the file's header promises more than is there."""
+    sizes = [(int(told), int(there)) for told, there in SIZES.findall(file.extra_info)]
+    short = any(there < told < ENDLESS for told, there in sizes)
+    if short or found < 0.99 * file.frames or "End-Of-Stream flag" in file.extra_info:  # MP3 guesses how long it is
+        long = f"{found / file.samplerate:.3g} s"
+        raise ValueError(
+            f"{path} is cut short: only {long} of its sound are there; copy it again, or cut it with a sound editor"
+        )
+    if not found:
+        raise ValueError(f"{path} has no samples; give a recording")
+
+
+def _sound_rate(rate: Any, where: str = "") -> int:
+    """Samples per second, checked."""
+    low, high = RATES
+    if rate != int(rate) or not low <= rate <= high:
+        raise ValueError(f"{where}sound has {low:,} to {high:,} samples per second, a whole number; this has {rate:,}")
+    return int(rate)
 
 
 def resample(samples: ArrayLike, rate: int, wanted: int) -> Values:
     """The sound (N,) at another number of samples per second: (ceil(N wanted / rate),), filtered against aliases.
 
-    cost  O(N)
+    raises  ValueError if a rate is none of sound, or the two have so little in common that the filter would be huge
+    cost    O(N)
 
     >>> len(resample(np.zeros(44100), 44100, 16000))
     16000
@@ -46,9 +108,15 @@ def resample(samples: ArrayLike, rate: int, wanted: int) -> Values:
     values = np.asarray(samples, float)
     if rate == wanted:
         return values
+    common = gcd(_sound_rate(rate), _sound_rate(wanted))
+    taps = 20 * max(rate, wanted) // common
+    if taps > TAPS:
+        raise ValueError(
+            f"from {rate} to {wanted} samples per second takes a filter of {taps:,} numbers, more than {TAPS:,}; "
+            f"convert the sound to {wanted} with a sound editor first"
+        )
     from scipy.signal import resample_poly  # here, since it takes long to import
 
-    common = gcd(rate, wanted)
     return np.asarray(resample_poly(values, wanted // common, rate // common))
 
 
@@ -63,7 +131,8 @@ def mfcc(
 ) -> Values:
     """Mel-frequency cepstral coefficients, 100 frames per second: (1 + floor((N - 0.025 rate) / (0.01 rate)), coefficients).
 
-    Frames of 25 ms, each without its mean, pre-emphasis 0.97, Hamming window, power spectrum, `filters` triangular mel
+    Frame t begins at the sample nearest to 0.01 t seconds, also where 10 ms are no whole number of samples, and has the whole
+    samples within 25 ms. Frames are each without its mean, pre-emphasis 0.97, Hamming window, power spectrum, `filters` triangular mel
     filters, logarithm, discrete cosine transform, lifter 22.
 
     samples    (N,) from -1 to 1
@@ -71,17 +140,16 @@ def mfcc(
     low, high  hertz, from where to where the filters lie; None: rate / 2
     energy     column 0 is the frame's log energy, in the place of coefficient 0
 
-    raises  ValueError if there are no 25 ms of one channel, samples are whole numbers or not finite, or the filters do not
-            lie within 0 to rate / 2; ImportError without the extra `audio`
+    raises  ValueError if there are no 25 ms of one channel, samples are whole numbers, not finite or beyond -8 to 8, the rate
+            is none of sound, or the filters do not lie within 0 to rate / 2; ImportError without the extra `audio`
     cost    O(N log N)
     """
     try:
         import kaldi_native_fbank as kaldi
     except ImportError:
         raise ImportError(MISSING) from None
-    values = _samples(samples)
-    if len(values) < round(0.025 * rate):
-        raise ValueError(f"the sound is {1000 * len(values) / rate:.0f} ms long; it must have at least 25 ms")
+    values, rate = _samples(samples).astype(np.float32), _sound_rate(rate)
+    frames = _frames(values, rate)
     if not 0 <= low < (high or rate / 2) <= rate / 2:
         raise ValueError(
             f"filters from {low} to {high} Hz do not lie within 0 to {rate / 2}, half the samples per second"
@@ -90,18 +158,38 @@ def mfcc(
     options.frame_opts.samp_freq, options.frame_opts.window_type, options.frame_opts.dither = rate, "hamming", 0
     options.mel_opts.num_bins, options.mel_opts.low_freq, options.mel_opts.high_freq = filters, low, high or 0
     options.num_ceps, options.use_energy = coefficients, energy
+    long = 1000 * (frames.shape[1] + 0.5) / rate  # ms; half a sample more, since it is cut down to whole ones
+    options.frame_opts.frame_length_ms = options.frame_opts.frame_shift_ms = long
     maker = kaldi.OnlineMfcc(options)
-    maker.accept_waveform(rate, (32768 * values).tolist())
+    maker.accept_waveform(rate, (32768 * frames.ravel()).tolist())
     maker.input_finished()
-    return np.stack([maker.get_frame(t) for t in range(maker.num_frames_ready)])
+    return np.stack([maker.get_frame(t) for t in range(len(frames))])
 
 
-def _samples(given: ArrayLike) -> Values:
+def _frames(values: Values, rate: int) -> Values:
+    """(T, samples): the frames, one after the other. Kaldi's own would begin every 110 of 110.25 samples."""
+    count = 1 + (1000 * len(values) - 25 * rate) // (10 * rate)
+    if count < 1:
+        raise ValueError(
+            f"the sound has {len(values)} samples, {1000 * len(values) / rate:.3g} ms; it must have at least "
+            f"{-(-25 * rate // 1000)}, which are 25 ms"
+        )
+    begin = (2 * rate * np.arange(count) + 100) // 200
+    return np.asarray(values[begin[:, None] + np.arange(25 * rate // 1000)])
+
+
+def _samples(given: ArrayLike, where: str = "") -> Values:
     values = np.asarray(given)
     if values.ndim != 1:
-        raise ValueError(f"samples have shape {values.shape}; wanted one channel (N,)")
+        raise ValueError(f"{where}samples have shape {values.shape}; wanted one channel (N,)")
     if values.dtype.kind != "f":
-        raise ValueError(f"samples must lie between -1 and 1, these are {values.dtype}; divide 16-bit numbers by 32768")
+        raise ValueError(
+            f"{where}samples must lie between -1 and 1, these are {values.dtype}; divide 16-bit numbers by 32768"
+        )
     if not np.isfinite(values).all():
-        raise ValueError("samples have a number that is not finite")
-    return values.astype(np.float32)
+        raise ValueError(f"{where}samples have a number that is not finite")
+    if np.abs(values).max(initial=0) > LOUDEST:
+        raise ValueError(
+            f"{where}samples must lie between -1 and 1, these reach {np.abs(values).max():.3g}; divide 16-bit numbers by 32768"
+        )
+    return values
