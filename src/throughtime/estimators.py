@@ -71,7 +71,18 @@ ANSWERS = {"last": answers.LAST, "mean": answers.MEAN}
 @lru_cache(maxsize=128)
 def _optimizer(make: Any, rate: float) -> optax.GradientTransformation:
     """One object for equal settings, so that compiled training is shared between fits."""
+    if not callable(make):
+        raise ValueError(
+            f"optimizer is {_short(make)}, but the estimators give it learning_rate: give the function that makes one, such as "
+            "optimizer=optax.adam with learning_rate=0.01"
+        )
     return make(rate)
+
+
+def _short(optimizer: Any) -> str:
+    return (
+        repr(optimizer) if isinstance(optimizer, str) else f"a {type(optimizer).__name__} with a step size of its own"
+    )
 
 
 class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

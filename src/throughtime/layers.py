@@ -47,6 +47,13 @@ def repeated(names: Iterable[str]) -> str | None:
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
+def an_instance(value: Any, what: str) -> Any:
+    """The value, unless it is a class where one of it is wanted: `BPTT` for `BPTT()`."""
+    if isinstance(value, type):
+        raise ValueError(f"{what} is the class {value.__name__} itself; give one of it, {value.__name__}()")
+    return value
+
+
 def _names(given: Any) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 

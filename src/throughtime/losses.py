@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from throughtime.layers import an_instance
+
 NEVER = -1e30  # logarithm of the probability of what is impossible: finite, for the sake of gradients
 Targets = Any  # Array, or for CTC the pair (labels, frames)
 
@@ -210,7 +212,7 @@ class Integrated:
     def __post_init__(self) -> None:
         if self.how not in ("mean", "sum", "squares"):
             raise ValueError(f"Integrated: how must be 'mean', 'sum' or 'squares', not {self.how!r}")
-        if isinstance(self.loss, (CTC, Integrated)):
+        if isinstance(an_instance(self.loss, "Integrated: loss"), (CTC, Integrated)):
             raise ValueError(f"Integrated needs a loss per step, such as CrossEntropy(), not {self.loss!r}")
 
     def integral(self, ys: Array, targets: Array) -> Array:

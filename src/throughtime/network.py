@@ -205,6 +205,19 @@ class Network:
         return replace(self, layers=moved, lead=self.lead + steps)
 
 
+def a_network(given: Any) -> Network:
+    """What is given, if it is a network and not the function that makes one."""
+    if not isinstance(given, Network):
+        name = getattr(given, "__name__", None)
+        what = (
+            repr(given)
+            if name is None
+            else f"{name} itself: call it with its sizes, as in lstm(inputs=2, hidden=8, outputs=1)"
+        )
+        raise ValueError(f"the network must be a Network, not {what}")
+    return given
+
+
 def _rewire(layer: Layer, old: str, new: str, later: int) -> Layer:
     """The layer, hearing `new` where it heard `old`, with delays greater by `later`."""
 

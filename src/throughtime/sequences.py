@@ -18,7 +18,7 @@ Sequences of similar length share a bucket, padded to one length: few lengths ar
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -289,11 +289,13 @@ def examples_of(
 ) -> list[Example]:
     """The sequences, checked against the network and the loss; the first thing wrong is named in a ValueError."""
     made: list[Example] = []
+    if not isinstance(sequences, Iterable):
+        raise ValueError(f"sequences must be a list of pairs [(x, target), ...], not {sequences!r}")
     for number, given in enumerate(sequences):
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise ValueError(
                 f"sequence {number} must be a pair (x, target) or a triple (x, target, before), not "
-                f"{type(given).__name__}"
+                f"{type(given).__name__}; give a list of them, [(x, target), ...]"
             )
         x = inputs_of(network, given[0], number)
         before = before_of(network, given[2], number) if len(given) == 3 else {}

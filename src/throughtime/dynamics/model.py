@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from throughtime import answers
+from throughtime.architectures import built
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
@@ -18,6 +19,7 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
+from throughtime.layers import an_instance
 from throughtime.network import CLOCK, Network
 from throughtime.storage import Column, Model, columns_of, refuse_limits
 
@@ -141,7 +143,7 @@ class DynamicModel(Fitted):
     def _decide(self, records: list[Record]) -> None:
         """The network."""
         inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
-        network = self.network if isinstance(self.network, Network) else self.network(inputs=inputs, outputs=outputs)
+        network = built(self.network, inputs, outputs)
         if network.is_open or network.lead:
             raise ValueError(
                 "give the network in closed loop and without removed delays: training opens the loop where it needs to"
@@ -185,6 +187,7 @@ class DynamicModel(Fitted):
         return Questions(seen, *asked)
 
     def _stages(self) -> Sequence[Teaching]:
+        an_instance(self.teaching, "teaching")
         if self.teaching is not None:
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
         return usual(self.network_)

@@ -15,11 +15,13 @@ from throughtime.dynamics.preparing import prepare, used_by
 from throughtime.dynamics.records import Record
 from throughtime.engine import Weights
 from throughtime.engine.schedule import state
+from throughtime.layers import an_instance
 from throughtime.learners import BPTT
 from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
+from throughtime.training.door import check_optimizer
 
 Values = NDArray[np.float64]
 LOOPS = ("open", "closed")
@@ -58,6 +60,9 @@ class Teaching:
     look: int = 25
 
     def __post_init__(self) -> None:
+        an_instance(self.learner, "the learner")
+        if isinstance(self.optimizer, type) or not callable(self.optimizer):
+            check_optimizer(self.optimizer)
         if self.loop not in LOOPS:
             raise ValueError(f"loop must be 'open' or 'closed', not {self.loop!r}")
         for name, least in (("rate", 0.0), ("decay", -1e-300)):

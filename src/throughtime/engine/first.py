@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from throughtime.engine.effective import Weights
 from throughtime.engine.schedule import start_rows
-from throughtime.network import Connection, Layer, LearnedDelays, Network
+from throughtime.network import Connection, Layer, LearnedDelays, Network, a_network
 
 Values = NDArray[np.float64]
 
@@ -33,6 +33,7 @@ def init(network: Network, seed: int, dtype: Any = None) -> Weights:
     >>> tt.init(tt.elman(2, 3, 1), seed=0)["hidden"]["input"].shape
     (1, 2, 1, 3)
     """
+    a_network(network)
     kind = jnp.zeros((), dtype).dtype
     return jax.tree.map(lambda values: jnp.asarray(values, kind), _drawn(network, seed))
 

@@ -16,6 +16,7 @@ from throughtime.engine.forward import Arrays, History, Tape, forward, turn_roun
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.schedule import depths
 from throughtime.engine.sweep import local, sweep
+from throughtime.layers import an_instance
 from throughtime.network import Connection, Layer, Network
 
 Loss = Callable[[Array, Any], Array]
@@ -120,6 +121,7 @@ def _deltas(
 def errors(loss: Loss, ys: Array, targets: Any, lengths: Array | None) -> tuple[Array, Array]:
     """dL/dy (T, B, O) and L: the sum of the losses that lie within the sequences."""
     valid = within(lengths, ys.shape[0])
+    an_instance(loss, "the loss")
 
     def total(outputs: Array) -> Array:
         each = loss(outputs, targets)

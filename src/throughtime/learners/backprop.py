@@ -20,7 +20,7 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.forward import start
 from throughtime.engine.schedule import schedule
 from throughtime.learners.bptt import Stretch, one_sweep, stretch_exactness
-from throughtime.learners.lesson import Exact, Lesson, Loss
+from throughtime.learners.lesson import Exact, Lesson, Loss, check_carry
 from throughtime.network import Network
 
 
@@ -45,6 +45,7 @@ class Backprop:
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
         """One stretch: what is carried on, and its loss and gradients (sums)."""
+        check_carry(self, network, weights, carry, xs)
         return one_sweep(network, weights, carry, xs, targets, loss, lengths, "delays")
 
     def exact_on(self, network: Network) -> Exact:

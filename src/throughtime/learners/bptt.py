@@ -31,6 +31,7 @@ from throughtime.learners.lesson import (
     Exact,
     Lesson,
     Loss,
+    check_carry,
     refuse_backward,
     start_gradients,
     study,
@@ -125,6 +126,7 @@ class BPTT:
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
         """One stretch: what is carried on, and its loss and gradients (sums)."""
+        check_carry(self, network, weights, carry, xs)
         if self.horizon is None:
             return one_sweep(network, weights, carry, xs, targets, loss, lengths, "time")
         return truncated(self.horizon, network, weights, carry, xs, targets, loss, lengths)

@@ -23,7 +23,7 @@ from throughtime.engine.effective import Weights, effective
 from throughtime.engine.forward import Arrays, History, Tape, keep, kind, start, tapped, within
 from throughtime.engine.sweep import gradients, local, sweep
 from throughtime.engine.wires import pick, spread
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, refuse_backward, study
+from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, refuse_backward, study
 from throughtime.network import Connection, Layer, Network
 
 Traces = dict[str, dict[str, Any]]
@@ -60,6 +60,7 @@ class Focused:
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
         """One stretch: what is carried on, and its loss and gradients (sums)."""
+        check_carry(self, network, weights, carry, xs)
         seen = study(network, weights, carry.history, xs, targets, loss, lengths)
         back = sweep(
             network,

@@ -121,6 +121,29 @@ def _count(targets: Any, lengths: Array | None, steps: int) -> Array:
     return wanted.sum()
 
 
+def check_carry(learner: Learner, network: Network, weights: Weights, carry: Any, xs: Any) -> None:
+    """Refuse what another learner, or this one with other settings, another network or batch, has carried; looked at while
+    JAX traces. The history is checked where it is used."""
+    batch = next(iter(as_inputs(network, weights, xs).values())).shape[1]
+    wanted = jax.eval_shape(lambda w: learner.init(network, w, batch), weights)
+    own_kind(learner, carry, type(wanted))
+    found, due = (jax.tree.map(jnp.shape, part._replace(history=())) for part in (carry, wanted))
+    if found != due:
+        raise ValueError(
+            f"the carry is not that of {learner!r} for this network and {batch} sequences; begin with the carry of "
+            f"learner.init(network, weights, batch={batch})"
+        )
+
+
+def own_kind(learner: Learner, carry: Any, kind: type) -> None:
+    """Refuse what no learner like this has carried."""
+    if not isinstance(carry, kind):
+        raise ValueError(
+            f"{learner!r} goes on from a {kind.__name__}, but the carry is {type(carry).__name__}, of another learner or none; "
+            "begin with the carry of learner.init(network, weights, batch)"
+        )
+
+
 def refuse_backward(network: Network, learner: str) -> None:
     """Refuse networks with backward layers where a learner's errors or influences go forward in time only."""
     for layer in network.layers:

@@ -17,7 +17,8 @@ from jax import Array
 
 from throughtime.engine.effective import Weights
 from throughtime.engine.forward import History
-from throughtime.learners.lesson import Exact, Learner, Lesson, Loss
+from throughtime.layers import an_instance
+from throughtime.learners.lesson import Exact, Learner, Lesson, Loss, own_kind
 from throughtime.network import Network
 
 
@@ -56,6 +57,7 @@ class WeightNoise:
     deviation: float
 
     def __post_init__(self) -> None:
+        an_instance(self.learner, "WeightNoise: learner")
         if not self.deviation > 0:
             raise ValueError(
                 f"WeightNoise: deviation must be above 0, not {self.deviation}; without noise leave it out"
@@ -81,6 +83,7 @@ class WeightNoise:
         lengths: Array | None = None,
     ) -> tuple[Disturbed, Lesson]:
         """One stretch at the weights with the noise of this batch."""
+        own_kind(self, carry, Disturbed)
         own = carry.own._replace(history=carry.history)
         own, lesson = self.learner.learn(network, _with(weights, carry.noise), own, xs, targets, loss, lengths=lengths)
         return Disturbed(own.history, own, carry.noise), lesson

@@ -29,7 +29,7 @@ from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, refuse_backward, study
+from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, refuse_backward, study
 from throughtime.memory import refuse_size
 from throughtime.network import Network, whole
 
@@ -78,6 +78,7 @@ class RTRL:
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
         """One stretch, cut into blocks and a remainder: what is carried on, and its loss and gradients (sums)."""
+        check_carry(self, network, weights, carry, xs)
         seen = study(network, weights, carry.history, xs, targets, loss, lengths)
         blocks, rest = divmod(seen.outputs.shape[0], self.block)
         direct = jax.tree.map(jnp.zeros_like, seen.acting)

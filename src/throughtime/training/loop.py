@@ -30,6 +30,7 @@ from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
 from throughtime.sequences import Example, Padding, buckets, dtype_of, examples_of, refuse_short
 from throughtime.training import damped, filtered
+from throughtime.training.door import check_judged, check_learner, check_optimizer, check_state
 from throughtime.training.epochs import State, epochs_over, gradient_steps
 from throughtime.training.examining import examine
 
@@ -130,6 +131,10 @@ def train(
     >>> [report.epoch for report in tt.train(*args, echo, epochs=3)]
     [1, 2, 3]
     """
+    check_judged(network, weights, loss)
+    check_optimizer(optimizer)
+    if optimizer_state is not None:
+        check_state(optimizer, weights, members, optimizer_state)
     _check(every=every, epochs=epochs, batch=batch, patience=patience, members=members, look=look)
     if isinstance(loss, losses.CTC) and every is not None:
         raise ValueError("CTC has one loss per sequence, so a sequence must be one stretch; leave every=None")
@@ -162,6 +167,7 @@ def train(
         teach = partial(epochs_over, network, RTRL(), loss, optimizer, every, None, members)
         advance = partial(filtered.filtered_steps, teach, filtered.in_float64(lessons), batch, seed)
         return _reports(_Course(advance, exam, patience, members, look), state, epochs)
+    check_learner(learner)
     fresh = optimizer_state
     if fresh is None:
         fresh = optimizer.init(weights) if members is None else jax.vmap(optimizer.init)(weights)
@@ -178,6 +184,7 @@ def evaluate(
     network: Network, weights: Weights, loss: Any, sequences: Sequences, batch: int = 256, members: int | None = None
 ) -> Any:
     """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
+    check_judged(network, weights, loss)
     examples = _asking(examples_of(network, sequences, loss, members))
     _check_members(weights, members)
     return examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)

@@ -1,0 +1,69 @@
+"""What `train` is asked with, looked at before any work: natural mistakes get one line that names the remedy."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from throughtime import units
+from throughtime.kalman_filter import Estimate, KalmanFilter
+from throughtime.layers import an_instance
+from throughtime.levenberg_marquardt import LevenbergMarquardt, Progress
+from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated
+from throughtime.network import a_network
+
+ANSWERED_TWICE = ((units.softmax, (CrossEntropy, CTC)), (units.logistic, (BinaryCrossEntropy,)))
+
+
+def check_judged(network: Any, weights: Any, loss: Any) -> None:
+    """A network, its weights, and a loss that takes what its output layer says."""
+    a_network(network)
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weights must be as init(network, seed) gives them, not {weights!r}")
+    if not callable(an_instance(loss, "the loss")):
+        raise ValueError(f"the loss must be one such as SquaredError(), or a function (ys, targets), not {loss!r}")
+    judge, output = loss.loss if isinstance(loss, Integrated) else loss, network.by_name[network.output]
+    for unit, losses in ANSWERED_TWICE:
+        if output.unit == unit and isinstance(judge, losses):
+            raise ValueError(
+                f"{type(judge).__name__} takes net inputs and puts the {unit.name} function on them, which the output layer "
+                f"{output.name!r} has too, so it would act twice: make that layer linear, g=units.linear"
+            )
+
+
+def check_learner(learner: Any) -> None:
+    """Something that obeys the contract of learners."""
+    an_instance(learner, "the learner")
+    if not all(hasattr(learner, part) for part in ("init", "learn")):
+        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {learner!r}")
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """An optimizer of optax, or one of ours."""
+    an_instance(optimizer, "the optimizer")
+    if isinstance(optimizer, (LevenbergMarquardt, KalmanFilter)):
+        return
+    if not all(hasattr(optimizer, part) for part in ("init", "update")):
+        name = getattr(optimizer, "__name__", None) if callable(optimizer) else None
+        what = repr(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
+        raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), not {what}")
+
+
+def check_state(optimizer: Any, weights: Any, members: int | None, state: Any) -> None:
+    """An optimizer state of this optimizer and these weights."""
+    if isinstance(optimizer, (LevenbergMarquardt, KalmanFilter)):
+        own = Progress if isinstance(optimizer, LevenbergMarquardt) else Estimate
+        fits = isinstance(state, own) and _shapes(state.weights) == _shapes(weights)
+    else:
+        fresh = optimizer.init if members is None else jax.vmap(optimizer.init)
+        wanted = jax.eval_shape(fresh, weights)
+        fits = _shapes(state) == _shapes(wanted)
+    if not fits:
+        raise ValueError(
+            "optimizer_state is of another optimizer or another network; give that of a report of the same, or None to begin"
+        )
+
+
+_shapes = partial(jax.tree.map, jnp.shape)
