@@ -13,7 +13,7 @@ import pytest
 
 import throughtime as tt
 from command_line import dated, fit_plant, fitted, plant, refused, run
-from throughtime.dynamics import running
+from throughtime import blocks
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.report import fingerprint
 from throughtime.storage import load, restore, standardise
@@ -75,7 +75,7 @@ def test_one_step_and_free_run_are_the_open_and_the_closed_loop() -> None:
 
 def test_long_tables_are_run_in_stretches_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     run("simulate", MODEL, TABLE, "--out", "whole.csv")
-    monkeypatch.setattr(running, "CHUNK", 25)
+    monkeypatch.setattr(blocks, "STEPS", (10, 25))
     run("simulate", MODEL, TABLE, "--out", "pieces.csv")
     np.testing.assert_allclose(pd.read_csv("whole.csv")["y"], pd.read_csv("pieces.csv")["y"], atol=1e-5)
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 import throughtime as tt
+from throughtime import blocks
 from throughtime.dynamics import running
 from throughtime.dynamics.holding import held_out, split
 from throughtime.dynamics.preparing import filled, prepare
@@ -139,19 +139,22 @@ def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPat
     first = running.follow(NETWORK, both, U[:6], y[:6])
     second = running.follow(NETWORK, both, U[6:], y[6:], first.history)
     np.testing.assert_allclose(np.concatenate([first.outputs, second.outputs], axis=1), whole.outputs, atol=1e-12)
-    monkeypatch.setattr(running, "CHUNK", 5)
+    monkeypatch.setattr(blocks, "STEPS", (2, 5))
     np.testing.assert_allclose(running.follow(NETWORK, both, U, y).outputs, whole.outputs, atol=1e-12)
 
 
-def test_forecasts_from_every_origin_are_runs_from_there() -> None:
-    both = running.stack([WEIGHTS, tt.init(NETWORK, 1)])
-    found = running.origins(NETWORK, both, {"input": jnp.asarray(U)}, jnp.asarray(gaps(Y, 5)), 3, 4)
-    assert found.shape == (2, 2, 4, 2)
-    for place, origin in enumerate((3, 6)):
-        told = gaps(Y, 5)
-        told[origin:] = np.nan
-        ys = running.follow(NETWORK, both, U, told).outputs
-        np.testing.assert_allclose(found[:, place], ys[:, origin : origin + 4], atol=1e-12)
+def test_forecasts_from_every_origin_are_runs_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, y = running.stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
+    monkeypatch.setattr(running, "PLACES", (2, 3))
+    monkeypatch.setattr(running, "AHEAD", (1, 3))
+    for places in ((3, 6), (1, 2, 3, 4, 5, 6, 7, 8)):
+        found = np.concatenate(list(running.forecasts(NETWORK, both, U, y, places, 4)), axis=1)
+        assert found.shape == (2, len(places), 4, 2)
+        for place, origin in enumerate(places):
+            known = y.copy()
+            known[origin:] = np.nan
+            ys = running.follow(NETWORK, both, U, known).outputs
+            np.testing.assert_allclose(found[:, place], ys[:, origin : origin + 4], atol=1e-12)
 
 
 def test_blocks_are_held_out_in_turn() -> None:

@@ -29,8 +29,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from throughtime import losses
-from throughtime.engine import History, run
+from throughtime import blocks, losses
+from throughtime.engine import History, run, start
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
@@ -440,16 +440,39 @@ def _beside(arrays: Sequence[Values], steps: int, filling: float, dtype: Any, co
 
 
 def run_each(network: Network, weights: Any, inputs: Sequence[Inputs]) -> list[Values]:
-    """The outputs (steps, outputs) of every sequence, from zero history; inputs as `inputs_of` gives them."""
-    ends = padded_lengths([steps_of(x) for x in inputs])
+    """The outputs (steps, outputs) of every sequence, from zero history; inputs as `inputs_of` gives them.
+
+    They run side by side where they are about equally long, in blocks of a few sizes, whatever their lengths and number.
+    """
+    alike: dict[int, list[int]] = {}
+    for n, x in enumerate(inputs):
+        alike.setdefault(blocks.whole(steps_of(x)), []).append(n)
     made: dict[int, Values] = {}
-    for low, end in zip([0, *ends], ends, strict=False):
-        chosen = [n for n, x in enumerate(inputs) if low < steps_of(x) <= end]
-        lengths = [steps_of(inputs[n]) for n in chosen]
-        xs = {k: _beside([inputs[n][k] for n in chosen], end, 0.0, dtype_of(weights), len(chosen)) for k in inputs[0]}
-        ys = np.asarray(run(network, weights, xs, lengths=None if min(lengths) == end else jnp.array(lengths))[0])
-        made.update({n: ys[: lengths[i], i] for i, n in enumerate(chosen)})
+    for chosen in alike.values():
+        for rows, columns in blocks.cut(len(chosen), blocks.COLUMNS):
+            some = chosen[rows]
+            made.update(zip(some, _run_beside(network, weights, [inputs[n] for n in some], columns), strict=True))
     return [made[n] for n in range(len(inputs))]
+
+
+def _run_beside(network: Network, weights: Any, inputs: Sequence[Inputs], columns: int) -> list[Values]:
+    lengths = np.zeros(columns, np.int32)
+    lengths[: len(inputs)] = [steps_of(x) for x in inputs]
+    longest, history, made = int(lengths.max()), _begin(network, weights, columns), []
+    backward, dtype = any(layer.backward for layer in network.layers), dtype_of(weights)
+    for rows, size in [(slice(0, longest), blocks.whole(longest))] if backward else blocks.cut(longest):
+        xs = {name: _beside([x[name][rows] for x in inputs], size, 0.0, dtype, columns) for name in inputs[0]}
+        left = np.clip(lengths - rows.start, 0, size)
+        full = left.min() == size == blocks.STEPS[-1]
+        ys, history = run(network, weights, xs, history, None if full else jnp.asarray(left))
+        made.append(np.asarray(ys))
+    whole = np.concatenate(made)
+    return [whole[:steps, n] for n, steps in enumerate(lengths[: len(inputs)])]
+
+
+@partial(jax.jit, static_argnames=("network", "columns"))
+def _begin(network: Network, weights: Any, columns: int) -> History:
+    return start(network, weights, columns)
 
 
 def dtype_of(weights: Any) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from throughtime.cli.data import Data
 from throughtime.cli.plan import Parts
-from throughtime.dynamics.fitted import FREE, ONE_STEP
+from throughtime.dynamics.fitted import FREE, ONE_STEP, steps_ahead
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.linear import Linear, taps_of
 from throughtime.dynamics.model import DynamicModel
@@ -21,7 +21,7 @@ from throughtime.network import Network
 from throughtime.storage import Column, limits
 
 Values = NDArray[np.float64]
-Follow = Callable[[Values, Values], Values]  # u (T, I), y (T, O) with NaN where it runs free -> (T, O)
+Follow = Callable[..., Values]  # u (T, I), y (T, O) with NaN where it runs free, and ahead=steps -> (T, O)
 Predicted = Mapping[str, Mapping[str, Values]]  # part, mode -> (T, O), NaN outside the part
 Linears = dict[int | None, Linear]  # of all training rows (None), and of those without each fold
 MODES = (FREE, ONE_STEP)
@@ -51,31 +51,36 @@ def spans_of(parts: Parts, total: int) -> list[Span]:
     return [*made, Span("test", slice(parts.end, total))] if parts.end < total else made
 
 
-def predictions(of_fold: Callable[[int | None], Follow], data: Data, spans: Sequence[Span]) -> Predicted:
-    """Free runs and one-step predictions over the spans."""
+def predictions(
+    of_fold: Callable[[int | None], Follow], data: Data, spans: Sequence[Span], ahead: int = 1
+) -> Predicted:
+    """Free runs and one-step predictions over the spans, and those `ahead` steps ahead."""
     made: dict[str, dict[str, Values]] = {}
-    near: dict[int | None, Values] = {}
+    near: dict[int | None, dict[str, Values]] = {}
     rows = np.arange(len(data))[:, None]
     for part, own, fold, begin in spans:
         follow = of_fold(fold)
         if fold not in near:
-            near[fold] = follow(data.u, data.y)
+            near[fold] = {ONE_STEP: follow(data.u, data.y)}
+            if ahead > 1:
+                near[fold][steps_ahead(ahead)] = follow(data.u, data.y, ahead=ahead)
         free = follow(data.u, np.where(rows < (own.start if begin is None else begin), data.y, np.nan))
-        both = made.setdefault(part, {mode: np.full(data.y.shape, np.nan) for mode in MODES})
-        for mode, values in ((FREE, free), (ONE_STEP, near[fold])):
+        found = {FREE: free} | near[fold]
+        both = made.setdefault(part, {mode: np.full(data.y.shape, np.nan) for mode in found})
+        for mode, values in found.items():
             both[mode][own] = values[own]
     return made
 
 
 def scored(predicted: Predicted, data: Data, spans: Sequence[Span]) -> dict[str, dict[str, Scores]]:
     """{mode: {part: scores}}."""
-    made: dict[str, dict[str, Scores]] = {mode: {} for mode in MODES}
-    for part in predicted:
+    made: dict[str, dict[str, Scores]] = {}
+    for part, of_modes in predicted.items():
         asked = np.zeros((len(data), 1), bool)
         for span in spans:
             asked[span.rows] |= span.part == part
-        for mode in MODES:
-            made[mode][part] = scores(np.where(asked, data.y, np.nan), predicted[part][mode], data.outputs)
+        for mode, values in of_modes.items():
+            made.setdefault(mode, {})[part] = scores(np.where(asked, data.y, np.nan), values, data.outputs)
     return made
 
 
@@ -95,32 +100,38 @@ def linear_models(network: Network, data: Data, parts: Parts) -> Linears:
         return {}
 
 
-def follow_linear(linear: Linear, columns: Sequence[Column], u: Values, y: Values) -> Values:
+def follow_linear(linear: Linear, columns: Sequence[Column], u: Values, y: Values, ahead: int = 1) -> Values:
     """As `DynamicModel.follow`, within the limits of the sensors."""
+    if ahead > 1:
+        return np.clip(linear.ahead(u, y, ahead), *limits(columns))
     ys = linear.free_run(u, y) if np.isnan(y).any() else linear.one_step(u, y)
     return np.clip(ys, *limits(columns))
 
 
-def judge(model: DynamicModel, linears: Linears, data: Data, spans: Sequence[Span]) -> tuple[dict[str, Any], Predicted]:
+def judge(
+    model: DynamicModel, linears: Linears, data: Data, spans: Sequence[Span], ahead: int = 1
+) -> tuple[dict[str, Any], Predicted]:
     """{"network": {mode: {part: scores}}, "baselines": {name: the same}}, and what the network predicted."""
-    own = predictions(lambda fold: (model if fold is None else model.of_fold(fold)).follow, data, spans)
+    own = predictions(lambda fold: (model if fold is None else model.of_fold(fold)).follow, data, spans, ahead)
     said: dict[str, Any] = {"network": scored(own, data, spans), "baselines": {}}
     if linears:
         columns, known = model.outputs_, {fold: partial(follow_linear, one) for fold, one in linears.items()}
-        rival = predictions(lambda fold: partial(known.get(fold, known[None]), columns), data, spans)
+        rival = predictions(lambda fold: partial(known.get(fold, known[None]), columns), data, spans, ahead)
         said["baselines"]["linear"] = scored(rival, data, spans)
     mean = np.array([c.mean for c in model.outputs_]) if None not in linears else linears[None].mean
-    flat = predictions(lambda _: lambda u, y: np.broadcast_to(mean, y.shape), data, spans)
+    flat = predictions(lambda _: lambda u, y, ahead=1: np.broadcast_to(mean, y.shape), data, spans, ahead)
     said["baselines"]["mean"] = scored(flat, data, spans)
-    said["baselines"]["last value"] = {ONE_STEP: scored(_last_values(flat, data, mean), data, spans)[ONE_STEP]}
+    last = scored(_last_values(flat, data, mean, ahead), data, spans)
+    said["baselines"]["last value"] = {mode: found for mode, found in last.items() if mode != FREE}
     return said, own
 
 
-def _last_values(like: Predicted, data: Data, mean: Values) -> Predicted:
-    """The last measured value before each row."""
-    last = filled(np.concatenate([mean[None], data.y[:-1]]))
+def _last_values(like: Predicted, data: Data, mean: Values, ahead: int) -> Predicted:
+    """The last measured value before each row, or so many steps before it."""
+    lags = {steps_ahead(steps): steps for steps in (ahead, 1)}
+    made = {mode: filled(np.concatenate([np.tile(mean, (lag, 1)), data.y])[:-lag]) for mode, lag in lags.items()}
     return {
-        part: {mode: np.where(np.isnan(values), np.nan, last) for mode, values in own.items()}
+        part: {mode: np.where(np.isnan(own[mode]), np.nan, last) for mode, last in made.items()}
         for part, own in like.items()
     }
 

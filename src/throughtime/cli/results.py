@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,14 @@ def told_coverage(found: Sequence[Mapping[str, Any]], where: str = "the test row
 
 def show(said: Mapping[str, Any], title: str) -> None:
     """Print the scores of a `judge` object: rivals beside each other, part by part."""
-    judged = {"network": said["network"], **said["baselines"]}
+    judged, modes = {"network": said["network"], **said["baselines"]}, list(said["network"])
     rows = []
     for part, of_outputs in said["network"][FREE].items():
         for name in of_outputs:
             for who, own in judged.items():
-                free, near = (own.get(mode, {}).get(part, {}).get(name) for mode in (FREE, ONE_STEP))
-                rows.append([*((part, name) if who == "network" else ("", "")), who, *_figures(free), *_figures(near)])
-    output.table(title, ["RMSE, fit", "output", "", "free run", "", "one step", ""], rows, texts=3)
+                found = (_figures(own.get(mode, {}).get(part, {}).get(name)) for mode in modes)
+                rows.append([*((part, name) if who == "network" else ("", "")), who, *chain(*found)])
+    output.table(title, ["RMSE, fit", "output", "", *chain(*((mode, "") for mode in modes))], rows, texts=3)
 
 
 def _figures(score: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """`throughtime simulate`, `predict`, `evaluate` and `forecast`: a saved model on a table."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.cli.judging import Span
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.dynamics.fitted import steps_ahead
 from throughtime.storage import load
 
 Values = NDArray[np.float64]
@@ -52,17 +54,20 @@ def simulate(
 def predict(
     model: options.ModelPath,
     table: options.TablePath,
+    ahead: Annotated[
+        int, typer.Option(min=1, metavar="STEPS", help="Hear the measured outputs up to so many steps before each row.")
+    ] = 1,
     out: options.OutFile = None,
     time: options.Time = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Predict one step ahead: the model hears the inputs and the measured outputs up to the step before.
+    """Predict one step ahead, or --ahead: the model hears the inputs, and the measured outputs up to so many steps before.
 
-    Where a measured output is missing, the model's own prediction takes its place. A model that does not hear past
-    outputs gives the same as in `simulate`. A classifier says the class of each row and the probability of every class; a
-    model that was taught one answer for a sequence gives it as one row.
+    Where a measured output is missing, the model's own prediction takes its place; in the first --ahead rows it runs free. A
+    model that does not hear past outputs gives the same as in `simulate`. A classifier says the class of each row and the
+    probability of every class; a model that was taught one answer for a sequence gives it as one row.
     """
     check_out(out, overwrite)
     made = load(model)
@@ -71,12 +76,14 @@ def predict(
         return
     opened = opening.opened(made)
     data = opened.read(table, time, known=opened.model.network_.feedback is not None)
-    _follow(opened, data, data.y, out, json_, quiet)
+    _follow(opened, data, data.y, out, json_, quiet, ahead)
 
 
-def _follow(opened: Opened, data: Data, known: Values, out: Path | None, json_: bool, quiet: bool) -> None:
+def _follow(
+    opened: Opened, data: Data, known: Values, out: Path | None, json_: bool, quiet: bool, ahead: int = 1
+) -> None:
     with output.Bar(f"running {len(data)} rows", quiet) as bar:
-        ys = opened.model.follow(data.u, known, bar)
+        ys = opened.model.follow(data.u, known, bar, ahead)
     deliver(pd.DataFrame(ys, data.times, pd.Index(data.outputs)), data.time, out, json_, quiet)
 
 
@@ -84,10 +91,13 @@ def evaluate(
     model: options.ModelPath,
     table: options.TablePath,
     start_rows: options.StartRows = None,
+    ahead: Annotated[
+        int, typer.Option(min=1, metavar="STEPS", help="Also the errors of predictions so many steps ahead.")
+    ] = 1,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure the model's errors on a table that holds the outputs too, free run and one step ahead beside each other.
+    """Measure the model's errors on a table that holds the outputs too: free run, one step ahead, and --ahead beside them.
 
     The linear model of its fit stands beside it. Then come the residuals: whether they are white, and whether they go with
     the inputs, which says what the model misses; and how often its forecast intervals held. The washout of the model, and
@@ -105,23 +115,25 @@ def evaluate(
         if np.isnan(data.y[start:, place]).all():
             raise Problem(f"{table}: column {name!r} is empty in all rows that count: nothing to measure")
     with output.Bar(f"running {len(data)} rows", quiet):
-        said = _evaluation(opened, data, Span("all", slice(start, None), begin=led), opened.learned(table, len(data)))
+        span = Span("all", slice(start, None), begin=led)
+        said = _evaluation(opened, data, span, opened.learned(table, len(data)), ahead)
     if json_:
         typer.echo(json.dumps(said))
     elif not quiet:
-        _show(said, f"{model} on {table}, from row {start + 1} on; measured outputs lead in the first {led}")
+        modes = dict.fromkeys((*judging.MODES, steps_ahead(ahead)))
+        _show(said, modes, f"{model} on {table}, from row {start + 1} on; measured outputs lead in the first {led}")
 
 
-def _evaluation(opened: Opened, data: Data, span: Span, learned: int) -> dict[str, Any]:
-    said, own = judging.judge(opened.model, opened.linears, data, [span])
+def _evaluation(opened: Opened, data: Data, span: Span, learned: int, ahead: int) -> dict[str, Any]:
+    said, own = judging.judge(opened.model, opened.linears, data, [span], ahead)
     found: dict[str, Any] = {"start_rows": span.begin, "learned_rows": learned, "verdict": results.verdicts(said)}
     found["residuals"] = judging.told_residuals(judging.residuals(data, own["all"], span.rows))
     found["coverage"] = judging.plain_coverage(judging.coverage(opened.model, data, max(learned, span.rows.start)))
     return said["network"] | found | {"baselines": said["baselines"]}
 
 
-def _show(said: dict[str, Any], title: str) -> None:
-    results.show({"network": {mode: said[mode] for mode in judging.MODES}, "baselines": said["baselines"]}, title)
+def _show(said: dict[str, Any], modes: Iterable[str], title: str) -> None:
+    results.show({"network": {mode: said[mode] for mode in modes}, "baselines": said["baselines"]}, title)
     typer.echo("")
     where = f"the rows after {said['learned_rows']}" if said["learned_rows"] else "these rows"
     for sentence in [*said["verdict"], *said["residuals"], *results.told_coverage(said["coverage"], where)]:

@@ -1,22 +1,19 @@
 """Networks of one wiring side by side, and the scaling of what goes in and comes out: the part of a model that runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.dynamics import running
 from throughtime.dynamics.holding import Mask
-from throughtime.dynamics.preparing import streams
 from throughtime.dynamics.records import Record
 from throughtime.engine import History, Weights
 from throughtime.losses import SquaredError
 from throughtime.network import Network
-from throughtime.sequences import dtype_of
 from throughtime.storage import Column, limits, restore, standardise
 
 Values = NDArray[np.float64]
@@ -97,8 +94,8 @@ class Ensemble:
         backward = any(layer.backward for layer in self.network.layers)
         if horizon < 1 or len(record) <= horizon + stride or backward:
             return []
-        ys, found = self._forecasts(self.seen(record), stride, horizon), []
-        starts = stride * (1 + np.arange(ys.shape[1]))
+        starts = stride * (1 + np.arange((len(record) - horizon) // stride))
+        ys, found = np.concatenate(list(self._forecasts(self.seen(record), starts, horizon)), axis=1), []
         truth = record.y[starts[:, None] + np.arange(horizon)]
         for own, held in zip(groups, masks, strict=True):
             inside = held[starts] & held[starts + horizon - 1] & ~np.isnan(truth).all(axis=(1, 2))
@@ -106,12 +103,22 @@ class Ensemble:
                 found.append((truth - self.mean(ys[list(own)]))[inside])
         return found
 
-    def _forecasts(self, seen: Record, stride: int, horizon: int) -> Values:
-        """(K, n, horizon, O) from every `stride`-th step of a record, standardised."""
-        dtype = dtype_of(self.weights)
-        xs = {name: jnp.asarray(x, dtype) for name, x in streams(self.network, seen.u, None).items()}
-        made = running.origins(self.network, self.weights, xs, jnp.asarray(seen.y, dtype), stride, horizon)
-        return np.asarray(made, float)
+    def ahead(self, seen: Record, steps: int, advance: running.Advance | None = None) -> Values:
+        """(T, O): every output as predicted from what was measured up to `steps` before it, or from the start where nothing was."""
+        if self.network.feedback is None or any(layer.backward for layer in self.network.layers):
+            return self.run(seen, advance=advance)
+        made = [self.run(Record(seen.u[:steps], np.full_like(seen.y[:steps], np.nan)))]
+        done = len(made[0])
+        for ys in self._forecasts(seen, range(1, len(seen) - steps + 1), steps):
+            made.append(self.mean(ys[:, :, -1]))
+            done += len(made[-1])
+            if advance:
+                advance(done / len(seen))
+        return np.concatenate(made)
+
+    def _forecasts(self, seen: Record, places: Any, horizon: int) -> Iterator[Values]:
+        """(K, n, horizon, O) from places of a record, standardised; n of them at a time."""
+        return running.forecasts(self.network, self.weights, seen.u, seen.y, places, horizon)
 
 
 def _nothing(ys: Values) -> Values:

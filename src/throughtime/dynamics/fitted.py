@@ -27,6 +27,13 @@ Values = NDArray[np.float64]
 FREE, ONE_STEP = "free run", "one step"
 
 
+def steps_ahead(steps: int) -> str:
+    """The name of predictions so many steps ahead; a ValueError for fewer than 1."""
+    if steps < 1:
+        raise ValueError(f"ahead must be at least 1, the steps to predict ahead, not {steps}")
+    return ONE_STEP if steps == 1 else f"{steps} steps"
+
+
 def leading_only(y: Values, steps: int) -> Values:
     """The first steps of y (T, O), NaN after them: measured outputs that lead a free run at its beginning."""
     return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
@@ -51,12 +58,30 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         check_is_fitted(self, "weights_")
         return Ensemble(self.network_, self.weights_, self.inputs_, self.outputs_)
 
-    def predict(self, u: Any, y: Any) -> Any:
-        """One step ahead: y^(t) from inputs up to t and measured outputs up to t-1; in the form of y.
+    def predict(self, u: Any, y: Any, ahead: int = 1) -> Any:
+        """`ahead` steps ahead: y^(t) from inputs up to t and measured outputs up to t - ahead; in the form of y.
 
-        Where an output is missing (NaN), the model's own prediction is heard in its place.
+            y^(t) = f(u(t), u(t-1), ...; y^(t-1), ..., y^(t-k+1), y(t-k), y(t-k-1), ...),  k = ahead
+
+        so the last value of the forecast of k steps after step t - k, along the whole record. In the first k steps, before
+        which nothing was measured, it is the free run from the start; with k as long as the record or longer, all of it is.
+        Where an output is missing (NaN), the model's own prediction is heard in its place. A model that does not hear past
+        outputs gives the same as in `simulate`.
+
+        ahead  at least 1
+
+        raises  ValueError if it is not
+        cost    time O(T), for more than one step O(T ahead): forecasts from all steps, 128 of them side by side
+
+        >>> import numpy as np, throughtime as tt
+        >>> u = np.sin(np.arange(60.0))
+        >>> y = np.append(0, u[:-1])
+        >>> model = tt.DynamicModel(tt.narx(1, 3, 1, 0, 1), [tt.Teaching(epochs=5)], restarts=1).fit(u, y)
+        >>> later = model.predict(u, y, ahead=3)
+        >>> bool(np.isclose(later[40], model.forecast(3, u[38:41], history=(u[:38], y[:38]))[-1], atol=1e-6))
+        True
         """
-        made = [self._shown(self.follow(r.u, r.y), r.index) for r in self._records(u, y)]
+        made = [self._shown(self.follow(r.u, r.y, ahead=ahead), r.index) for r in self._records(u, y)]
         return made if many(y) else made[0]
 
     def simulate(self, u: Any, history: Any = None, steps: int | None = None) -> Any:
@@ -153,19 +178,21 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         made = together.mean(np.asarray(ys, float)[:, None])[0]
         return float(made[0]) if self.single_ else made
 
-    def evaluate(self, u: Any, y: Any, start: int | None = None) -> dict[str, Scores]:
+    def evaluate(self, u: Any, y: Any, start: int | None = None, ahead: int = 1) -> dict[str, Scores]:
         """Scores of the free run and of the one-step prediction, output by output, over all records.
 
         start  first steps in which measured outputs lead and nothing is counted; None: those that fill the delays, and the
                washout
+        ahead  more than 1: also of the prediction so many steps ahead, as `predict` makes it
         """
         leading = self.used_ + self.washout if start is None else start
         records = self._records(u, y)
         truth = np.concatenate([r.y[leading:] for r in records])
         names = [c.name for c in self.outputs_]
         made = {}
-        for mode in (FREE, ONE_STEP):
-            ys = [self.follow(r.u, r.y if mode == ONE_STEP else leading_only(r.y, leading))[leading:] for r in records]
+        for mode, steps in {FREE: 1, ONE_STEP: 1, steps_ahead(ahead): ahead}.items():
+            heard = [leading_only(r.y, leading) if mode == FREE else r.y for r in records]
+            ys = [self.follow(r.u, y, ahead=steps)[leading:] for r, y in zip(records, heard, strict=True)]
             made[mode] = scores(truth, np.concatenate(ys), names)
         return made
 
@@ -196,13 +223,15 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         together = self.ensemble()
         return together.each(together.seen(Record(u, y)))
 
-    def follow(self, u: Values, y: Values, advance: running.Advance | None = None) -> Values:
+    def follow(self, u: Values, y: Values, advance: running.Advance | None = None, ahead: int = 1) -> Values:
         """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
 
         What lies behind `predict` and `simulate`; `advance` is told how far the work has come, 0 to 1.
         """
+        steps_ahead(ahead)
         together = self.ensemble()
-        return together.run(together.seen(Record(u, y)), advance=advance)
+        seen = together.seen(Record(u, y))
+        return together.run(seen, advance=advance) if ahead == 1 else together.ahead(seen, ahead, advance)
 
     def of_fold(self, fold: int) -> Self:
         """The model of those networks alone for which that fold was held out; without forecast intervals."""

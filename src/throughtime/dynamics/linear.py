@@ -1,5 +1,6 @@
 """The linear model that a network must beat: ARX, by least squares; FIR without output delays."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,21 @@ class Linear:
                 made[t] = np.concatenate([row, *own, [1.0]]) @ self.coefficients
                 past[depth + t] = made[t] if y is None else np.where(np.isnan(y[t]), made[t], y[t])
         return made
+
+    def ahead(self, u: Values, y: Values, steps: int) -> Values:
+        """Predictions (T, O) from outputs measured up to `steps` before each row; its own where one is missing, as in `free_run`.
+
+        P_j(t), j steps ahead, hears P_(j-d)(t-d) for its delays d below j and what was measured for the others.
+        """
+        heard = np.where(np.isnan(y), self.free_run(u, y), y) if np.isnan(y).any() else y
+        given = _rows(u, np.zeros((len(u), 0)), self.input_delays, ())[:, :-1]
+        made = deque[Values](maxlen=max((*self.output_delays, 1)))
+        with np.errstate(all="ignore"):
+            for j in range(1, min(steps, len(u)) + 1):
+                past = [(made[-d] if d < j else heard, d) for d in self.output_delays]
+                own = [np.concatenate([np.tile(self.mean, (d, 1)), values])[: len(u)] for values, d in past]
+                made.append(np.concatenate([given, *own, np.ones((len(u), 1))], axis=1) @ self.coefficients)
+        return made[-1]
 
 
 def taps_of(network: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:

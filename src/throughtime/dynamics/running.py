@@ -3,7 +3,7 @@
 All values are in the network's own, standardised units. Networks with a member axis run side by side.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array, lax
 from numpy.typing import NDArray
 
+from throughtime import blocks
 from throughtime.dynamics.preparing import streams
 from throughtime.engine import History, Weights, hand_over, run, start, step
 from throughtime.network import Network
@@ -21,7 +22,8 @@ from throughtime.sequences import dtype_of
 
 Values = NDArray[Any]
 Advance = Callable[[float], None]
-CHUNK = 4096
+PLACES = (16, 128)  # forecasts that run side by side
+AHEAD = (4, 16, 64)  # and the blocks of their steps
 
 
 class Followed(NamedTuple):
@@ -63,67 +65,87 @@ def follow(
     advance  is told how far the work has come, 0 to 1
     reduce   what to make of the outputs (K, t, O) of each piece, such as the members' mean (t, O)
 
-    Time O(T weights), memory O(T) of what is kept and that of 4096 steps, however long the record.
+    Time O(T weights), memory O(T) of what is kept and that of 4096 steps, however long the record; what is compiled for a
+    few sizes of blocks serves records of every length.
     """
-    if any(layer.backward for layer in network.layers):
-        return Followed(reduce(np.asarray(_whole(network, weights, _inputs(network, u, dtype_of(weights))))), {})
+    xs, dtype = streams(network, u, None), dtype_of(weights)
+    if _backward(network):
+        return Followed(reduce(_whole(network, weights, xs)), {})
     history, made = begin(network, weights) if history is None else history, []
     told = np.full((len(u), network.size_of(network.output)), np.nan) if y is None else y
-    for rows, form in _pieces(network, told):
-        seen = _inputs(network, u[rows], dtype_of(weights)), jnp.asarray(told[rows], dtype_of(weights))
-        ys, history = form(network, weights, history, *seen)
-        made.append(reduce(np.asarray(ys)))
+    for rows, size, form in _pieces(network, told):
+        steps = rows.stop - rows.start
+        seen = _filled(xs, rows, size, dtype), blocks.fill(told[rows], size, dtype)
+        ys, history = form(network, weights, history, *seen, blocks.ended(steps))
+        made.append(reduce(np.asarray(ys)[:, :steps]))
         if advance:
             advance(rows.stop / len(u))
     if not made:
-        made.append(reduce(np.zeros((len(jax.tree.leaves(weights)[0]), 0, network.size_of(network.output)))))
+        made.append(reduce(np.zeros((_members(weights), 0, network.size_of(network.output)))))
     return Followed(np.concatenate(made, axis=-2), history)
 
 
-def _inputs(network: Network, u: Values, dtype: Any) -> dict[str, Array]:
-    return {name: jnp.asarray(values, dtype) for name, values in streams(network, u, None).items()}
+def _backward(network: Network) -> bool:
+    return any(layer.backward for layer in network.layers)
 
 
-def _pieces(network: Network, told: Values) -> Iterator[tuple[slice, Any]]:
-    """The record in runs that are all free, all known, or mixed, none longer than CHUNK."""
+def _members(weights: Weights) -> int:
+    return len(jax.tree.leaves(weights)[0])
+
+
+def _filled(xs: dict[str, Values], rows: slice, size: int, dtype: Any) -> dict[str, Values]:
+    """These rows of a record's inputs as a block: {input: (size, S)}."""
+    return {name: blocks.fill(x[rows], size, dtype) for name, x in xs.items()}
+
+
+def _pieces(network: Network, told: Values) -> Iterator[tuple[slice, int, Any]]:
+    """The record in blocks that are all free, all known, or mixed; their rows, the size to fill them up to, and who runs them."""
     known = ~np.isnan(told)
     whole = np.where(known.all(axis=1), 1, np.where(known.any(axis=1), 2, 0))
     if network.feedback is None:
         whole[:] = 0
     borders = [0, *(np.flatnonzero(np.diff(whole)) + 1), len(told)]
-    if len(borders) > 18:  # many gaps: step by step rather than in many short runs, each compiled
+    if len(borders) > 18:  # many gaps: step by step rather than in many short runs
         whole[:], borders = 2, [0, len(told)]
     forms = {0: _free, 1: _led, 2: _mixed}
     for first, last in pairwise(borders):
-        for here in range(first, last, CHUNK):
-            yield slice(here, min(here + CHUNK, last)), forms[int(whole[first])]
+        for rows, size in blocks.cut(last - first):
+            yield slice(first + rows.start, first + rows.stop), size, forms[int(whole[first])]
+
+
+def _whole(network: Network, weights: Weights, xs: dict[str, Values]) -> Values:
+    """(K, T, O) of a network that hears the end first: in one block."""
+    steps = len(next(iter(xs.values())))
+    block = _filled(xs, slice(None), blocks.whole(steps), dtype_of(weights))
+    ys, _ = _free(network, weights, begin(network, weights), block, None, np.full(1, steps, np.int32))
+    return np.asarray(ys)[:, :steps]
 
 
 @partial(jax.jit, static_argnames="network")
-def _whole(network: Network, weights: Weights, xs: Any) -> Array:
-    one = {name: x[:, None] for name, x in xs.items()}
-    ys: Array = jax.vmap(lambda w: run(network, w, one)[0][:, 0])(weights)
-    return ys
-
-
-@partial(jax.jit, static_argnames="network")
-def _free(network: Network, weights: Weights, history: History, xs: Any, told: Array) -> tuple[Array, History]:  # noqa: ARG001
+def _free(
+    network: Network,
+    weights: Weights,
+    history: History,
+    xs: Any,
+    told: Any,  # noqa: ARG001
+    steps: Any,
+) -> tuple[Array, History]:
     """A free run: the closed loop as it is."""
     one = {name: x[:, None] for name, x in xs.items()}
-    ys, history = jax.vmap(lambda w, h: run(network, w, one, h))(weights, history)
+    ys, history = jax.vmap(lambda w, h: run(network, w, one, h, steps))(weights, history)
     return ys[:, :, 0], history
 
 
 @partial(jax.jit, static_argnames="network")
-def _led(network: Network, weights: Weights, history: History, xs: Any, told: Array) -> tuple[Array, History]:
+def _led(network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any) -> tuple[Array, History]:
     """All outputs are known: the open loop, whose history is handed over on both sides."""
     opened = network.open_loop() if network.by_name[network.output].start == "zero" else None
     if opened is None:
-        return _mixed(network, weights, history, xs, told)
+        return _mixed(network, weights, history, xs, told, steps)
     one = {n: xs[n][:, None] for n, _ in opened.inputs if n in xs} | {opened.measured: told[:, None]}
 
     def lead(w: Weights, h: History) -> tuple[Array, History]:
-        ys, after = run(opened, w, one, hand_over(network, opened, w, h))
+        ys, after = run(opened, w, one, hand_over(network, opened, w, h), steps)
         return ys[:, 0], hand_over(opened, network, w, after)
 
     ys, history = jax.vmap(lead)(weights, history)
@@ -131,15 +153,41 @@ def _led(network: Network, weights: Weights, history: History, xs: Any, told: Ar
 
 
 @partial(jax.jit, static_argnames="network")
-def _mixed(network: Network, weights: Weights, history: History, xs: Any, told: Array) -> tuple[Array, History]:
+def _mixed(
+    network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any
+) -> tuple[Array, History]:
     """Some outputs are known at some steps: step by step."""
-
-    def follow_one(w: Weights, h: History) -> tuple[Array, History]:
-        h, ys = lax.scan(partial(_one, network, w), h, (xs, told))
-        return ys, h
-
-    ys, history = jax.vmap(follow_one)(weights, history)
+    ys, _, history = _step_through(network, weights, history, (xs, told), steps)
     return ys, history
+
+
+@partial(jax.jit, static_argnames="network")
+def _moments(
+    network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any
+) -> tuple[History, History]:
+    """The same, with the history after every step, (T, K, ...), in the place of the outputs; and after the last."""
+    _, every, history = _step_through(network, weights, history, (xs, told), steps)
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), every), history
+
+
+def _step_through(
+    network: Network, weights: Weights, history: History, block: tuple[Any, Any], steps: Any
+) -> tuple[Array, History, History]:
+    """Outputs (K, T, O), histories (K, T, ...), and those after `steps` steps (K, ...)."""
+
+    def member(w: Weights, h: History) -> Any:
+        def move(h: History, row: Any) -> tuple[History, tuple[Array, History]]:
+            place, *seen = row
+            later, y = _one(network, w, h, tuple(seen))
+            if steps is not None:
+                later = jax.tree.map(lambda new, old: jnp.where(place < steps[0], new, old), later, h)
+            return later, (y, later)
+
+        after, (ys, every) = lax.scan(move, h, (jnp.arange(len(block[1])), *block))
+        return ys, every, after
+
+    made: tuple[Array, History, History] = jax.vmap(member)(weights, history)
+    return made
 
 
 def _one(network: Network, weights: Weights, history: History, row: tuple[Any, Array]) -> tuple[History, Array]:
@@ -172,27 +220,54 @@ def tick(network: Network, weights: Weights, history: History, x: Any) -> tuple[
     return ys[:, 0], history
 
 
-@partial(jax.jit, static_argnames=("network", "stride", "horizon"))
-def origins(network: Network, weights: Weights, xs: Any, told: Array, stride: int, horizon: int) -> Array:
-    """Forecasts from every `stride`-th step of a record: outputs (K, n, horizon, O), n = (T - horizon) // stride.
+def forecasts(
+    network: Network, weights: Weights, u: Values, y: Values, places: Sequence[int], horizon: int
+) -> Iterator[Values]:
+    """Forecasts from places of a record, (K, n, horizon, O), for some places at a time, in their order.
 
-    Forecast i starts after step (i + 1) stride, from measured outputs up to there, and is given the true inputs from there
-    on: xs {input: (T, size)}, told (T, O).
+    A forecast from place p hears the outputs measured in the first p steps (y NaN: its own), and the true inputs throughout.
+
+    places  rising, from 1 to T - horizon
+
+    Time O(T + n horizon), in units of a step; memory that of 128 forecasts.
     """
-    count = (told.shape[0] - horizon) // stride
-    cut = {name: x[: count * stride].reshape(count, stride, -1) for name, x in xs.items()}
-    later = stride * (1 + jnp.arange(count))[:, None] + jnp.arange(horizon)
-    ahead = {name: x[later] for name, x in xs.items()}
+    xs, dtype = streams(network, u, None), dtype_of(weights)
+    history, done = begin(network, weights), 0
+    for first in range(0, len(places), PLACES[-1]):
+        group, seen = np.asarray(places[first : first + PLACES[-1]]), []
+        for rows, size in blocks.cut(int(group[-1]) - done, blocks.STEPS[:2]):
+            here = slice(done + rows.start, done + rows.stop)
+            block = _filled(xs, here, size, dtype), blocks.fill(y[here], size, dtype)
+            every, history = _moments(network, weights, history, *block, blocks.ended(here.stop - here.start))
+            chosen = group[(group > here.start) & (group <= here.stop)] - here.start - 1
+            seen.append(jax.tree.map(lambda leaf, chosen=chosen: np.asarray(leaf)[chosen], every))
+        done = int(group[-1])
+        begun = jax.tree.map(lambda *leaves: np.concatenate(leaves), *seen)
+        later = group[:, None] + np.arange(horizon)
+        yield _onward(network, weights, begun, {name: x[later].astype(dtype) for name, x in xs.items()})
 
-    def from_one(w: Weights) -> Array:
-        def block(h: History, now: Any) -> tuple[History, Array]:
-            given, known, future = now
-            h, _ = lax.scan(partial(_one, network, w), h, (given, known))
-            ys, _ = run(network, w, {name: x[:, None] for name, x in future.items()}, h)
-            return h, ys[:, 0]
 
-        _, ys = lax.scan(block, start(network, w, 1), (cut, told[: count * stride].reshape(count, stride, -1), ahead))
-        return ys
+def _onward(network: Network, weights: Weights, begun: History, xs: dict[str, Values]) -> Values:
+    """Free runs side by side (K, n, horizon, O), from histories (n, K, ...); xs {input: (n, horizon, S)}."""
+    count, horizon, _ = next(iter(xs.values())).shape
+    columns = next(size for size in PLACES if size >= count)
+    begun = jax.tree.map(lambda leaf: blocks.fill(leaf, columns, leaf.dtype), begun)
+    past = {source: rows[:, :, :, 0].transpose(1, 2, 0, 3) for source, rows in begun["a"].items()}
+    kept = {name: np.moveaxis(memory[:, :, 0], 0, 1) for name, memory in begun["memory"].items()}
+    history, made = begun | {"a": past, "memory": kept}, []
+    for rows, size in blocks.cut(horizon, AHEAD):
+        steps = rows.stop - rows.start
+        beside = {name: np.zeros((size, columns, x.shape[2]), x.dtype) for name, x in xs.items()}
+        for name, x in xs.items():
+            beside[name][:steps, :count] = x[:, rows].swapaxes(0, 1)
+        lengths = np.where(np.arange(columns) < count, steps, 0).astype(np.int32)
+        ys, history = _beside(network, weights, history, beside, lengths)
+        made.append(np.asarray(ys)[:, :steps, :count])
+    return np.concatenate(made, axis=1).swapaxes(1, 2)
 
-    made: Array = jax.vmap(from_one)(weights)
+
+@partial(jax.jit, static_argnames="network")
+def _beside(network: Network, weights: Weights, history: History, xs: Any, lengths: Array) -> tuple[Array, History]:
+    """Free runs of a batch: outputs (K, T, B, O)."""
+    made: tuple[Array, History] = jax.vmap(lambda w, h: run(network, w, xs, h, lengths))(weights, history)
     return made

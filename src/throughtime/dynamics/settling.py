@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from throughtime import blocks
 from throughtime.dynamics.preparing import streams
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
@@ -77,6 +78,7 @@ def settle(
         epochs=steps,
         look=steps,
         members=members,
+        padding=[blocks.whole(len(y))],  # so that a record of another length finds its training compiled
     )
     made: Weights = last.weights
     return made
