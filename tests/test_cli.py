@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -168,21 +169,23 @@ def test_help_and_version() -> None:
     refused(run("experiment", "nonsense"), "nonsense", "temporal-generalization")
 
 
-def program(*arguments: object, **rest: object) -> "subprocess.Popen[str]":
+def program(*arguments: object, out: Any = subprocess.PIPE, **rest: object) -> "subprocess.Popen[str]":
     """The true program in a process of its own."""
     code = "from throughtime.cli import main; main()"
     source = str(Path(package).parents[1])
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
+        stdout=out,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": source} | rest,  # type: ignore[operator]
     )
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "br"])
-def test_interrupted_training_keeps_the_best_weights(optimizer: str) -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "number", "code"), [("adam", signal.SIGINT, 130), ("br", signal.SIGTERM, 143)], ids=["adam", "br"]
+)
+def test_interrupted_training_keeps_the_best_weights(optimizer: str, number: signal.Signals, code: int) -> None:
     table = plant(300)
     table["y"] += pd.Series(range(300)) % 7  # nothing that Levenberg-Marquardt could finish early
     table.to_csv("plant.csv", index=False)
@@ -194,9 +197,9 @@ def test_interrupted_training_keeps_the_best_weights(optimizer: str) -> None:
         said = ""
         while "held out" not in said:
             said += process.stderr.read(1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "the best weights so far" in rest
     assert {p.name for p in Path("out").iterdir()} == FILES
     ahead = run("simulate", "out/model.safetensors", "plant.csv", "--quiet")

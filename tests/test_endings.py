@@ -1,0 +1,119 @@
+"""How runs end: a full disk, a closed pipe, a kill, a signal, another run in the same folder. Files are whole, or as they were."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import FILES, TINY, fit_plant, fitted, plant, refused, run
+from test_cli import program
+from throughtime.cli import judging
+from throughtime.io import files
+
+AGAIN = ["fit", "plant.csv", "--inputs", "u", "--outputs", "y", *TINY, "--seed", "5", "--out", "out", "--overwrite"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    plant().to_csv("plant.csv", index=False)
+    return tmp_path
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in Path(folder).iterdir()}
+
+
+def full_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The disk has no room for what comes after so many files."""
+    written = [0]
+
+    def sync(_: int) -> None:
+        written[0] += 1
+        if written[0] > number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", sync)
+
+
+def test_a_fit_that_overwrites_replaces_all_its_files_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit_plant("out")
+    Path("out/mine.txt").write_text("mine")
+    before = contents("out")
+    with monkeypatch.context() as patch:
+        full_after(patch, 3)
+        refused(run(*AGAIN), "cannot write out/training.png: No space left on device; make room", code=1)
+    assert contents("out") == before
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "judge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        refused(run(*AGAIN), "out/model.safetensors is saved", code=130)
+    after = contents("out")
+    assert set(after) == {"model.safetensors", "mine.txt"}  # scores and pictures of another model would lie
+    assert after["model.safetensors"] != before["model.safetensors"]
+
+
+def test_a_folder_in_use_is_refused_and_what_killed_runs_left_does_not_fill_it() -> None:
+    Path("out").mkdir()
+    Path("out/.throughtime-0123456789abcdef.png").write_text("half a picture")
+    with files.held("out") as ours:
+        assert ours
+        for more in ([], ["--overwrite"]):
+            refused(run(*AGAIN[:-1], *more), "--out out is in use by another run; choose another folder, or wait")
+    fit_plant("out")
+    assert set(contents("out")) == FILES
+
+
+def test_on_a_full_disk_every_command_ends_in_one_line_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, table = fitted() / "out/model.safetensors", fitted() / "hours.csv"
+    delays = ["delays", table, "--inputs", "u", "--outputs", "y", "--lags", "3"]
+    search = ["choose", table, "--inputs", "u", "--outputs", "y", "--hidden", "1", "--input-delays", "1"]
+    search += ["--output-delays", "1", "--folds", "1", "--restarts", "1", "--epochs", "1", "--workers", "0"]
+    full_after(monkeypatch, 0)
+    for name, command in {
+        "free.csv": ["simulate", model, table],
+        "free.parquet": ["simulate", model, table],
+        "report.html": ["report", model, table],
+        "model.c": ["export", model],
+        "delays.svg": delays,
+        "search.jsonl": search,
+    }.items():
+        refused(run(*command, "--out", name), f"cannot write {name}: No space left on device; make room", code=1)
+    refused(run("show", "narx", "--png", "narx.png"), "cannot write narx.png: No space left", code=1)
+    refused(run(*AGAIN), "cannot write out/model.safetensors: No space left", code=1)
+    assert {p.name for p in Path().iterdir()} == {
+        "plant.csv",
+        "search.jsonl",
+    }  # which is added to, and may end within a line
+
+
+def ended(*arguments: object, out: Any) -> tuple[int, str]:
+    with program(*arguments, out=out) as process:
+        said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+def test_nobody_hears_what_is_printed() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    model, table = fitted() / "out/model.safetensors", fitted() / "hours.csv"
+    said = "error: standard output: {}; not everything was written\n"
+    with open(write, "wb") as closed, open("/dev/full", "wb") as full:
+        assert ended("simulate", model, table, out=closed) == (1, said.format("Broken pipe"))
+        assert ended("show", "jordan", out=full) == (1, said.format("No space left on device"))
+
+
+def test_a_damaged_course_ends_an_experiment_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from throughtime import experiments
+    from throughtime.experiments.courses import resumed
+
+    def goes_on(_: bool, __: int | None, out: Path, ___: Any) -> dict[str, Any]:
+        resumed(out / "seed-0.npz", ())
+        return {}
+
+    monkeypatch.setattr(experiments, "load", lambda _: goes_on)
+    Path("tried").mkdir()
+    Path("tried/seed-0.npz").write_text("garbage")
+    told = run("experiment", "words", "--out", "tried", "--overwrite")
+    refused(told, "tried/seed-0.npz is no state of a course, or damaged", "remove it to begin anew", code=1)
