@@ -134,23 +134,23 @@ def test_there_are_100_frames_a_second_at_every_rate(rate: int) -> None:
 
 def test_samples_without_cepstra_are_refused() -> None:
     with pytest.raises(
-        ValueError, match="the sound has 10 samples, 1.25 ms; it must have at least 200, which are 25 ms"
+        ValueError, match=r"the sound has 10 samples, 1.25 ms; it must have at least 200, which are 25 ms"
     ):
         mfcc(np.zeros(10), 8000)
     with pytest.raises(
-        ValueError, match="the sound has 275 samples, 24.9 ms; it must have at least 276, which are 25 ms"
+        ValueError, match=r"the sound has 275 samples, 24.9 ms; it must have at least 276, which are 25 ms"
     ):
         mfcc(np.zeros(275), 11025)
     with pytest.raises(ValueError, match=r"samples have shape \(9, 2\); wanted one channel"):
         mfcc(np.zeros((9, 2)), 8000)
-    with pytest.raises(ValueError, match="these are int16; divide 16-bit numbers by 32768"):
+    with pytest.raises(ValueError, match=r"these are int16; divide 16-bit numbers by 32768"):
         mfcc(np.zeros(1000, np.int16), 8000)
-    with pytest.raises(ValueError, match="between -1 and 1, these reach 3.28e[+]03; divide 16-bit numbers by 32768"):
+    with pytest.raises(ValueError, match=r"between -1 and 1, these reach 3.28e[+]03; divide 16-bit numbers by 32768"):
         mfcc(np.full(1000, -3277.0), 8000)
-    with pytest.raises(ValueError, match="between -1 and 1, these reach 1e[+]35"):
+    with pytest.raises(ValueError, match=r"between -1 and 1, these reach 1e[+]35"):
         mfcc(np.full(1000, 1e35), 8000)
     assert mfcc(2 * np.ones(1000), 8000).shape == (11, 13)  # floats may be louder than full scale
-    with pytest.raises(ValueError, match="samples have a number that is not finite"):
+    with pytest.raises(ValueError, match=r"samples have a number that is not finite"):
         mfcc(np.full(1000, np.nan), 8000)
     with pytest.raises(ValueError, match=r"filters from 130 to 6800 Hz do not lie within 0 to 4000"):
         mfcc(np.zeros(1000), 8000, low=130, high=6800)
@@ -168,7 +168,7 @@ def test_a_rate_that_sound_does_not_have_is_refused(rate: Any) -> None:
 
 def test_rates_with_nothing_in_common_are_refused_with_the_size_of_the_filter() -> None:
     with pytest.raises(
-        ValueError, match="from 399989 to 16000 .* a filter of 7,999,780 numbers, more than 2,000,000; convert"
+        ValueError, match=r"from 399989 to 16000 .* a filter of 7,999,780 numbers, more than 2,000,000; convert"
     ):
         resample(np.zeros(100), 399989, 16000)
     assert len(resample(np.zeros(100), 22254, 16000)) == 72
@@ -184,17 +184,17 @@ def test_a_resampled_tone_is_the_same_tone() -> None:
 
 
 def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"does not exist"):
         read_audio(tmp_path / "a.wav")
     (tmp_path / "a.wav").write_text("x,y\n1,2\n")
-    with pytest.raises(ValueError, match="cannot be read as sound; give a WAV"):
+    with pytest.raises(ValueError, match=r"cannot be read as sound; give a WAV"):
         read_audio(tmp_path / "a.wav")
     (tmp_path / "a.raw").write_bytes(bytes(100))
-    with pytest.raises(ValueError, match="holds samples without a header that says what they are; convert it to WAV"):
+    with pytest.raises(ValueError, match=r"holds samples without a header that says what they are; convert it to WAV"):
         read_audio(tmp_path / "a.raw")
     head = b"NIST_1A\n   1024\nsample_rate -i 16000\nsample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
     (tmp_path / "a.sph").write_bytes(head.ljust(1024) + bytes(100))
-    with pytest.raises(ValueError, match="is compressed with shorten; decompress it first"):
+    with pytest.raises(ValueError, match=r"is compressed with shorten; decompress it first"):
         read_audio(tmp_path / "a.sph")
 
 
@@ -217,20 +217,20 @@ def test_a_wav_is_read_by_what_is_in_it_not_by_what_it_promises(tmp_path: Path) 
     path.write_bytes(wav(NOISE, promised=2**32 - 1))  # of a program that did not know yet how long it would be
     np.testing.assert_array_equal(read_audio(path)[0], NOISE / 32768)
     path.write_bytes(wav(NOISE, promised=2**31 - 1000))
-    with pytest.raises(ValueError, match="is cut short: only 0.5 s of its sound are there; copy it again"):
+    with pytest.raises(ValueError, match=r"is cut short: only 0.5 s of its sound are there; copy it again"):
         read_audio(path)
     path.write_bytes(wav(NOISE)[:-100])
-    with pytest.raises(ValueError, match="is cut short: only 0.494 s"):
+    with pytest.raises(ValueError, match=r"is cut short: only 0.494 s"):
         read_audio(path)
     path.write_bytes(wav(NOISE[:0]))
-    with pytest.raises(ValueError, match="has no samples"):
+    with pytest.raises(ValueError, match=r"has no samples"):
         read_audio(path)
 
 
 @pytest.mark.parametrize("rate", [1, 999, 400_001, 2**31 - 1, 2**32 - 1])
 def test_a_rate_in_a_header_decides_on_nothing(tmp_path: Path, rate: int) -> None:
     (tmp_path / "a.wav").write_bytes(wav(NOISE, rate))
-    with pytest.raises(ValueError, match="a.wav.*(1,000 to 400,000 samples per second|cannot be read as sound)"):
+    with pytest.raises(ValueError, match=r"a.wav.*(1,000 to 400,000 samples per second|cannot be read as sound)"):
         read_audio(tmp_path / "a.wav")
 
 
@@ -240,7 +240,7 @@ def test_samples_in_a_file_are_from_minus_1_to_1(tmp_path: Path) -> None:
     assert read_audio(path)[0].tolist() == [0.5, -1.5]
     for value, words in ((1e30, "these reach 1e[+]30; divide"), (np.inf, "not finite"), (np.nan, "not finite")):
         path.write_bytes(wav(np.array([0.5, value], "<f4")))
-        with pytest.raises(ValueError, match=f"a.wav: samples .*{words}"):
+        with pytest.raises(ValueError, match=rf"a.wav: samples .*{words}"):
             read_audio(path)
 
 
@@ -253,7 +253,7 @@ def test_a_sound_that_is_cut_is_told_in_every_format(tmp_path: Path, kind: str) 
     path.write_bytes(whole.getvalue())
     assert len(read_audio(path)[0]) == 4000
     path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    with pytest.raises(ValueError, match="cut short|cut within its sound|cannot be read as sound") as error:
+    with pytest.raises(ValueError, match=r"cut short|cut within its sound|cannot be read as sound") as error:
         read_audio(path)
     assert "\n" not in str(error.value)
 

@@ -196,6 +196,15 @@ def test_changed_drawings_keep_their_size_or_lose_it_as_asked() -> None:
         (lambda: pen_input(drawings()[0], PenFeatures().settings, 5), "does not hear how large a drawing is"),
         (lambda: PenFeatures()([[[0, 0]]]), r"drawing 0 must be points \(P, 3\)"),
         (lambda: PenFeatures()([[[0, 0, 1]], [[0, np.nan, 1]]]), "drawing 1 has a number that is not finite"),
+        (
+            lambda: PenFeatures()([[[0, 0, 1]], [[0, 0, 0], [0, -1e13, 1]]]),
+            r"drawing 1: point 1 has a number beyond 1e\+12",
+        ),
+        (
+            lambda: PenFeatures()([[[0, 0, 0], [1, 1, 0.7]], [[0, 0, 1]]]),
+            "drawing 0: point 1 has a third .*; leave times",
+        ),
+        (lambda: PenChanges()([[[0, 0, 2]]], np.random.default_rng(0)), "drawing 0: point 0 has a third number that"),
         (lambda: PenFeatures()([]), "there is no drawing"),
         (lambda: PenFeatures(kept=True)([[[0, 0, 0], [1, 0, 1]], [[0, 0, 1]]]), "drawing 1 has one point"),
         (lambda: PenFeatures(columns=("x", "z")), "columns must be some of x, y, right"),

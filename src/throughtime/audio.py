@@ -132,8 +132,8 @@ def mfcc(
     """Mel-frequency cepstral coefficients, 100 frames per second: (1 + floor((N - 0.025 rate) / (0.01 rate)), coefficients).
 
     Frame t begins at the sample nearest to 0.01 t seconds, also where 10 ms are no whole number of samples, and has the whole
-    samples within 25 ms. Frames are each without its mean, pre-emphasis 0.97, Hamming window, power spectrum, `filters` triangular mel
-    filters, logarithm, discrete cosine transform, lifter 22.
+    samples within 25 ms. Each is without its mean, with pre-emphasis 0.97, Hamming window, power spectrum, `filters`
+    triangular mel filters, logarithm, discrete cosine transform, lifter 22.
 
     samples    (N,) from -1 to 1
     rate       samples per second

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from throughtime.audio import read_audio
 from throughtime.cli import tables
 from throughtime.cli.errors import Problem
+from throughtime.pen import FARTHEST
 
 Values = NDArray[Any]
 
 COLUMNS = ("x", "y", "end-of-stroke")
+WANTED = "pen points in JSON are a list of strokes, each a list of [x, y]: [[[0, 0], [0, 9]]]"
 
 
 def read(path: Path, hears: str) -> Any:
@@ -37,21 +39,47 @@ def read(path: Path, hears: str) -> Any:
 
 def _strokes(path: Path) -> Values:
     """[[[x, y], ...], ...], the points of every stroke."""
-    try:
-        strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in json.loads(path.read_text(encoding="utf-8"))]
-    except json.JSONDecodeError as error:
-        raise Problem(f"{path} is not whole: {error}; pen points in JSON are a list of strokes") from None
-    except (ValueError, TypeError):
-        raise Problem(
-            f"{path}: pen points in JSON are a list of strokes, each a list of [x, y]: [[[0, 0], [0, 9]]]"
-        ) from None
-    ends = [np.eye(len(stroke), 1, 1 - len(stroke)) for stroke in strokes]
-    full = [np.hstack(pair) for pair in zip(strokes, ends, strict=True) if len(pair[0])]
+    strokes = _json(path)
+    if not isinstance(strokes, list):
+        raise Problem(f"{path}: {WANTED}; it holds {_name(strokes)}")
+    drawn = [_points(stroke, f"{path}, stroke {n + 1}") for n, stroke in enumerate(strokes)]
+    full = [np.column_stack([points, np.arange(len(points)) == len(points) - 1]) for points in drawn if len(points)]
     if not full:
-        raise Problem(
-            f"{path}: there is no point in it; pen points in JSON are a list of strokes, each a list of [x, y]"
-        )
+        raise Problem(f"{path}: there is no point in it; {WANTED}")
     return np.concatenate(full)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Problem(f"{path} is not a text file in UTF-8; {WANTED}") from None
+    except json.JSONDecodeError as error:
+        raise Problem(f"{path} is not whole: {error}; {WANTED}") from None
+    except RecursionError:
+        raise Problem(f"{path} has lists in lists in lists without end; {WANTED}") from None
+    except ValueError:  # thousands of digits
+        raise Problem(f"{path} has a number that is too long to be read; {WANTED}") from None
+
+
+def _points(stroke: Any, where: str) -> Values:
+    """(P, 2), checked: what looks like numbers to numpy need not be points."""
+    if not isinstance(stroke, list):
+        raise Problem(f"{where} is {_name(stroke)}, not a list of points; {WANTED}")
+    for number, point in enumerate(stroke):
+        if not isinstance(point, list) or len(point) != 2:
+            held = f"has {len(point)} numbers" if isinstance(point, list) else f"is {_name(point)}"
+            raise Problem(f"{where}, point {number + 1} {held}, not x and y alone; {WANTED}")
+        for value in point:
+            if type(value) not in (int, float) or not abs(value) <= FARTHEST:
+                raise Problem(f"{where}, point {number + 1}: {_name(value)} is no number of a drawing; {WANTED}")
+    return np.array(stroke, float).reshape(-1, 2)
+
+
+def _name(value: Any) -> str:
+    """The value as JSON has it, if it is short."""
+    text = json.dumps(value) if not isinstance(value, list | dict) else {list: "a list", dict: "an object"}[type(value)]
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def words(path: Path) -> tuple[str, ...]:
