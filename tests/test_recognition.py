@@ -123,13 +123,16 @@ def test_the_answer_is_the_class_of_the_mean_net_input() -> None:
 
 @pytest.mark.parametrize("answer", ["last", "mean"])
 def test_a_model_answers_as_it_was_taught(answer: str) -> None:
-    """A classifier taught at the last step is read there, one taught by the mean as a mean: as its own `predict_proba`."""
+    """A classifier taught at the last step is read there, one taught by the mean as a mean."""
     drawings = [[[0, 0, 0], [k, 9, 1]] for k in (1, 2, 8, 9)]
     features = PenFeatures(points=12)
     xs = [pen_input(drawing, features.settings) for drawing in drawings]
     model = tt.SequenceClassifier("elman", hidden=3, epochs=2, random_state=0, answer=answer).fit(xs, list("aabb"))
     made = model.to_model(features=features.settings)
-    for drawing, chances in zip(drawings, model.predict_proba(xs), strict=True):
+    for drawing, x, said in zip(drawings, xs, model.predict_proba(xs), strict=True):
+        ys = tt.run(model.network_, model.weights_, standardise(x, model.inputs_)[:, None])[0][:, 0]
+        chances = jax.nn.softmax(ys[-1] if answer == "last" else ys.mean(0))
+        assert said == pytest.approx(chances.tolist())
         given = {one.text: one.probability for one in recognise(made, drawing, best=2)}
         assert [given["a"], given["b"]] == pytest.approx(chances.tolist())
     old = {name: value for name, value in made.settings.items() if name != "answer"}  # of a file that does not say it
