@@ -140,11 +140,14 @@ def test_inputs_to_come_must_follow_on_the_table_in_time() -> None:
     said = run("forecast", MODEL, TABLE, "--future", "plan.csv")
     assert said.exit_code == 0, said.stderr
     assert "note: plan.csv, column 'hour' is uneven" in said.stderr
-    dated().drop(index=100).to_csv("gap.csv", index=False)
+    dated().drop(index=range(100, 125)).to_csv("gap.csv", index=False)
     planned("2026-01-12")
     said = run("forecast", MODEL, "gap.csv", "--future", "plan.csv")
     assert said.exit_code == 0, said.stderr
     assert "note: plan.csv begins at 2026-01-12 00:00:00, but gap.csv ends at" in said.stderr
+    assert "note: column 'hour' is uneven" in said.stderr
+    planned("2026-01-19")
+    refused(run("forecast", MODEL, "gap.csv", "--future", "plan.csv", "--quiet"), "its rows are 1 h apart")
 
 
 def test_a_forecast_says_that_its_intervals_held_too_few() -> None:

@@ -142,7 +142,7 @@ def test_days_are_those_of_the_clock_on_the_wall_and_hours_pass() -> None:
         ),
         (pd.DatetimeIndex(["2026-01-01", None, "2026-01-03"]), "row 1 of its index: NaT is no time; give every row"),
         ([0.0, 1.0, np.inf], "row 2 of its index: inf is no time"),
-        ([0, 1, 1], "row 2 of its index: 1 comes twice, here and in the row before; keep one row for each time"),
+        ([0, 1, 1], "row 2 of its index: 1 is not after 1, the row before; keep one row for each time"),
         (
             pd.date_range("2026-01-01", periods=3)[::-1],
             "row 1 .* 2026-01-02 00:00:00 is not after 2026-01-03 .*y.sort_index()",

@@ -1,16 +1,18 @@
 """Tables as records of a dynamic system: inputs, outputs and the times of the rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import typer
 from numpy.typing import NDArray
 
 from throughtime.cli import tables
+from throughtime.cli.dates import Reading, times_of
 from throughtime.cli.errors import Problem
+from throughtime.dynamics.times import told_uneven, uneven
 
 Values = NDArray[np.float64]
 
@@ -24,6 +26,7 @@ class Data:
     times            of the rows; row numbers where the table has no column for them
     time             the name of that column, or None
     source           the file
+    reading          how its times were read
     """
 
     u: Values
@@ -33,6 +36,7 @@ class Data:
     times: pd.Index
     time: str | None
     source: Path
+    reading: Reading = field(default_factory=Reading)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -45,13 +49,19 @@ class Data:
 
 
 def read(
-    table: tables.Table, inputs: Sequence[str], outputs: Sequence[str], time: str | None, known: bool = True
+    table: tables.Table,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    time: str | None,
+    known: bool = True,
+    like: Reading | None = None,
 ) -> Data:
-    """The columns of a table; without `known` the outputs are not looked at, and all NaN."""
+    """The columns of a table; without `known` the outputs are not looked at, and all NaN. like: how another's times were read."""
     table.require([*inputs, *(outputs if known else ()), *([] if time is None else [time])])
     y = table.numbers(outputs, gaps=True) if known else np.full((len(table), len(outputs)), np.nan)
-    times = pd.RangeIndex(len(table)) if time is None else table.times(time)
-    return Data(table.numbers(inputs), y, list(inputs), list(outputs), times, time, table.path)
+    counted = pd.RangeIndex(len(table)), Reading()
+    times, reading = counted if time is None else times_of(table, time, like)
+    return Data(table.numbers(inputs), y, list(inputs), list(outputs), times, time, table.path, reading)
 
 
 def check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
@@ -63,36 +73,16 @@ def check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
             raise Problem(f"column {name!r} is named twice in --inputs and --outputs")
 
 
-def step_of(times: pd.Index) -> Any:
-    """The usual time from row to row, or None."""
-    return None if len(times) < 2 or isinstance(times, pd.RangeIndex) else times.to_series().diff().median()
+def notes(data: Data, file: str = "") -> Iterator[str]:
+    """What should be known of a table's times: how they were read, and where they are not evenly spaced."""
+    if data.reading.note is not None:
+        yield f"note: {file}{data.reading.note}"
+    found = uneven(data.times)
+    if found is not None:
+        yield f"note: {file}column {data.time!r} is uneven: {told_uneven(data.times, found)}"
 
 
-def uneven(data: Data) -> str | None:
-    """A note on a table whose times are not evenly spaced, as networks take them to be."""
-    usual = step_of(data.times)
-    if usual is None:
-        return None
-    wide = np.flatnonzero(np.asarray(data.times[1:] - data.times[:-1] > 1.5 * usual))
-    if not len(wide):
-        return None
-    before, after = data.times[wide[0]], data.times[wide[0] + 1]
-    return (
-        f"note: column {data.time!r} is uneven: {after} follows {before}, where rows are usually {told_step(usual)} apart "
-        f"({len(wide)} such gaps); the network takes all rows as evenly spaced: put in the missing rows, outputs left empty"
-    )
-
-
-def told_step(step: Any) -> str:
-    """A time step in words.
-
-    >>> told_step(pd.Timedelta(hours=1)), told_step(0.5)
-    ('1 h', '0.5')
-    """
-    if not isinstance(step, pd.Timedelta):
-        return f"{step:g}"
-    seconds = step.total_seconds()
-    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:g} {name}"
-    return f"{seconds:g} s"
+def tell(data: Data, quiet: bool) -> None:
+    """Print the notes on a table's times on standard error."""
+    for note in () if quiet else notes(data):
+        typer.echo(note, err=True)

@@ -128,8 +128,7 @@ def fit(
     }
     settings |= _told(stages, optimizer) | {"restarts": restarts, "keep": keep, "seed": seed}
     settings |= {"validation": validation, "folds": folds, "test": test, "washout": parts.first}
-    if not quiet and (note := columns.uneven(read)):
-        typer.echo(note, err=True)
+    columns.tell(read, quiet)
     asked_rows, weights = parts.training - parts.first, count(made)
     if not quiet and asked_rows < weights:
         typer.echo(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows", err=True)

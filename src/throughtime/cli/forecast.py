@@ -8,9 +8,10 @@ import numpy as np
 import typer
 
 from throughtime.cli import judging, options, results, tables
-from throughtime.cli.data import Data, step_of, told_step, uneven
+from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.dynamics.times import check_follows
 
 
 def forecast(
@@ -43,24 +44,23 @@ def forecast(
     check_out(out, overwrite)
     opened = open_model(model)
     _check(opened, future)
-    data = opened.read(table, time)
+    data = opened.read(table, time, quiet=quiet)
     ahead, steps = None, horizon
     if future is not None:
         ahead = _inputs_to_come(opened, future, data, horizon)
         steps = horizon or len(ahead)
     if steps is None:
         raise Problem("say how far to go on: --horizon N")
-    notes = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
-    if ahead is not None:
-        notes += _check_times(data, ahead)
-    made = opened.model.forecast(steps, None if ahead is None else ahead.u[:steps], data.frames(), level)
+    said = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
+    said += _check_times(data, ahead)
+    made = opened.model.forecast(
+        steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
+    )
     frame, *ends = [made] if level is None else made
     for end, name in zip(ends, ("low", "high"), strict=False):
         for output in data.outputs:
             frame[f"{output} {name}"] = end[output]
-    if ahead is not None and ahead.time is not None:
-        frame.index = ahead.times[:steps]
-    for note in () if quiet else notes:
+    for note in () if quiet else said:
         typer.echo(note, err=True)
     deliver(frame, data.time, out, json_, quiet)
 
@@ -104,39 +104,22 @@ def _held(opened: Opened, table: Path, data: Data, level: float) -> Iterator[str
         yield f"note: {sentence}"
 
 
-def _check_times(data: Data, ahead: Data) -> Iterator[str]:
-    """Refuse inputs to come that do not follow on the table; a note where its times, or theirs, are uneven."""
-    usual, theirs = step_of(data.times), step_of(ahead.times)
-    if ahead.time is None or usual is None:
-        return
-    if theirs is not None and not 0.5 * usual < theirs < 1.5 * usual:
-        raise Problem(
-            f"rows of {ahead.source} are {told_step(theirs)} apart, but those of {data.source} {told_step(usual)}: --future "
-            "holds the rows that follow"
-        )
-    wait = ahead.times[0] - data.times[-1]
-    if not 0.5 * usual < wait < 1.5 * usual:
-        gap = f"{ahead.source} begins at {ahead.times[0]}, but {data.source} ends at {data.times[-1]}"
-        if uneven(data) is None:
-            raise Problem(f"{gap}, and its rows are {told_step(usual)} apart: --future holds the rows that follow")
-        yield f"note: {gap}; the network takes the one as the row after the other"
-    note = uneven(ahead)
-    if note is not None:
-        yield note.replace("note: ", f"note: {ahead.source}, ", 1)
+def _check_times(data: Data, ahead: Data | None) -> Iterator[str]:
+    """Refuse inputs to come that do not follow on the table; notes on their times."""
+    if ahead is not None and ahead.time is not None:
+        remark = check_follows(data.times, ahead.times, str(data.source), str(ahead.source))
+        if remark is not None:
+            yield f"note: {remark}"
+        yield from notes(ahead, f"{ahead.source}, ")
+    elif data.time is not None and len(data) < 2:
+        raise Problem(f"{data.source} has one row, which shows no step of time: give more rows, or times in --future")
 
 
 def _inputs_to_come(opened: Opened, future: Path, data: Data, horizon: int | None) -> Data:
-    """The rows of --future, which must be long enough and begin after the table."""
+    """The rows of --future, which must be long enough; times are read as those of the table."""
     read = tables.read(future)
     time = data.time if data.time in read.columns else None
-    ahead = opened.columns(read, time, known=False)
+    ahead = opened.columns(read, time, known=False, like=data.reading)
     if horizon is not None and len(ahead) < horizon:
         raise Problem(f"{future} has {len(ahead)} rows of inputs to come; --horizon {horizon} needs {horizon}")
-    if time is not None and type(ahead.times) is not type(data.times):
-        raise Problem(f"column {time!r} holds dates in one of {future} and {data.source}, numbers in the other")
-    if time is not None and ahead.times[0] <= data.times[-1]:
-        raise Problem(
-            f"{future} begins at {ahead.times[0]}, but the last row of {data.source} is {data.times[-1]}: --future holds the "
-            "rows after it"
-        )
     return ahead

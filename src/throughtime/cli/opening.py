@@ -12,6 +12,7 @@ import typer
 from throughtime.cli import data as columns
 from throughtime.cli import judging, output, tables
 from throughtime.cli.data import Data
+from throughtime.cli.dates import Reading
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.report import fingerprint
@@ -54,18 +55,19 @@ class Opened:
             )
         return self.first if start_rows is None else start_rows
 
-    def read(self, table: Path, time: str | None = None, known: bool = True) -> Data:
-        """The columns of a table that the model knows; `known`: the measured outputs are needed too."""
+    def read(self, table: Path, time: str | None = None, known: bool = True, quiet: bool = False) -> Data:
+        """The columns of a table that the model knows, with notes on its times; `known`: the measured outputs are needed too."""
         data = self.columns(tables.read(table), time, known)
         if len(data) <= self.model.used_:
             raise Problem(f"{table} has {len(data)} rows, too few for a model that hears {self.model.used_} steps back")
+        columns.tell(data, quiet)
         return data
 
-    def columns(self, table: tables.Table, time: str | None, known: bool) -> Data:
+    def columns(self, table: tables.Table, time: str | None, known: bool, like: Reading | None = None) -> Data:
         """The columns of a table of any length; time None: the column of the fit, if the table has it."""
         usual = self.made.settings.get("time")
         inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))
-        return columns.read(table, inputs, outputs, time or (usual if usual in table.columns else None), known)
+        return columns.read(table, inputs, outputs, time or (usual if usual in table.columns else None), known, like)
 
 
 def open_model(file: Path) -> Opened:

@@ -10,7 +10,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from throughtime.cli import data as columns
 from throughtime.cli import judging, options, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
@@ -24,6 +23,7 @@ from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
 from throughtime.dynamics.report import ColumnFacts, Findings, Origin, Picture, Score
+from throughtime.dynamics.steps import told_step, usual_step
 
 Values = NDArray[np.float64]
 AHEAD = 50  # steps of the forecast shown, at most
@@ -56,7 +56,7 @@ def report(
         raise Problem(f"--out {out}: the name must end in .html")
     output.file(out, overwrite)
     opened = open_model(model)
-    data = opened.read(table, time)
+    data = opened.read(table, time, quiet=quiet)
     led = opened.led(start_rows)
     learned = opened.learned(table, len(data))
     spans, linears = _spans(opened, data, led, held_out, learned)
@@ -109,7 +109,6 @@ def _findings(
     beliefs = judging.told_residuals(tests)
     if not coverage:
         beliefs.append("no forecast intervals were checked: fit with --test 0.2, or report on a table of new rows")
-    step = columns.step_of(data.times)
     return Findings(
         title=f"{told.get('network', 'Model')} for {names} in {data.source.name}",
         data=pages.Data(
@@ -117,7 +116,7 @@ def _findings(
             len(data),
             tuple(_facts(data)),
             pages.fingerprint(data.source),
-            "" if step is None else columns.told_step(step),
+            told_step(usual_step(data.times)) if data.time is not None and len(data) > 1 else "",
         ),
         origin=Origin(
             told.get("command", "not known: the model was not made by throughtime fit"),

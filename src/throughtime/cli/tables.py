@@ -50,25 +50,6 @@ class Table:
         made = [self._column(name, gaps) for name in names]
         return np.stack(made, axis=1) if made else np.zeros((len(self), 0))
 
-    def times(self, name: str) -> pd.Index:
-        """The column as the rows' times, numbers or dates, each after the one before."""
-        self.require([name])
-        made = _as_times(self.frame[name])
-        wrong = np.asarray(made.isna())
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise Problem(
-                f"{self.where(row, name)}: {str(self.frame[name].iloc[row])!r} is neither a number nor a date such as "
-                "2026-01-31 or 2026-01-31 12:00"
-            )
-        late = np.asarray(made[1:] <= made[:-1])
-        if late.any():
-            row = int(np.argmax(late)) + 1
-            raise Problem(
-                f"{self.where(row, name)}: {made[row]} is not after {made[row - 1]}, the row before; sort the rows"
-            )
-        return made
-
     def where(self, row: int, name: str) -> str:
         """How to find a cell: rows count from 1, the header of a CSV file is its first line."""
         line = "" if self.path.suffix.lower() in PARQUET else f" (line {row + 2})"
@@ -106,26 +87,6 @@ class Table:
             raise Problem(f"{self.where(int(np.argmax(wrong)), name)} {what}")
 
 
-def _as_times(cells: "pd.Series[Any]") -> pd.Index:
-    """Numbers if most are, else dates; NaN or NaT where they cannot be read."""
-    if cells.dtype.kind == "M":
-        return pd.DatetimeIndex(cells)
-    numbers = pd.to_numeric(cells, errors="coerce")
-    if numbers.notna().mean() > 0.5:
-        whole = (numbers == numbers.round()).all()
-        return pd.Index(numbers.astype(np.int64) if whole else numbers.astype(np.float64))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of formats that have to be guessed
-        for form in (None, "mixed"):  # one for all rows if that will do: faster
-            try:
-                dates = pd.to_datetime(cells, errors="coerce", format=form)
-            except (ValueError, TypeError):  # several time zones
-                dates = pd.to_datetime(cells, errors="coerce", format=form, utc=True)
-            if dates.notna().all():
-                break
-    return pd.DatetimeIndex(dates)
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -153,9 +114,18 @@ def read(path: Path) -> Table:
 
 def _parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (ValueError, OSError) as error:
         raise Problem(f"{path} cannot be read as Parquet: {_first_line(error)}") from None
+    return _with_index(frame)
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The index that pandas kept in a file is a column as others are: by its name, or "index" if it holds dates."""
+    names = [str(name) for name in frame.index.names if name is not None]
+    unnamed = not names and isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex))
+    taken = {str(name) for name in frame.columns} & set(names or ["index"])
+    return frame.reset_index() if (names or unnamed) and not taken else frame.reset_index(drop=True)
 
 
 def _text(path: Path) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def simulate(
     check_out(out, overwrite)
     opened = open_model(model)
     leading = opened.led(start_rows if start_rows is not None or opened.series else 0)
-    data = opened.read(table, time, known=leading > 0)
+    data = opened.read(table, time, known=leading > 0, quiet=quiet)
     led = np.arange(len(data))[:, None] < leading
     _follow(opened, data, np.where(led, data.y, np.nan), out, json_, quiet)
 
@@ -75,7 +75,7 @@ def predict(
         deliver(*answering.answered(made, table, time), out, json_, quiet)
         return
     opened = opening.opened(made)
-    data = opened.read(table, time, known=opened.model.network_.feedback is not None)
+    data = opened.read(table, time, known=opened.model.network_.feedback is not None, quiet=quiet)
     _follow(opened, data, data.y, out, json_, quiet, ahead)
 
 
@@ -106,7 +106,7 @@ def evaluate(
     opened = open_model(model)
     led = opened.led(start_rows)
     start = max(opened.first, led)
-    data = opened.read(table)
+    data = opened.read(table, quiet=quiet)
     if len(data) <= start:
         raise Problem(
             f"{table} has {len(data)} rows, but the first {start} do not count (delays, washout and --start-rows)"

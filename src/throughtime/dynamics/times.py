@@ -77,9 +77,7 @@ def _disorder(times: pd.Index, row: int) -> Fault:
         usual = pd.Timedelta(np.median(steps[steps > np.timedelta64(0)])) if (steps > np.timedelta64(0)).any() else HOUR
         if before - here + usual == HOUR:
             return Fault("twice", row, f"{here} comes after {before}: the hour that comes twice when summer time ends")
-    if here == before:
-        return Fault("same", row, f"{here} comes twice, here and in the row before")
-    return Fault("late", row, f"{here} is not after {before}, the row before")
+    return Fault("same" if here == before else "late", row, f"{here} is not after {before}, the row before")
 
 
 def _by_night(time: Any) -> bool:
