@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from drawn import inside
 from throughtime.experiments import delay_data, learned_delays
 from throughtime.experiments.delay_data import LONGEST, Taps, Task
 
@@ -43,3 +44,9 @@ def test_a_narrow_hill_at_a_delay_is_that_delay(kind: str) -> None:
     assert int(jnp.abs(made[:, 0]).argmax()) + 1 == 4
     assert int(jnp.abs(made[:, 1]).argmax()) + 1 == 9
     np.testing.assert_allclose(made.sum(0), [2.0, -3.0], rtol=1e-6)
+
+
+def test_the_title_of_a_quick_run_is_not_cut_off() -> None:
+    splits = ("one task, error", "one task, found")
+    results = [{"network": "learned", "split": split, "values": [0.1, 0.2]} for split in splits]
+    inside(learned_delays._picture(results))

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from throughtime.texts import literal
+
 MEASURED, PREDICTED, VALIDATION, SHADE = "#33475b", "#d1495b", "#e09f3e", "#f3e6d3"
 COLOURS = ("#33475b", "#d1495b", "#e09f3e", "#3a7d44", "#6a4c93", "#1982c4")
 
@@ -36,7 +38,7 @@ def plot_training(
         axes.axvline(best, color=PREDICTED, lw=0.8, ls=":")
         axes.plot([best], [shown[best - 1]], "o", color=PREDICTED, label=f"kept: epoch {best}, {shown[best - 1]:.3g}")
     _log_if_wide(axes, [*losses, *(validations or ())])
-    axes.set(xlabel="epoch", ylabel=unit, title="Training")
+    axes.set(xlabel="epoch", ylabel=literal(unit, 40), title="Training")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure
@@ -67,15 +69,15 @@ def plot_prediction(
         upper.plot(steps, guess[:, index], color=PREDICTED, lw=1.2, label="predicted")
         lower.plot(steps, truth[:, index] - guess[:, index], color=PREDICTED, lw=0.9)
         lower.axhline(0, color=MEASURED, lw=0.8)
-        upper.set_ylabel(name)
+        upper.set_ylabel(literal(name, 28))
         lower.set_ylabel("residual")
         for axes in (upper, lower):
             _shade(axes, steps, held_out, axes is upper)
             axes.set_xlim(steps[0], steps[-1])
             axes.tick_params(labelbottom=axes is panels[-1])
         upper.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
-    panels[0].set_title(title, loc="left")
-    panels[-1].set_xlabel(time_name)
+    panels[0].set_title(literal(title, 70), loc="left")
+    panels[-1].set_xlabel(literal(time_name))
     figure.align_ylabels()
     return figure
 
@@ -89,9 +91,9 @@ def plot_deltas(deltas: Mapping[str, ArrayLike], title: str = "Error signals") -
     figure, (axes,) = new_figure(1, 4.0, width=8.0)
     for colour, (name, values) in zip(np.resize(np.array(COLOURS), len(deltas)), deltas.items(), strict=True):
         norms = _norms(values)
-        axes.plot(np.arange(1, len(norms) + 1), norms, color=str(colour), lw=1.5, marker=".", ms=4, label=name)
+        axes.plot(np.arange(1, len(norms) + 1), norms, color=str(colour), lw=1.5, marker=".", ms=4, label=literal(name))
     axes.set_yscale("log")
-    axes.set(xlabel="time step", ylabel="norm of delta, mean over sequences", title=title)
+    axes.set(xlabel="time step", ylabel="norm of delta, mean over sequences", title=literal(title, 60))
     axes.legend(frameon=False)
     return figure
 

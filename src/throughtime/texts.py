@@ -4,6 +4,7 @@ A terminal obeys control characters, matplotlib reads formulas; a table, a file 
 """
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 
 def printable(text: object) -> str:
@@ -15,13 +16,18 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
 
 
-def literal(text: object) -> str:
+def literal(text: object, letters: int = 100) -> str:
     r"""The text as matplotlib shows it letter by letter: a dollar sign opens no formula, a first _ hides no legend entry.
 
-    >>> literal("cost [$]"), literal("_first")
-    ('cost [\\$]', ' _first')
+    letters  so many in a line, and three lines at most, so that it is not cut off where the picture ends
+
+    >>> literal("cost [$]"), literal("_first"), literal("found from its data", 12)
+    ('cost [\\$]', ' _first', 'found from\nits data')
     """
-    shown = printable(text).replace("$", r"\$")
+    lines = (
+        wrap(printable(text), letters, max_lines=3, placeholder=" …") if len(str(text)) > letters else [printable(text)]
+    )
+    shown = "\n".join(lines).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 

@@ -49,7 +49,7 @@ def delays(
     Example: throughtime delays tanks.csv --inputs u --outputs y --out delays.png
     """
     heard, asked = wiring.names(inputs), wiring.names(outputs)
-    u, y = _signals(table, heard, asked)
+    u, y = _signals(table, heard, asked, quiet=json_)
     if out is not None:
         output.file(out, overwrite)
     found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
@@ -58,17 +58,19 @@ def delays(
     if json_:
         typer.echo(json.dumps(_plain(found)))
         return
-    typer.echo(f"--output-delays {_told(found.outputs) or 'none found'}")
+    output.say(f"--output-delays {_told(found.outputs) or 'none found'}")
     if heard:
-        typer.echo(f"--input-delays {_told(found.inputs) or 'none found'}")
+        output.say(f"--input-delays {_told(found.inputs) or 'none found'}")
     if out is not None:
-        typer.echo(f"written to {out}", err=True)
+        output.say(f"written to {out}", err=True)
 
 
-def _signals(table: Path, heard: list[str], asked: list[str]) -> tuple[Any, Any]:
+def _signals(table: Path, heard: list[str], asked: list[str], quiet: bool) -> tuple[Any, Any]:
     check_names(heard, asked)
     read = tables.read(table)
-    return read.numbers(heard) if heard else None, read.numbers(asked, gaps=True)
+    u, y = read.numbers(heard) if heard else None, read.numbers(asked, gaps=True)
+    output.notes(read.notes, quiet)
+    return u, y
 
 
 def _told(chosen: tuple[int, ...]) -> str:
@@ -129,7 +131,7 @@ def choose(
     --input-delays 0:9 --output-delays 1:2 --out search.jsonl
     """
     heard, asked = wiring.names(inputs), wiring.names(outputs)
-    u, y = _signals(table, heard, asked)
+    u, y = _signals(table, heard, asked, quiet)
     given = {"epochs": epochs, "rate": learning_rate, "decay": decay, "every": None, "clip": None}
     learners: list[str | None] = [*learner] if learner else [None]
     candidates = [
@@ -213,7 +215,8 @@ def _report(done: list[Judged], json_: bool, quiet: bool) -> None:
     ]
     title = "relative variance, mean over the blocks; linear: with the same delays"
     output.table(title, ["candidate", "free run", "linear", "one step", "linear"], rows)
-    typer.echo(f"\nbest: {done[0].name}\n{done[0].verdict}")
+    for line in ("", f"best: {done[0].name}", done[0].verdict):
+        output.say(line)
 
 
 def _differing(names: list[str]) -> list[str]:

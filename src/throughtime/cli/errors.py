@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from throughtime.io import files
+from throughtime.texts import printable
 
 MENDED = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)  # by other words
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -125,4 +126,4 @@ def _end(message: str, code: int) -> NoReturn:
 
 def _tell(message: str) -> None:
     with suppress(OSError):  # the same pipe may be closed for both
-        print("error:", " ".join(message.split()), file=sys.stderr, flush=True)
+        print("error:", printable(" ".join(message.split())), file=sys.stderr, flush=True)

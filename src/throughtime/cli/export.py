@@ -36,4 +36,4 @@ def export(
     except ModuleNotFoundError as missing:
         raise Problem(f"--out {out} needs the package {missing.name}: pip install 'throughtime[onnx]'") from None
     if not quiet:
-        typer.echo(f"written to {out}", err=True)
+        output.say(f"written to {out}", err=True)

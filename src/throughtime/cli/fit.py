@@ -128,10 +128,11 @@ def fit(
     }
     settings |= _told(stages, optimizer) | {"restarts": restarts, "keep": keep, "seed": seed}
     settings |= {"validation": validation, "folds": folds, "test": test, "washout": parts.first}
-    columns.tell(read, quiet)
     asked_rows, weights = parts.training - parts.first, count(made)
-    if not quiet and asked_rows < weights:
-        typer.echo(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows", err=True)
+    notes = [*columns.notes(read), *columns.constant(read), *columns.sparse(read)]
+    if asked_rows < weights:
+        notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
+    output.notes(notes, quiet)
     with output.folder(out, overwrite):
         metrics, taught = made_in(out, model, read, parts, settings, quiet)
     _report(out, metrics, taught, json_, quiet)
@@ -190,12 +191,11 @@ def _report(out: Any, metrics: dict[str, Any], taught: Taught, json_: bool, quie
         typer.echo(json.dumps(metrics))
     elif not quiet:
         results.show(metrics, results.headline(metrics))
-        typer.echo("")
-        for sentence in [*metrics["verdict"], *results.told_coverage(metrics["coverage"])]:
-            typer.echo(sentence)
-        typer.echo(f"\nwritten to {out}: {', '.join(results.FILES)}")
+        written = f"written to {out}: {', '.join(results.FILES)}"
+        for line in ["", *metrics["verdict"], *results.told_coverage(metrics["coverage"]), "", written]:
+            output.say(line)
     if taught.ended == "interrupted":
-        typer.echo(f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}", err=True)
+        output.say(f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}", err=True)
         raise typer.Exit(INTERRUPTED)
     if taught.ended == "diverged":
         raise Failure(f"{taught.trouble}; the last good weights are saved in {out}")

@@ -7,11 +7,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from throughtime.cli import judging, options, results, tables
+from throughtime.cli import judging, options, output, results, tables
 from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
 from throughtime.dynamics.times import check_follows
+from throughtime.texts import unused
+
+ENDS = ("low", "high")
 
 
 def forecast(
@@ -57,12 +60,25 @@ def forecast(
         steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
     )
     frame, *ends = [made] if level is None else made
-    for end, name in zip(ends, ("low", "high"), strict=False):
-        for output in data.outputs:
-            frame[f"{output} {name}"] = end[output]
-    for note in () if quiet else said:
-        typer.echo(note, err=True)
+    named = _named_ends(data)
+    for end, edge in zip(ends, ENDS, strict=False):
+        for name in data.outputs:
+            frame[named[f"{name} {edge}"]] = end[name]
+    said += [
+        f"note: {usual!r} is a column of {data.source}, so that end of the interval is called {name!r}"
+        for usual, name in named.items()
+        if ends and name != usual
+    ]
+    output.notes(said, quiet)
     deliver(frame, data.time, out, json_, quiet)
+
+
+def _named_ends(data: Data) -> dict[str, str]:
+    """{"y low": the name of the column of these ends}: another one where the table has a column of that name."""
+    named: dict[str, str] = {}
+    for usual in (f"{name} {edge}" for edge in ENDS for name in data.outputs):
+        named[usual] = unused(usual, [*data.inputs, *data.outputs, data.time or "", *named.values()])
+    return named
 
 
 def _check(opened: Opened, future: Path | None) -> None:

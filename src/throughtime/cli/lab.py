@@ -64,7 +64,8 @@ def _run(
         typer.echo(json.dumps(said))
     elif not quiet:
         show(said)
-        typer.echo(f"\nwritten to {path}: {', '.join(sorted(p.name for p in path.iterdir()))}")
+        output.say()
+        output.say(f"written to {path}: {', '.join(sorted(p.name for p in path.iterdir()))}")
 
 
 def show(said: dict[str, Any]) -> None:
@@ -77,9 +78,9 @@ def show(said: dict[str, Any]) -> None:
     rows = [[str(split), *(found.get((split, network), "") for network in networks)] for split in splits]
     output.table(title, ["", *networks], rows)
     for bar in said.get("bars", []):
-        typer.echo(_reached(bar, entries))
+        output.say(_reached(bar, entries))
     for note in said.get("notes", []):
-        typer.echo(f"note: {note}")
+        output.say(f"note: {note}")
 
 
 def _reached(bar: dict[str, Any], entries: list[dict[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """A saved model with a table: what every command that uses a model begins and ends with."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,9 @@ def opened(made: Model) -> Opened:
     """A model that was loaded, which must know the names of its columns."""
     if not made.outputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
+    for name, times in Counter(c.name for c in (*made.inputs, *made.outputs)).items():
+        if times > 1:
+            raise Problem(f"{times} columns of this model are called {name!r}, which a table cannot tell apart")
     return Opened(made, DynamicModel.from_model(made))
 
 
@@ -87,6 +91,7 @@ def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool
     shown = frame if time is None else frame.rename_axis(index=time).reset_index()
     if out is not None or not json_:
         tables.write(shown, out)
+        output.notes(tables.formulas(shown, out), quiet)
     if json_:
         known = frame.select_dtypes("number").apply(np.isfinite)
         finite = frame.astype(object).where(
@@ -97,7 +102,7 @@ def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool
             said["time"] = [str(at) for at in frame.index]
         typer.echo(json.dumps(said))
     elif out is not None and not quiet:
-        typer.echo(f"{len(frame)} rows written to {out}", err=True)
+        output.say(f"{len(frame)} rows written to {out}", err=True)
 
 
 def check_out(out: Path | None, overwrite: bool) -> None:

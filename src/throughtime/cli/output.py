@@ -2,16 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from throughtime.cli.errors import Problem
 from throughtime.io import files
+from throughtime.texts import printable
 
 
 @contextmanager
@@ -78,20 +81,31 @@ def file(path: Path, overwrite: bool) -> None:
         raise Problem(f"--out {path}: the folder {path.parent} cannot be written")
 
 
+def say(text: object = "", err: bool = False) -> None:
+    """Print one line, as all commands do: control characters of names and files do not reach the terminal."""
+    typer.echo(printable(text), err=err)
+
+
+def notes(lines: Iterable[str], quiet: bool) -> None:
+    """Say on standard error what the user should know of, unless told to be quiet."""
+    for line in () if quiet else lines:
+        say(line, err=True)
+
+
 class Bar:
     """A progress bar on standard error with a remark and the time left; silent if told so or not on a terminal."""
 
     def __init__(self, what: str, quiet: bool) -> None:
         console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
-            TextColumn("{task.percentage:>3.0f} %  {task.fields[remark]}"),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[remark]}", markup=False),
             TimeRemainingColumn(),
             TextColumn("[dim]left"),
         )
         self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
-        self._task: TaskID = self._progress.add_task(what, total=1.0, remark="compiling")
+        self._task: TaskID = self._progress.add_task(printable(what), total=1.0, remark="compiling")
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -102,16 +116,21 @@ class Bar:
 
     def __call__(self, part: float, remark: str = "") -> None:
         """Set how much is done, 0 to 1, and a remark."""
-        self._progress.update(self._task, completed=part, remark=remark)
+        self._progress.update(self._task, completed=part, remark=printable(remark))
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1) -> None:
     """Print a table: the first columns, `texts` of them, are text, the others numbers."""
     console = Console()
-    console.print(title, style="bold", highlight=False, markup=False, soft_wrap=True)
+    console.print(_text(title), style="bold", soft_wrap=True)
     made = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index < texts else "right", no_wrap=index < texts)
+        made.add_column(_text(column), justify="left" if index < texts else "right", no_wrap=index < texts)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(_text, row))
     console.print(made)
+
+
+def _text(cell: str) -> Text:
+    """A cell as it is, in which nothing is markup; lines of one's own stay apart."""
+    return Text("\n".join(map(printable, cell.split("\n"))))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from throughtime.dynamics.model import DynamicModel
 from throughtime.plots import MEASURED, PREDICTED, VALIDATION, new_figure
+from throughtime.texts import literal
 
 Values = NDArray[np.float64]
 
@@ -31,8 +32,10 @@ def plot_course(model: DynamicModel) -> Figure:
         text = f" {stage.loop} loop"
         axes.text(border, 0.99, text, transform=axes.get_xaxis_transform(), va="top", color=PREDICTED)
     axes.set_yscale("log")
-    unit = model.outputs_[0].name.replace("$", r"\$") if len(model.outputs_) == 1 else "all outputs, in deviations"
-    axes.set(xlabel="epoch", ylabel=f"RMSE of {unit}", title="Training: every network, the best of them thick")
+    unit = model.outputs_[0].name if len(model.outputs_) == 1 else "all outputs, in deviations"
+    axes.set(
+        xlabel="epoch", ylabel=literal(f"RMSE of {unit}", 40), title="Training: every network, the best of them thick"
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure

@@ -12,6 +12,7 @@ from throughtime.cli.errors import Problem
 from throughtime.cli.opening import check_out
 from throughtime.recognition import Answer, Recogniser
 from throughtime.storage import load
+from throughtime.texts import printable
 
 
 def recognise(
@@ -56,6 +57,7 @@ def recognise(
         raise Problem("; ".join(refused))
     if out is not None:
         tables.write(pd.DataFrame(rows), out)
+        output.notes(tables.formulas(pd.DataFrame(rows), out), quiet)
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
@@ -104,10 +106,10 @@ def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[A
 
 def _show(rows: list[dict[str, Any]]) -> None:
     """A line for each answer, which is the last thing on it and as long as it is."""
-    width = max(len(row["file"]) for row in rows)
-    typer.echo(f"{'file':<{width}}  probability  answer")
+    width = max(len(printable(row["file"])) for row in rows)
+    output.say(f"{'file':<{width}}  probability  answer")
     for row in rows:
-        typer.echo(f"{row['file']:<{width}}  {_figure(row['probability']):>11}  {row['answer']}")
+        output.say(f"{printable(row['file']):<{width}}  {_figure(row['probability']):>11}  {row['answer']}")
 
 
 def _figure(probability: float) -> str:

@@ -68,7 +68,7 @@ def report(
         found = _findings(opened, data, said, own, spans, judging.coverage(opened.model, data, unseen))
         pages.write_report(out, found)
     if not quiet:
-        typer.echo(f"written to {out}", err=True)
+        output.say(f"written to {out}", err=True)
 
 
 def _spans(opened: Opened, data: Data, led: int, held_out: int | None, learned: int) -> tuple[list[Span], Linears]:

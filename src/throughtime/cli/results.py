@@ -18,6 +18,7 @@ from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.pictures import plot_response
 from throughtime.io import files
+from throughtime.texts import printable
 
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
 SHORT = 0.1  # of the promised share: less is more than the chance of overlapping forecasts
@@ -73,9 +74,10 @@ def show(said: Mapping[str, Any], title: str) -> None:
     rows = []
     for part, of_outputs in said["network"][FREE].items():
         for name in of_outputs:
+            shown = printable(name)
             for who, own in judged.items():
                 found = (_figures(own.get(mode, {}).get(part, {}).get(name)) for mode in modes)
-                rows.append([*((part, name) if who == "network" else ("", "")), who, *chain(*found)])
+                rows.append([*((part, shown) if who == "network" else ("", "")), who, *chain(*found)])
     output.table(title, ["RMSE, fit", "output", "", *chain(*((mode, "") for mode in modes))], rows, texts=3)
 
 

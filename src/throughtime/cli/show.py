@@ -56,4 +56,5 @@ def show(
             raise Problem(f"--png {png}: the name must end in .png, .svg or .pdf")
         output.file(png, overwrite)
         draw(network, png)
-    typer.echo(text_of(network))
+    for line in text_of(network).split("\n"):
+        output.say(line)

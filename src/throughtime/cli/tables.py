@@ -1,10 +1,10 @@
 """Tables of measurements, CSV and Parquet, in and out; every error names the file, the row and the column."""
 
-import csv
+import re
 import sys
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from throughtime.cli import csv_files
 from throughtime.cli.errors import Problem
 from throughtime.io import files
+from throughtime.texts import printable
 
 Numbers = NDArray[np.float64]
 PARQUET = (".parquet", ".pq")
+NUMBERLIKE = r"[-+]?[\d.,'\s]*\d[\d.,'\s]*"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs begins so
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is in the file; text stays text until a column is asked for as numbers."""
+    """A table as it is in the file; text stays text until a column is asked for as numbers.
+
+    lines      of a text file, in which each row stands
+    separator  of its columns
+    found      what was unusual in the file and read all the same
+    """
 
     path: Path
     frame: pd.DataFrame
+    lines: NDArray[np.int64] | None = None
+    separator: str = ""
+    found: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -35,13 +47,18 @@ class Table:
         """The names of the columns."""
         return [str(name) for name in self.frame.columns]
 
+    @property
+    def notes(self) -> list[str]:
+        """A line on what was unusual in the file, if anything was."""
+        return [f"note: {self.path}: {'; '.join(self.found)}"] if self.found else []
+
     def require(self, names: Sequence[str]) -> None:
         """Refuse the table if it lacks one of these columns."""
         for name in names:
             if name not in self.columns:
                 hint = "; the first line must name the columns" if all(_is_number(c) for c in self.columns) else ""
                 raise Problem(
-                    f"{self.path}: there is no column {name!r}; the columns are {', '.join(self.columns)}{hint}"
+                    f"{self.path}: there is no column {name!r}; the columns are {', '.join(map(printable, self.columns))}{hint}"
                 )
 
     def numbers(self, names: Sequence[str], gaps: bool = False) -> Numbers:
@@ -51,8 +68,8 @@ class Table:
         return np.stack(made, axis=1) if made else np.zeros((len(self), 0))
 
     def where(self, row: int, name: str) -> str:
-        """How to find a cell: rows count from 1, the header of a CSV file is its first line."""
-        line = "" if self.path.suffix.lower() in PARQUET else f" (line {row + 2})"
+        """How to find a cell: rows count from 1."""
+        line = "" if self.lines is None else f" (line {self.lines[row]})"
         return f"{self.path}: column {name!r}, row {row + 1}{line}"
 
     def _column(self, name: str, gaps: bool) -> Numbers:
@@ -62,8 +79,10 @@ class Table:
         elif cells.dtype.kind in "biuf":
             values = cells.to_numpy(dtype=float, na_value=np.nan)
         else:
-            raise Problem(f"{self.path}: column {name!r} holds {cells.dtype}, not numbers")
+            raise Problem(f"{self.path}: column {name!r} holds {cells.dtype}, not numbers; name another column")
         self._refuse(name, np.isinf(values), "is infinite; give a number")
+        large = np.abs(values) > np.finfo(np.float32).max
+        self._refuse(name, large, "is beyond 3.4e38, the largest number networks compute with; take a larger unit")
         if not gaps:
             self._refuse(
                 name, np.isnan(values), "is empty or NaN; an input needs a value: fill the gap or cut the rows"
@@ -72,6 +91,9 @@ class Table:
 
     def _parsed(self, name: str, cells: list[Any]) -> Numbers:
         texts = ["" if c is None or c != c else str(c).strip() for c in cells]
+        if csv_files.decimal_commas([text for text in texts if text.lower() not in MISSING], self.separator):
+            self._tell(f"commas in column {name!r} are read as decimal points")
+            texts = [text.replace(",", ".") for text in texts]
         values = np.full(len(texts), np.nan)
         for row, text in enumerate(texts):
             if text.lower() in MISSING:
@@ -79,8 +101,13 @@ class Table:
             try:
                 values[row] = float(text)
             except ValueError:
-                raise Problem(f"{self.where(row, name)}: {text!r} is not a number") from None
+                help_ = "; write it with a decimal point, and without commas" if re.fullmatch(NUMBERLIKE, text) else ""
+                raise Problem(f"{self.where(row, name)}: {text!r} is not a number{help_}") from None
         return values
+
+    def _tell(self, what: str) -> None:
+        if what not in self.found:
+            self.found.append(what)
 
     def _refuse(self, name: str, wrong: NDArray[np.bool_], what: str) -> None:
         if wrong.any():
@@ -103,13 +130,14 @@ def read(path: Path) -> Table:
         raise Problem(f"{path} is a folder; give a CSV or Parquet file")
     if not path.stat().st_size:
         raise Problem(f"{path}: the file is empty; it needs a line with the names of the columns, and rows of numbers")
-    frame = _parquet(path) if path.suffix.lower() in PARQUET else _text(path)
+    text = None if path.suffix.lower() in PARQUET else csv_files.read(path)
+    frame = _parquet(path) if text is None else text.frame
     frame.columns = pd.Index([str(name).strip() for name in frame.columns])
     if not len(frame):
         raise Problem(f"{path}: there are no rows below the names of the columns")
     for name in frame.columns[frame.columns.duplicated()]:
         raise Problem(f"{path}: two columns are called {name!r}; rename one")
-    return Table(path, frame)
+    return Table(path, frame) if text is None else Table(path, frame, text.lines, text.separator, text.found)
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -128,38 +156,6 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index() if (names or unnamed) and not taken else frame.reset_index(drop=True)
 
 
-def _text(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-        separator = max(",;\t", key=header.count)
-        names = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a row longer than the header is only a warning in pandas
-            frame = pd.read_csv(
-                path,
-                sep=separator,
-                header=None,
-                skiprows=1,
-                names=range(len(names)),
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-                skip_blank_lines=False,
-                skipinitialspace=True,
-                encoding="utf-8-sig",
-            )
-    except UnicodeDecodeError:
-        raise Problem(f"{path} is not a text file in UTF-8; give CSV or Parquet") from None
-    except pd.errors.EmptyDataError:
-        frame = pd.DataFrame(columns=range(len(names)))
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise Problem(f"{path} cannot be read as CSV: {_first_line(error)}") from None
-    frame.columns = pd.Index(names)
-    full = (frame.fillna("") != "").any(axis=1).to_numpy()
-    return frame.iloc[: int(np.flatnonzero(full)[-1]) + 1 if full.any() else 0]
-
-
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
@@ -173,7 +169,8 @@ def check_kind(path: Path) -> None:
 def write(frame: pd.DataFrame, path: Path | None) -> None:
     """Write a table: CSV to standard output if there is no path, else CSV or Parquet by the ending of the name."""
     if path is None:
-        frame.to_csv(sys.stdout, index=False)
+        shown = frame.map(_shown).rename(columns=printable) if sys.stdout.isatty() else frame
+        shown.to_csv(sys.stdout, index=False)
         return
     check_kind(path)
     with files.whole(path) as file:
@@ -181,3 +178,21 @@ def write(frame: pd.DataFrame, path: Path | None) -> None:
             frame.to_parquet(file, index=False)
         else:
             frame.to_csv(file, index=False, mode="wb")
+
+
+def _shown(cell: Any) -> Any:
+    return printable(cell) if isinstance(cell, str) else cell
+
+
+def formulas(frame: pd.DataFrame, path: Path | None) -> list[str]:
+    """A note if a spreadsheet would run a name or a text of this table, written as CSV."""
+    if path is not None and path.suffix.lower() in PARQUET:
+        return []
+    cells = chain(frame.columns, (c for name in frame for c in frame[name] if isinstance(c, str)))
+    found = next((cell for cell in cells if str(cell).startswith(FORMULA) and not _is_number(str(cell))), None)
+    where = "the table" if path is None else str(path)
+    return (
+        []
+        if found is None
+        else [f"note: {found!r} in {where} is a formula to a spreadsheet: import that column as text"]
+    )

@@ -134,11 +134,11 @@ def _evaluation(opened: Opened, data: Data, span: Span, learned: int, ahead: int
 
 def _show(said: dict[str, Any], modes: Iterable[str], title: str) -> None:
     results.show({"network": {mode: said[mode] for mode in modes}, "baselines": said["baselines"]}, title)
-    typer.echo("")
+    output.say()
     where = f"the rows after {said['learned_rows']}" if said["learned_rows"] else "these rows"
     for sentence in [*said["verdict"], *said["residuals"], *results.told_coverage(said["coverage"], where)]:
-        typer.echo(sentence)
+        output.say(sentence)
     if said["learned_rows"]:
-        typer.echo(
+        output.say(
             f"note: the model has learned from the first {said['learned_rows']} rows of this table; they are no test"
         )

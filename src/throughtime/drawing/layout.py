@@ -6,6 +6,7 @@ from typing import Literal
 
 from throughtime.drawing import facts
 from throughtime.network import Connection, Layer, Network
+from throughtime.texts import literal
 
 Point = tuple[float, float]
 Label = Callable[[Layer, Connection], str]
@@ -99,7 +100,7 @@ def _subtitle(layer: Layer) -> str:
 
 
 def _box_width(name: str, text: str) -> float:
-    return max(1.5, 0.3 + 0.1 * len(name), 0.3 + 0.075 * len(text))
+    return max(1.5, 0.3 + 0.1 * len(literal(name)), 0.3 + 0.075 * len(literal(text)))
 
 
 def _arrow(boxes: dict[str, Box], layer: Layer, connection: Connection, text: str) -> Arrow:

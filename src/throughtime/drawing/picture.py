@@ -17,6 +17,7 @@ from throughtime.drawing import facts
 from throughtime.drawing.layout import Arrow, Box, Plan, plan
 from throughtime.io import files
 from throughtime.network import Connection, Layer, LearnedDelays, Network
+from throughtime.texts import literal
 
 FORWARD, LOOP, BACKWARD_FILL, FILL, INPUT_FILL = "#33475b", "#d1495b", "#f3e6d3", "#dfeaf4", "#eeeeee"
 STYLES = {
@@ -46,7 +47,7 @@ def draw(network: Network, where: str | Path | Axes) -> None:
 def label(layer: Layer, connection: Connection) -> str:
     """What is written at an arrow: its delays, and the net inputs it feeds where these are not all."""
     delays = _powers(layer, connection.delays)
-    nets = "" if connection.nets is None else fill("into " + ", ".join(connection.nets), 18)
+    nets = "" if connection.nets is None else fill("into " + literal(", ".join(connection.nets)), 18)
     silenced = f"dropout {connection.dropout:g}" if connection.dropout else ""
     return "\n".join(part for part in (delays, nets, silenced) if part)
 
@@ -92,8 +93,8 @@ def _paint_box(box: Box, network: Network, axes: Axes) -> None:
         FancyBboxPatch(corner, box.width, box.height, boxstyle=rounding, fc=fill, ec=FORWARD, lw=1.2, zorder=3)
     )
     middle = (box.top + box.bottom) / 2
-    axes.text(box.x, middle + 0.05, box.name, ha="center", va="bottom", fontsize=10, weight="bold", zorder=4)
-    axes.text(box.x, middle - 0.03, box.subtitle, ha="center", va="top", fontsize=8, zorder=4)
+    axes.text(box.x, middle + 0.05, literal(box.name), ha="center", va="bottom", fontsize=10, weight="bold", zorder=4)
+    axes.text(box.x, middle - 0.03, literal(box.subtitle), ha="center", va="top", fontsize=8, zorder=4)
 
 
 def _paint_arrow(arrow: Arrow, colour: str, axes: Axes) -> None:

@@ -2,6 +2,7 @@
 
 from throughtime.drawing import facts
 from throughtime.network import Connection, Layer, LearnedDelays, Network
+from throughtime.texts import printable
 
 Row = tuple[str, str, str, str, str]  # mark, source, when it is heard, kind of weight, number of weights
 
@@ -28,7 +29,7 @@ def show(network: Network) -> str:
     titles = [(_title(layer), _counted(facts.total(network, layer), "weight")) for layer in layers]
     widths = [max(len(row[i]) for table in tables for row in table) for i in range(5)]
     inner = max(sum(widths) + 12, *(len(left) + len(right) + 7 for left, right in titles))
-    lines = [f"{name} · {_counted(size, 'value')}" for name, size in network.inputs]
+    lines = [f"{printable(name)} · {_counted(size, 'value')}" for name, size in network.inputs]
     for (left, right), table in zip(titles, tables, strict=True):
         lines.append(f"╭─ {left} {'─' * (inner - len(left) - len(right) - 6)} {right} ─╮")
         lines += [_line(row, widths, inner) for row in table]
@@ -52,7 +53,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _title(layer: Layer) -> str:
-    return f"{layer.name} · {_counted(layer.size, f'{layer.unit.name} unit')}" + (
+    return f"{printable(layer.name)} · {_counted(layer.size, f'{printable(layer.unit.name)} unit')}" + (
         " · backward in time" if layer.backward else ""
     )
 
@@ -78,7 +79,7 @@ def _rows(network: Network, layer: Layer) -> list[Row]:
 
 def _source(layer: Layer, connection: Connection) -> str:
     source = "itself" if connection.source == layer.name else connection.source
-    return source if connection.name is None else f"{source} ({connection.name})"
+    return printable(source if connection.name is None else f"{source} ({connection.name})")
 
 
 def _kind(connection: Connection) -> str:
@@ -92,7 +93,7 @@ def _kind(connection: Connection) -> str:
 
 
 def _into(nets: bool | tuple[str, ...] | None, before: str = "") -> str:
-    return f"{before}into {', '.join(nets)}" if isinstance(nets, tuple) else ""
+    return printable(f"{before}into {', '.join(nets)}") if isinstance(nets, tuple) else ""
 
 
 def _line(row: Row, widths: list[int], inner: int) -> str:
@@ -105,4 +106,4 @@ def _summary(network: Network) -> str:
     in_loop = facts.loops(network)
     looped = any(in_loop(layer, c) for layer in network.layers for c in layer.connections)
     said = "↺ lies in a loop, which is stepped through time" if looped else "no loops: all time steps run at once"
-    return f"{_counted(facts.count(network), 'weight')} to learn; output layer: {network.output}; {said}"
+    return f"{_counted(facts.count(network), 'weight')} to learn; output layer: {printable(network.output)}; {said}"

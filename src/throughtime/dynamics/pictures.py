@@ -16,6 +16,7 @@ from throughtime.dynamics.delays import Delays
 from throughtime.dynamics.residuals import ResidualTests
 from throughtime.plots import COLOURS, MEASURED, PREDICTED, SHADE, new_figure
 from throughtime.rounding import unvarying
+from throughtime.texts import literal
 
 Values = NDArray[np.float64]
 Span = tuple[int, int]
@@ -23,6 +24,7 @@ Band = tuple[float, ArrayLike, ArrayLike]
 
 ONE_STEP, CHOSEN = COLOURS[5], COLOURS[3]
 SHADES = ("#ececec", SHADE)
+UPRIGHT, ACROSS = 28, 45  # letters of a label that stands beside a panel, and of one above or below it
 POINTS = 5000  # in a scatter plot
 
 
@@ -65,10 +67,10 @@ def plot_response(
         upper.plot(steps, free[:, index], color=PREDICTED, lw=1.2, label="free run")
         lower.plot(steps, truth[:, index] - free[:, index], color=PREDICTED, lw=0.9)
         lower.axhline(0, color=MEASURED, lw=0.8)
-        upper.set_ylabel(_text(name))
+        upper.set_ylabel(literal(name, UPRIGHT))
         lower.set_ylabel("error")
         _legend_above(upper)
-    panels[-1].set_xlabel(_text(time_name))
+    panels[-1].set_xlabel(literal(time_name))
     panels[-1].set_xlim(steps[0], steps[-1])
     figure.align_ylabels()
     return figure
@@ -111,9 +113,9 @@ def plot_forecast(
             axes.plot(after[1:], _columns(measured, names)[:, index], color=MEASURED, lw=1.2, ls=":", label="what came")
         axes.plot(after, np.concatenate([last, ahead[:, index]]), color=PREDICTED, lw=1.5, label="forecast")
         axes.axvline(before[-1], color="#999999", lw=0.8)
-        axes.set_ylabel(_text(name))
+        axes.set_ylabel(literal(name, UPRIGHT))
         _legend_above(axes)
-    panels[-1].set_xlabel(_text(time_name) if time is not None else "steps ahead")
+    panels[-1].set_xlabel(literal(time_name) if time is not None else "steps ahead")
     figure.align_ylabels()
     return figure
 
@@ -135,8 +137,8 @@ def plot_errors(errors: Mapping[str, ArrayLike], names: Sequence[str] = ("y",)) 
         values = _columns(errors[kind], names)[:, place // len(errors)]
         known = values[np.isfinite(values)]
         about = _histogram(axes, known) if known.size else "nothing known"
-        axes.set(xlabel=_text(f"error of {name}"), yticks=[])
-        axes.set_title(_text(f"{kind}: {about}"), loc="left", fontsize=10)
+        axes.set(xlabel=literal(f"error of {name}", ACROSS), yticks=[])
+        axes.set_title(literal(f"{kind}: {about}", ACROSS), loc="left", fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
@@ -160,7 +162,7 @@ def plot_correlations(found: Mapping[str, Correlations], marked: Mapping[str, Se
         _stems(axes, shown)
         lags = list((marked or {}).get(title, ()))
         axes.plot(lags, np.zeros(len(lags)), "o", mfc="none", mec=CHOSEN, ms=7, mew=1.5, ls="none")
-        axes.set_title(_text(title), loc="left", fontsize=10)
+        axes.set_title(literal(title, ACROSS), loc="left", fontsize=10)
         axes.set_xlabel("lag")
     for axes in panels[len(found) :]:
         axes.remove()
@@ -215,10 +217,10 @@ def plot_step_response(
     for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
         for colour, (jump, response) in zip(colours, responses.items(), strict=True):
             values = _columns(response, names)[:, index]
-            axes.plot(_time(time, len(values)), values, color=str(colour), lw=1.5, label=_text(jump))
-        axes.set_ylabel(_text(name))
+            axes.plot(_time(time, len(values)), values, color=str(colour), lw=1.5, label=literal(jump, ACROSS))
+        axes.set_ylabel(literal(name, UPRIGHT))
     _legend_above(panels[0])
-    panels[-1].set_xlabel(_text(time_name))
+    panels[-1].set_xlabel(literal(time_name))
     figure.align_ylabels()
     return figure
 
@@ -246,8 +248,8 @@ def plot_scatter(measured: ArrayLike, predicted: Mapping[str, ArrayLike], names:
         axes.axline((centre, centre), slope=1, color=MEASURED, lw=0.8)
         axes.plot(truth[::every, index], guess[::every], ".", color=PREDICTED, ms=3, alpha=0.5)
         axes.set_aspect("equal", adjustable="datalim")
-        axes.set(xlabel=_text(f"{names[index]}, measured"), ylabel="predicted")
-        axes.set_title(_text(kind), loc="left", fontsize=10)
+        axes.set(xlabel=literal(f"{names[index]}, measured", ACROSS), ylabel="predicted")
+        axes.set_title(literal(kind, ACROSS), loc="left", fontsize=10)
     return figure
 
 
@@ -264,11 +266,6 @@ def _time(time: ArrayLike | None, steps: int) -> NDArray[Any]:
     return np.arange(steps) if time is None else np.asarray(time)
 
 
-def _text(name: str) -> str:
-    """A name as it stands: a dollar sign in it opens no formula."""
-    return str(name).replace("$", r"\$")
-
-
 def _legend_above(axes: Axes) -> None:
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=6, borderaxespad=0.2, fontsize=9)
 
@@ -276,7 +273,7 @@ def _legend_above(axes: Axes) -> None:
 def _spans(panels: Sequence[Axes], steps: NDArray[Any], held_out: Mapping[str, Span]) -> None:
     for number, (part, (begin, end)) in enumerate(held_out.items()):
         for axes in panels:
-            label = _text(part) if axes is panels[0] else None
+            label = literal(part) if axes is panels[0] else None
             right = steps[min(end, len(steps) - 1)]
             axes.axvspan(steps[begin], right, color=SHADES[number % len(SHADES)], lw=0, zorder=0, label=label)
 

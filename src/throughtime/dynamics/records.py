@@ -51,7 +51,11 @@ def names_of(values: Any, letter: str, count: int) -> list[str]:
     """The names of the columns: those of a table, else u1, u2, ..."""
     first = values[0] if many(values) else values
     if isinstance(first, pd.DataFrame):
-        return [str(name) for name in first.columns]
+        names = [str(name) for name in first.columns]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two columns of the table are called {name!r}; rename one")
+        return names
     if isinstance(first, pd.Series) and first.name is not None:
         return [str(first.name)]
     return [letter] if count == 1 else [f"{letter}{n + 1}" for n in range(count)]

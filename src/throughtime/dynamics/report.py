@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
+import html
 import io
 import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from throughtime.dynamics.intervals import Coverage
 from throughtime.io import files
+from throughtime.texts import printable
 
 DOTS = 130  # per inch of a picture: sharp on paper, some 100 kB each
 
@@ -218,6 +219,11 @@ def _pictures(found: Findings, section: str) -> Iterable[str]:
             width = round(100 * picture.figure.get_figwidth())
             image = f'<img alt="{caption}" width="{width}" src="data:image/png;base64,{data}">'
             yield f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def escape(text: str) -> str:
+    """Text in a page: neither markup nor control characters, which could hide or turn round what stands beside them."""
+    return html.escape(printable(text))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -124,6 +124,8 @@ def teach(
         opened = stage.loop == "open" and network.feedback is not None
         form = network.open_loop() if opened else network
         sequences = _asked(prepare(form, u, ys, None if opened else stage.horizon, questions.training).sequences)
+        if opened:
+            _refuse_blind(sequences)
         reports = train(
             form,
             weights,
@@ -193,6 +195,15 @@ def _span(asked: Values) -> tuple[int, int] | None:
 def _asked(sequences: list[Any]) -> list[Any]:
     """Without runs in which nothing is asked of any member."""
     return [s for s in sequences if not np.isnan(s[1]).all()] or sequences
+
+
+def _refuse_blind(sequences: Sequence[Any]) -> None:
+    """Raise an error if gaps leave no step that knows all the measured outputs that an open loop hears."""
+    if all(np.isnan(target).all() for _, target, _ in sequences):
+        raise ValueError(
+            "in open loop nothing can be asked: wherever an output was measured, one that the network hears before it is a "
+            "gap; train in closed loop alone (--loop closed), or hear outputs that were measured, as 2 rows back (delays 2)"
+        )
 
 
 def _updates(stage: Teaching, sequences: Sequence[Any]) -> int:

@@ -46,6 +46,7 @@ from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.plots import COLOURS
+from throughtime.texts import literal
 from throughtime.training import sharpen, train
 
 TASKS = {
@@ -236,8 +237,6 @@ def _picture(results: list[dict[str, Any]]) -> Figure:
         panels[1, column].set_ylim(-0.03, 1.03)
     panels[0, 0].set_ylabel("error, parts of the variance")
     panels[1, 0].set_ylabel("share of delays found")
-    figure.suptitle(
-        f"The delays of a system, found from its data: {INPUTS} inputs, {OUTPUTS} outputs, delays 1 to {LONGEST}",
-        fontsize=10,
-    )
+    title = f"The delays of a system, found from its data: {INPUTS} inputs, {OUTPUTS} outputs, delays 1 to {LONGEST}"
+    figure.suptitle(literal(title, int(11 * figure.get_figwidth())), fontsize=10)
     return figure

@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import secrets
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -131,7 +132,8 @@ def append(path: str | os.PathLike[str], line: str) -> None:
 
 def write_figure(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
     """Write a picture of a kind that its name's ending says; `how` as `savefig` of matplotlib takes it."""
-    with whole(path) as file:
+    with whole(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # of a name in a script the font lacks
         figure.savefig(file, format=Path(path).suffix[1:] or "png", **how)
 
 
