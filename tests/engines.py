@@ -53,6 +53,12 @@ def apart(f: Callable[..., Any], *given: Any) -> float:
     return zoo.distance(*found)
 
 
+def strange(f: Callable[..., Any], *given: Any) -> list[Any]:
+    """Of either engine, where in all that f finds there is no number (nan), or an infinite one (with its sign)."""
+    found = [by(engine, f, *given) for engine in ("native", "xla")]
+    return [jax.tree.map(lambda a: np.where(np.isfinite(a), 0, a), one) for one in found]
+
+
 def calls(f: Callable[..., Any], *given: Any) -> int:
     """How often the program of f calls the native engine."""
     return jax.jit(f).lower(*given).as_text().count("@throughtime_")

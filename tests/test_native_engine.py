@@ -11,13 +11,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 import engines
 import throughtime as tt
 import zoo
-from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, cases, difference, everything, givens, probe
+from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, cases, difference, everything, givens, probe, strange
 from throughtime import Connection, Layer, Network, units
 from throughtime.engine.native.loading import load
 from throughtime.engine.native.plan import knows
@@ -102,9 +103,13 @@ def test_other_types_are_left_to_xla(dtype: str) -> None:
 
 @pytest.mark.parametrize("name", COMPARED)
 def test_networks_of_the_zoo(name: str) -> None:
-    """Outputs, histories, lessons of BPTT and RTRL(3), errors at weights, inputs, history and masks."""
+    """Outputs, histories, lessons of BPTT and RTRL(3), errors at weights, inputs, history and masks; and of an infinite input."""
     case = Case(zoo.NETWORKS[name], lengths=(4, 6), dropout=True)
-    assert difference(case) < DOUBLE
+    every, (weights, xs, *rest) = everything(case), givens(case)
+    assert apart(every, weights, xs, *rest) < DOUBLE
+    infinite = jax.tree.map(lambda x: x.at[1, 0, 0].set(jnp.inf), xs)
+    native, xla = strange(every, weights, infinite, *rest)
+    jax.tree.map(np.testing.assert_array_equal, native, xla)
 
 
 @settings(max_examples=4)

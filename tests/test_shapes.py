@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import engines
 import reference
 import throughtime as tt
 import zoo
@@ -72,6 +73,55 @@ def test_no_steps_at_all(name: str) -> None:
     assert zoo.distance(after, history) == 0
     with pytest.raises(ValueError, match="at least one time step"):
         zoo.lessons(network, tt.BPTT(), weights, xs, targets, ERROR)
+
+
+def all_of(network: Network, learners: Any) -> Any:
+    """(weights, xs, targets) -> outputs, and of every learner what is carried on and its lesson."""
+
+    def ask(weights: Any, xs: Any, targets: Any) -> dict[str, Any]:
+        batch = jax.tree.leaves(xs)[0].shape[1]
+        found: dict[str, Any] = {"run": tt.run(network, weights, xs)}
+        if not any(layer.backward for layer in network.layers):
+            now = jax.tree.map(lambda x: x[0], xs)
+            found["step"] = tt.step(network, weights, tt.start(network, weights, batch), now)
+        for rule, learner in learners.items():
+            carry = learner.init(network, weights, batch)
+            lengths = jnp.full(batch, zoo.STEPS - 1)
+            found[rule] = learner.learn(network, weights, carry, xs, targets, ERROR, lengths=lengths)
+        return found
+
+    return ask
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_no_sequences_are_an_empty_batch_of_the_same_shapes(name: str) -> None:
+    """B = 0, of some networks by every learner; only traced, and by XLA, where shapes are what may go wrong."""
+    network = zoo.NETWORKS[name]
+    rules = {r: rule for r, rule in zoo.LEARNERS.items() if name in zoo.FORWARD or r not in zoo.FORWARD_ONLY}
+    rules = rules if name in ODD else {"BPTT": tt.BPTT()}
+    with tt.using_engine("xla"):
+        none, two = (jax.eval_shape(all_of(network, rules), *case(network, batch=batch)) for batch in (0, 2))
+    assert jax.tree.structure(none) == jax.tree.structure(two)
+    for leaf, like in zip(jax.tree.leaves(none), jax.tree.leaves(two), strict=True):
+        assert [n or 2 for n in leaf.shape] == [n or 2 for n in like.shape]
+        assert leaf.dtype == like.dtype
+
+
+@pytest.mark.parametrize("engine", ["native", "xla"])
+@pytest.mark.parametrize("name", ["focused start", "narx gaps", "lstm start"])
+def test_no_sequences_teach_nothing(name: str, engine: str) -> None:
+    if engine == "native" and not engines.HERE:
+        pytest.skip("there is no native engine")
+    network = zoo.NETWORKS[name]
+    weights, xs, targets = case(network, batch=0)
+    with tt.using_engine(engine):
+        found = jax.jit(all_of(network, zoo.LEARNERS))(weights, xs, targets)
+    for rule in zoo.LEARNERS:
+        _, lesson = found[rule]
+        assert lesson.outputs.shape == (zoo.STEPS, 0, network.size_of(network.output))
+        assert (float(lesson.loss), int(lesson.asked)) == (0, 0)
+        assert shapes_of(lesson.gradients) == shapes_of(weights)
+        assert not any(bool(jnp.any(leaf)) for leaf in jax.tree.leaves(lesson.gradients))
 
 
 @pytest.mark.parametrize("name", ODD)

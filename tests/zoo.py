@@ -254,9 +254,9 @@ def targets_for(network: Network, loss: Any = None, steps: int = STEPS, batch: i
         return jnp.asarray(draw.integers(1, size, (batch, 2))), jnp.full(batch, steps)
     if isinstance(loss, tt.CrossEntropy):
         labels = draw.integers(0, size, (steps, batch))
-        return jnp.asarray(labels).at[1 % max(steps, 1) :: 4, 0].set(-1)
+        return jnp.asarray(labels).at[1 % max(steps, 1) :: 4, :1].set(-1)
     values = draw.uniform(0.1, 0.9, (steps, batch, size))
-    return jnp.asarray(values).at[1 % max(steps, 1) :: 4, 0].set(jnp.nan)
+    return jnp.asarray(values).at[1 % max(steps, 1) :: 4, :1].set(jnp.nan)
 
 
 def cut(xs: Any, stretches: tuple[int, ...]) -> list[Any]:

@@ -342,7 +342,8 @@ def _step_through(
         nets: Arrays = {}
         after: Arrays = {}
         for layer in component.layers:
-            net = driven[layer.name].reshape(-1, len(layer.nets), layer.size)
+            net = driven[layer.name]
+            net = net.reshape(len(net), len(layer.nets), layer.size)
             for c in component.inner(layer):
                 heard = _hear(c.delays, here.get(c.source), past.get(c.source))
                 mask = tape.dropout.get(layer.name, {}).get(c.key)
@@ -359,7 +360,7 @@ def _step_through(
         return (shifted, after), (here, nets, memory)
 
     carry = _first(acting, component, history, next(iter(drive.values())))
-    flat = {name: net.reshape(*net.shape[:2], -1) for name, net in drive.items()}  # an axis of size 1 costs a copy
+    flat = {name: lax.collapse(net, 2) for name, net in drive.items()}  # an axis of size 1 costs a copy
     (_, memory), (activities, nets, before) = lax.scan(step, carry, (flat, valid))
     tape.nets.update(nets)
     tape.before.update(before)

@@ -346,7 +346,7 @@ def _step_back(
         past, memory = carry
         error, activity, factors, net, old, inside = now
         factors = factors | {m.name: _slope(m, activity[m.name]) for m in component.layers if m.name in activity}
-        here = {name: e.reshape(rows, batch, -1) for name, e in error.items()}
+        here = {name: e.reshape(rows, batch, e.shape[-1]) for name, e in error.items()}
         here = {name: e + past[name][:, :, 0] if name in past else e for name, e in here.items()}
         moved = {n: jnp.concatenate([p[:, :, 1:], jnp.zeros_like(p[:, :, :1])], axis=2) for n, p in past.items()}
         deltas: Arrays = {}
@@ -378,7 +378,7 @@ def _step_back(
     silent = {m.name: jnp.zeros((rows, batch, m.memory, m.size), dtype) for m in component.layers if m.memory}
     memory = silent if component.backward else silent | {n: after[n] for n in silent if n in after}
     flat = {
-        name: error.reshape(len(error), rows * batch, -1) for name, error in errors.items()
+        name: lax.collapse(error, 1, 3) for name, error in errors.items()
     }  # an axis of size 1 costs a copy
     (past, memory), (activity, deltas) = lax.scan(
         step, (past, memory), (flat, told, factor, nets, before, valid), reverse=True
@@ -409,10 +409,14 @@ def _send(connection: Connection, back: Array, here: Arrays, past: Arrays) -> No
 
 
 def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | None = None) -> Weights:
-    """dL/d effective weights from deltas (T, B, nets, N) of one row: one product per connection."""
+    """dL/d effective weights from deltas (T, B, nets, N) of one row: one product per connection.
+
+    Beyond `lengths` the deltas are 0; what is heard there may be infinite, and is not looked at.
+    """
     made: Weights = {}
     for layer in network.layers:
         delta = deltas[layer.name]
+        valid = within(lengths, delta.shape[0])
         if calls.sums(delta.shape[0], delta.dtype):
             heard, past = tape.heard(layer.backward), depths(network, layer.backward)
             made[layer.name] = calls.gradients(layer, delta, heard, past, tape.dropout.get(layer.name, {}), lengths)
@@ -420,7 +424,8 @@ def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | Non
         own: dict[str, Any] = {"bias": delta.sum((0, 1))} if layer.biased else {}
         for c in layer.connections:
             if c.weight != "identity":
-                own[c.key] = wires.gradient(c, tapped(tape, network, layer, c), wires.pick(layer, c, delta))
+                heard = keep(valid, tapped(tape, network, layer, c))
+                own[c.key] = wires.gradient(c, heard, wires.pick(layer, c, delta))
         made[layer.name] = own
     return made
 

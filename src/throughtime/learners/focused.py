@@ -70,7 +70,8 @@ class Focused:
             lengths=seen.lengths,
             through="layers",
         )
-        found = gradients(network, seen.tape, {name: delta[:, 0] for name, delta in back.deltas.items()})
+        deltas = {name: delta[:, 0] for name, delta in back.deltas.items()}
+        found = gradients(network, seen.tape, deltas, seen.lengths)
         traces: Traces = {}
         for name, old in carry.traces.items():
             traces[name], found[name] = _forward(network, seen, network.by_name[name], old, back.activity[name][:, 0])
@@ -207,4 +208,4 @@ def _turn(lines: int, old: Array, new: Array, inside: Array | None) -> Array:
     """The own states after the step: the new activity, the older ones, the new memories."""
     activities = jnp.concatenate([new[:1], old[: lines - 1]]) if lines else new[:0]
     moved = jnp.concatenate([activities, new[1:]])
-    return moved if inside is None else jnp.where(inside.reshape(1, -1, *[1] * (moved.ndim - 2)), moved, old)
+    return moved if inside is None else jnp.where(inside.reshape(1, len(inside), *[1] * (moved.ndim - 2)), moved, old)

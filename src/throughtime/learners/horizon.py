@@ -67,9 +67,9 @@ def truncated(
     back = _Back(horizon, network, seen, joined, carry.age)
     deltas, at_start, memory_at_start = back.sweep()
     starts = _starts(network, carry.age, horizon, at_start, memory_at_start)
-    return _move_on(network, carry, seen, joined, horizon), seen.lesson(
-        together(gradients(network, joined, deltas), starts)
-    )
+    ends = None if seen.lengths is None else horizon - 1 + seen.lengths
+    found = together(gradients(network, joined, deltas, ends), starts)
+    return _move_on(network, carry, seen, joined, horizon), seen.lesson(found)
 
 
 def _join(carry: Window, tape: Tape) -> Tape:

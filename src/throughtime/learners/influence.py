@@ -9,7 +9,7 @@ import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from throughtime.engine.effective import Weights
 from throughtime.engine.forward import Tape, tapped
@@ -131,18 +131,18 @@ def _times_heard(network: Network, tape: Tape, layer: Layer, deltas: Array) -> A
     batch, rows, units, nets, steps = deltas.shape
     feeding = [tuple(c for c in dense(layer) if net in layer.fed(c.nets)) for net in range(nets)]
     if len(set(feeding)) == 1:  # every net input hears the same: one product for all
-        pieces = [_times(deltas.reshape(batch, -1, steps), _side_by_side(network, tape, layer, feeding[0], deltas))]
+        pieces = [_times(lax.collapse(deltas, 1, 4), _side_by_side(network, tape, layer, feeding[0], deltas))]
     else:
         pieces = [
-            _times(deltas[..., net, :].reshape(batch, -1, steps), _side_by_side(network, tape, layer, heard, deltas))
+            _times(lax.collapse(deltas[..., net, :], 1, 3), _side_by_side(network, tape, layer, heard, deltas))
             for net, heard in enumerate(feeding)
         ]
-    made = [piece.reshape(batch, rows, units, -1) for piece in pieces]
+    made = [p.reshape(batch, rows, units, math.prod(p.shape[1:]) // (rows * units)) for p in pieces]
     for c in layer.connections:
         if c.weight == "diagonal":
             heard = tapped(tape, network, layer, c)
             piece = jnp.einsum("bknxt,tbdn->bkndx", deltas[..., jnp.asarray(layer.fed(c.nets)), :], heard)
-            made.append(piece.reshape(batch, rows, units, -1))
+            made.append(lax.collapse(piece, 3))
     if layer.start == "learned":
         made.append(jnp.zeros((batch, rows, units, start_rows(network, layer) + layer.memory), deltas.dtype))
     return jnp.concatenate(made, axis=-1)
@@ -151,7 +151,7 @@ def _times_heard(network: Network, tape: Tape, layer: Layer, deltas: Array) -> A
 def _side_by_side(network: Network, tape: Tape, layer: Layer, feeding: tuple[Connection, ...], like: Array) -> Array:
     """(B, T, w): the activities that connections carry, and a one for the bias."""
     batch, steps = like.shape[0], like.shape[-1]
-    heard = [jnp.moveaxis(tapped(tape, network, layer, c), 1, 0).reshape(batch, steps, -1) for c in feeding]
+    heard = [lax.collapse(jnp.moveaxis(tapped(tape, network, layer, c), 1, 0), 2) for c in feeding]
     ones = [jnp.ones((batch, steps, 1), like.dtype)] if layer.biased else []
     return jnp.concatenate([jnp.zeros((batch, steps, 0), like.dtype), *heard, *ones], axis=-1)
 
@@ -166,7 +166,7 @@ def _times(left: Array, right: Array) -> Array:
 def transported(rows: Array, influence: Array) -> Array:
     """A P: (B, K, S) times (B, S, N, w)."""
     batch, count, _ = rows.shape
-    flat = influence.reshape(batch, influence.shape[1], -1)
+    flat = lax.collapse(influence, 2)
     product = (rows[0] @ flat[0])[None] if batch == 1 else rows @ flat
     return product.reshape(batch, count, *influence.shape[2:])
 
@@ -189,5 +189,5 @@ def _later_rows(line: Array, row: Row, lengths: Array | None, steps: int) -> Arr
     if lengths is None:
         return line[:, steps * row.size :]
     by_row = line.reshape(line.shape[0], row.count, row.size, *line.shape[2:])
-    places = (lengths[:, None] + jnp.arange(count)).reshape(-1, count, 1, 1, 1)
+    places = (lengths[:, None] + jnp.arange(count))[:, :, None, None, None]
     return jnp.take_along_axis(by_row, places, axis=1).reshape(line.shape[0], count * row.size, *line.shape[2:])

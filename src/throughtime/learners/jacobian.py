@@ -205,8 +205,8 @@ def _rows(
         return _block(network, acting, here, lax.dynamic_slice_in_dim(slope, first, block), lengths, moved)
 
     moved, rows = lax.scan(one, moved, block * jnp.arange(blocks))
-    r = r.reshape(blocks, block, part.batch, -1).transpose(0, 2, 1, 3)
-    return rows.reshape(-1, rows.shape[-1]), r.ravel(), after, moved
+    r = r.reshape(blocks, block, part.batch, r.shape[-1]).transpose(0, 2, 1, 3)
+    return lax.collapse(rows, 0, 3), r.ravel(), after, moved
 
 
 def _apart(network: Network, part: Stretch, history: History) -> tuple[Stretch, History, History]:
@@ -218,11 +218,11 @@ def _apart(network: Network, part: Stretch, history: History) -> tuple[Stretch, 
         if depth:
             full = jnp.concatenate([history["a"][source].astype(x.dtype), keep(valid, x)])
             lines = jnp.arange(depth)[:, None] + jnp.arange(part.steps)
-            before[source] = full[lines].reshape(depth, -1, x.shape[-1])
+            before[source] = lax.collapse(full[lines], 1, 3)
             after[source] = last_rows(full, depth, part.lengths)
-    xs = {source: x.reshape(1, -1, x.shape[-1]) for source, x in part.xs.items()}
+    xs = {source: lax.collapse(x, 0, 2)[None] for source, x in part.xs.items()}
     lengths = None if valid is None else valid.astype(jnp.int32).ravel()
-    alone = Stretch(xs, part.targets.reshape(1, -1, part.targets.shape[-1]), lengths, {})
+    alone = Stretch(xs, lax.collapse(part.targets, 0, 2)[None], lengths, {})
     return alone, history | {"a": before}, history | {"a": after}
 
 
@@ -247,7 +247,7 @@ def _block(
             rows = rows[:, kept:]
         else:
             rows = influence.immediate(network, tape, layer, deltas[:, kept:])
-        made.append(rows.reshape(batch, asked, -1))
+        made.append(lax.collapse(rows, 2))
     return moved, jnp.concatenate(made, axis=-1)
 
 

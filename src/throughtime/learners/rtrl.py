@@ -126,7 +126,7 @@ def _block(network: Network, seen: Study, going: _Going, first: Array, size: int
     seeds = jnp.zeros((size, rows + 1, batch, outputs), seed.dtype).at[:, rows].set(seed)
     back = sweep(network, seen.acting, tape, {network.output: seeds}, later, lengths)
     past = transport(network, back.history, rows + 1, batch)
-    found = gradients(network, tape, {name: delta[:, rows] for name, delta in back.deltas.items()})
+    found = gradients(network, tape, {name: delta[:, rows] for name, delta in back.deltas.items()}, lengths)
     direct = {name: own | {k: own[k] + g for k, g in found[name].items()} for name, own in direct.items()}
     moved, total = {}, {}
     for name, p in old.items():

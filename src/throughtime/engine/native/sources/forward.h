@@ -40,7 +40,7 @@ class Stepping {
       const ForwardLayer<T>& at = f.layers[l];
       T* activities = at.full + (layer.joined ? layer.depth * f.batch * layer.size : 0);
       T* nets = layer.kept ? at.gates : scratch_.template take<T>(batch_ * layer.columns());
-      stages_.push_back({&layer, &at, works<T>(layer.columns()), {}, {}, {}, activities, nets, layer.kept ? batch_ * layer.columns() : 0});
+      stages_.push_back({&layer, &at, works<T>(layer), {}, {}, {}, activities, nets, layer.kept ? batch_ * layer.columns() : 0});
     }
     for (size_t l = 0; l < f.layers.size(); ++l)
       for (size_t c = 0; c < stages_[l].layer->connections.size(); ++c) listen(stages_[l], c);
@@ -111,7 +111,7 @@ class Stepping {
   // File one delay of a connection, heard as the terms say, each in its steps.
   void hear(Stage<T>& stage, size_t number, size_t d, std::vector<Term<T>>& terms) {
     const Connection& c = stage.layer->connections[number];
-    const ptrdiff_t size = stage.layer->size, nets = static_cast<ptrdiff_t>(c.places.size()), columns = stage.layer->columns();
+    const ptrdiff_t size = stage.layer->size, nets = static_cast<ptrdiff_t>(c.places.size());
     const T* weights = stage.at->weights[number];
     if (c.kind != Kind::kDense) {
       const T* mask = c.masked ? stage.at->masks[number] : nullptr;
@@ -124,8 +124,7 @@ class Stepping {
     }
     const ptrdiff_t sources = terms[0].count;
     for (Work<T>& work : stage.works) {
-      const T* packed = pack(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, sources, size, work.first,
-                             std::min(kPanel<T>, columns - work.first), width_of(work, columns), columns <= kNarrow<T>, scratch_);
+      const T* packed = pack(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, sources, size, work, scratch_);
       if (!packed) continue;
       for (Term<T>& term : terms) {
         term.weights = packed;

@@ -95,7 +95,4 @@ inline ptrdiff_t parts_for(const throughtime::Wiring& wiring, ptrdiff_t steps, p
   return std::max<ptrdiff_t>(1, std::min({threads, rows, worth}));
 }
 
-inline ptrdiff_t lowest(const Connection& c) { return *std::min_element(c.places.begin(), c.places.end()); }
-inline ptrdiff_t highest(const Connection& c) { return *std::max_element(c.places.begin(), c.places.end()); }
-
 }  // namespace TT_ISA

@@ -62,23 +62,45 @@ template <class T>
 struct Work {
   Panel<T> product;
   std::vector<Term<T>> terms;
-  ptrdiff_t first, lanes;  // its first column; the real lanes of its last vector
+  ptrdiff_t first, columns, lanes;  // its first column, how many, and the real lanes of its last vector
+  bool narrow;
+
+  ptrdiff_t width() const { return panels(columns, kLanes<T>) * kLanes<T>; }
 };
+
+// Columns first <= i < last, cut into panels.
+template <class T>
+void cut(ptrdiff_t first, ptrdiff_t last, std::vector<Work<T>>& made) {
+  const bool narrow = last - first <= kNarrow<T>;
+  for (; first < last; first += kPanel<T>) {
+    const ptrdiff_t columns = std::min(kPanel<T>, last - first), vectors = panels(columns, kLanes<T>);
+    const ptrdiff_t lanes = columns - (vectors - 1) * kLanes<T>;
+    made.push_back({narrow ? rows_of_few_columns<T> : panel_of<T>(vectors), {}, first, columns, lanes, narrow});
+  }
+}
 
 template <class T>
 std::vector<Work<T>> works(ptrdiff_t columns) {
   std::vector<Work<T>> made;
-  for (ptrdiff_t first = 0; first < columns; first += kPanel<T>) {
-    const ptrdiff_t width = std::min(kPanel<T>, columns - first), vectors = panels(width, kLanes<T>);
-    made.push_back({panel_of<T>(vectors), {}, first, width - (vectors - 1) * kLanes<T>});
-  }
-  if (columns <= kNarrow<T>) made[0].product = rows_of_few_columns<T>;
+  cut<T>(0, columns, made);
   return made;
 }
 
+// The columns of a layer's net inputs. No panel goes on where other connections feed the next net input: a weight of 0 for
+// what a net input does not hear would let in what is infinite, as 0 times infinity.
 template <class T>
-inline ptrdiff_t width_of(const Work<T>& work, ptrdiff_t columns) {
-  return panels(std::min(kPanel<T>, columns - work.first), kLanes<T>) * kLanes<T>;
+std::vector<Work<T>> works(const throughtime::Layer& layer) {
+  const auto alike = [&](ptrdiff_t one, ptrdiff_t other) {
+    return std::all_of(layer.connections.begin(), layer.connections.end(), [&](const throughtime::Connection& c) {
+      return c.kind != throughtime::Kind::kDense || feeds(c, one) == feeds(c, other);
+    });
+  };
+  std::vector<Work<T>> made;
+  for (ptrdiff_t first = 0, next = 1; first < layer.nets; first = next++) {
+    while (next < layer.nets && alike(first, next)) ++next;
+    cut<T>(first * layer.size, next * layer.size, made);
+  }
+  return made;
 }
 
 // Where the weights of net input `place` begin within a row of k N weights; -1 where the connection does not feed it.
@@ -90,8 +112,8 @@ inline ptrdiff_t offset_of(const throughtime::Connection& c, ptrdiff_t place, pt
 
 // (S, k, N) weights of one delay, for the columns of one panel: S rows. Null if the panel hears nothing of it.
 template <class T>
-const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sources, ptrdiff_t size, ptrdiff_t first, ptrdiff_t columns,
-              ptrdiff_t width, bool narrow, Scratch& scratch) {
+const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sources, ptrdiff_t size, const Work<T>& work, Scratch& scratch) {
+  const ptrdiff_t first = work.first, columns = work.columns, width = work.width();
   struct Run {
     ptrdiff_t to, from, count;
   };
@@ -105,8 +127,7 @@ const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sour
   if (runs.empty()) return nullptr;
   T* packed = scratch.take<T>(sources * width);
   const ptrdiff_t row = static_cast<ptrdiff_t>(c.places.size()) * size;
-  if (narrow) {
-    std::fill(packed, packed + sources * columns, T(0));
+  if (work.narrow) {
     for (const Run& run : runs)
       for (ptrdiff_t i = 0; i < run.count; ++i)
         for (ptrdiff_t s = 0; s < sources; ++s) packed[(run.to + i) * sources + s] = weights[s * row + run.from + i];
@@ -121,18 +142,18 @@ const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sour
   return packed;
 }
 
-// The same turned round, for the columns first <= s < first + columns of the source: a row for each net input low <= place < high.
+// The same turned round, for the columns of a panel of the source: a row for each net input low <= place < high, which c feeds.
 template <class T>
-const T* pack_turned(const T* weights, const throughtime::Connection& c, ptrdiff_t size, ptrdiff_t low, ptrdiff_t high, ptrdiff_t first,
-                     ptrdiff_t columns, ptrdiff_t width, bool narrow, Scratch& scratch) {
+const T* pack_turned(const T* weights, const throughtime::Connection& c, ptrdiff_t size, ptrdiff_t low, ptrdiff_t high, const Work<T>& work,
+                     Scratch& scratch) {
   constexpr ptrdiff_t kTile = 16;
+  const ptrdiff_t first = work.first, columns = work.columns, width = work.width();
   T* packed = scratch.take<T>((high - low) * size * width);
   const ptrdiff_t row = static_cast<ptrdiff_t>(c.places.size()) * size;
   std::fill(packed, packed + (high - low) * size * width, T(0));
   for (ptrdiff_t place = low; place < high; ++place) {
     const ptrdiff_t offset = offset_of(c, place, size);
-    if (offset < 0) continue;
-    if (narrow) {
+    if (work.narrow) {
       for (ptrdiff_t s = 0; s < columns; ++s) std::copy_n(weights + s * row + offset, size, packed + (s * (high - low) + place - low) * size);
       continue;
     }

@@ -80,11 +80,14 @@ class Sweeping {
         }
         continue;
       }
-      const ptrdiff_t low = lowest(c), high = highest(c) + 1;
-      for (Work<T>& work : works_of(source, mask)) {
-        const T* packed = pack_turned(weights + static_cast<ptrdiff_t>(d) * sources * nets * size, c, size, low, high, work.first,
-                                      std::min(kPanel<T>, sources - work.first), width_of(work, sources), sources <= kNarrow<T>, scratch_);
-        work.terms.push_back({from + low * size, step, columns, (high - low) * size, 0, last, packed});
+      const T* own = weights + static_cast<ptrdiff_t>(d) * sources * nets * size;
+      for (ptrdiff_t low = 0, high = 0; low < back.layer->nets; low = std::max(high, low + 1)) {  // only what it feeds is heard
+        for (high = low; high < back.layer->nets && throughtime::feeds(c, high);) ++high;
+        if (high == low) continue;
+        for (Work<T>& work : works_of(source, mask)) {
+          const T* packed = pack_turned(own, c, size, low, high, work, scratch_);
+          work.terms.push_back({from + low * size, step, columns, (high - low) * size, 0, last, packed});
+        }
       }
     }
   }

@@ -2,6 +2,7 @@
 // instruction set.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,8 @@ struct Connection {
   bool masked;
   std::vector<int64_t> places, delays;
 };
+
+inline bool feeds(const Connection& c, ptrdiff_t place) { return std::find(c.places.begin(), c.places.end(), place) != c.places.end(); }
 
 // One layer of the loop: `nets` net inputs and `memory` numbers for each of its `size` units; `depth` rows of its past are
 // given. `kept`: its gates go on the tape, what its units made of their net inputs; of the others the sweep knows the slope
