@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from throughtime import blocks, losses
 from throughtime.engine import History, run, start
+from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
@@ -477,4 +478,4 @@ def _begin(network: Network, weights: Any, columns: int) -> History:
 
 def dtype_of(weights: Any) -> Any:
     """The floating-point type of the weights."""
-    return next((leaf.dtype for leaf in jax.tree.leaves(weights)), jnp.float32)
+    return kind(weights)

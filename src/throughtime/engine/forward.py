@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from throughtime.engine import wires
+from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.native import calls
 from throughtime.engine.native.plan import Loop
@@ -108,8 +109,19 @@ def start(network: Network, weights: Weights, batch: int, key: Array | None = No
 
 def kind(weights: Weights) -> Any:
     """The floating-point type a network computes in: that of its weights."""
-    leaves = jax.tree.leaves(weights)
-    return jnp.result_type(*leaves) if leaves else jnp.zeros(()).dtype
+    leaves = jax.tree.leaves(native(weights))
+    if not leaves:
+        return jnp.zeros(()).dtype
+    single = not jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    if single and any(isinstance(w, Array) and w.dtype == jnp.float64 for w in leaves):
+        remedy = 'jax.config.update("jax_enable_x64", True), or make them float32 with astype'
+        raise ValueError(f"the weights are float64, but JAX's float64 is switched off: {remedy}")
+    found = jnp.result_type(*leaves)
+    if not jnp.issubdtype(found, jnp.floating):
+        raise ValueError(
+            f"the weights are {found}; a network computes with floating-point numbers: make them with init"
+        )
+    return found
 
 
 def first_activities(layer: Layer, acting: Weights, depth: int, batch: int, dtype: Any) -> Array:

@@ -10,6 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from throughtime.engine import wires
+from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, turn_round, within
@@ -23,12 +24,13 @@ Loss = Callable[[Array, Any], Array]
 
 
 def _taped(network: Network, weights: Weights, xs: Any, history: Any, lengths: Any) -> tuple[Any, ...]:
+    weights, xs, history, lengths = native((weights, xs, history, lengths))
     inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     if not steps:
         raise ValueError("there is no time step to look at: T must be at least 1")
     check(network, weights)
-    return inputs, as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
+    return weights, inputs, as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
 
 
 def _real(layer: Layer, values: Array, lengths: Array | None) -> Array:
@@ -53,7 +55,7 @@ def trace(
     >>> tt.trace(network, tt.init(network, 0), jnp.ones((5, 1, 1)))["nets"]["hidden"].shape
     (5, 1, 4, 3)
     """
-    return _trace(network, weights, *_taped(network, weights, xs, history, lengths))
+    return _trace(network, *_taped(network, weights, xs, history, lengths))
 
 
 @partial(jax.jit, static_argnames="network")
@@ -104,7 +106,7 @@ def deltas(
     >>> found["hidden"].shape
     (5, 1, 1, 3)
     """
-    return _deltas(network, weights, *_taped(network, weights, xs, history, lengths), targets, loss)
+    return _deltas(network, *_taped(network, weights, xs, history, lengths), native(targets), loss)
 
 
 @partial(jax.jit, static_argnames=("network", "loss"))
@@ -156,7 +158,7 @@ def jacobians(
     >>> tt.jacobians(network, tt.init(network, 0), jnp.ones((5, 1, 1)))["hidden", "recurrent"].shape
     (1, 5, 1, 1, 3, 1, 3)
     """
-    return _jacobians(network, weights, *_taped(network, weights, xs, history, lengths))
+    return _jacobians(network, *_taped(network, weights, xs, history, lengths))
 
 
 @partial(jax.jit, static_argnames="network")

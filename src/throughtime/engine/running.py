@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
+from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
@@ -109,7 +110,9 @@ def run(
     (5, 4, 1)
     """
     try:
-        return _run(network, weights, as_arrays(xs), history, None if lengths is None else as_arrays(lengths))
+        return _run(
+            network, *native((weights, as_arrays(xs), history, None if lengths is None else as_arrays(lengths)))
+        )
     except (TypeError, ValueError) as error:
         if "custom_vjp" not in str(error) and "call to `throughtime" not in str(error):
             raise
@@ -156,7 +159,7 @@ def step(
     >>> y.shape
     (1, 1)
     """
-    return _step(network, weights, history, as_arrays(x))
+    return _step(network, *native((weights, history, as_arrays(x))))
 
 
 @partial(jax.jit, static_argnames="network")

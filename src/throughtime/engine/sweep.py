@@ -377,9 +377,7 @@ def _step_back(
     }
     silent = {m.name: jnp.zeros((rows, batch, m.memory, m.size), dtype) for m in component.layers if m.memory}
     memory = silent if component.backward else silent | {n: after[n] for n in silent if n in after}
-    flat = {
-        name: lax.collapse(error, 1, 3) for name, error in errors.items()
-    }  # an axis of size 1 costs a copy
+    flat = {name: lax.collapse(error, 1, 3) for name, error in errors.items()}  # an axis of size 1 costs a copy
     (past, memory), (activity, deltas) = lax.scan(
         step, (past, memory), (flat, told, factor, nets, before, valid), reverse=True
     )
@@ -424,8 +422,8 @@ def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | Non
         own: dict[str, Any] = {"bias": delta.sum((0, 1))} if layer.biased else {}
         for c in layer.connections:
             if c.weight != "identity":
-                heard = keep(valid, tapped(tape, network, layer, c))
-                own[c.key] = wires.gradient(c, heard, wires.pick(layer, c, delta))
+                inside = keep(valid, tapped(tape, network, layer, c))
+                own[c.key] = wires.gradient(c, inside, wires.pick(layer, c, delta))
         made[layer.name] = own
     return made
 

@@ -9,10 +9,8 @@ back. Time O(T B weights), memory O(T B units).
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -20,7 +18,7 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.forward import start
 from throughtime.engine.schedule import schedule
 from throughtime.learners.bptt import Stretch, one_sweep, stretch_exactness
-from throughtime.learners.lesson import Exact, Lesson, Loss, check_carry
+from throughtime.learners.lesson import Exact, Lesson, Loss, check_carry, compiled
 from throughtime.network import Network
 
 
@@ -40,7 +38,7 @@ class Backprop:
         """The history before the first step."""
         return Stretch(start(network, weights, batch, key), jnp.ones(batch, bool))
 
-    @partial(jax.jit, static_argnames=("self", "network", "loss"))
+    @compiled
     def learn(
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:

@@ -15,10 +15,8 @@ whatever the length of the stream. It is not the exact gradient; how the stream 
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -32,6 +30,7 @@ from throughtime.learners.lesson import (
     Lesson,
     Loss,
     check_carry,
+    compiled,
     refuse_backward,
     start_gradients,
     study,
@@ -121,7 +120,7 @@ class BPTT:
         refuse_backward(network, "BPTT(horizon)")
         return first_window(network, history, self.horizon, batch, kind(weights))
 
-    @partial(jax.jit, static_argnames=("self", "network", "loss"))
+    @compiled
     def learn(
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:

@@ -12,7 +12,6 @@ memory O(B W) per step for W weights (times the states per unit), however long t
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +22,7 @@ from throughtime.engine.effective import Weights, effective
 from throughtime.engine.forward import Arrays, History, Tape, keep, kind, start, tapped, within
 from throughtime.engine.sweep import gradients, local, sweep
 from throughtime.engine.wires import pick, spread
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, refuse_backward, study
+from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study
 from throughtime.network import Connection, Layer, Network
 
 Traces = dict[str, dict[str, Any]]
@@ -55,7 +54,7 @@ class Focused:
         traces = {m.name: _first_traces(m, acting[m.name], batch, kind(weights)) for m in remembering}
         return Focus(start(network, weights, batch, key), traces)
 
-    @partial(jax.jit, static_argnames=("self", "network", "loss"))
+    @compiled
     def learn(
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:

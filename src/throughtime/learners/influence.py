@@ -128,7 +128,7 @@ def onto_diagonal(network: Network, tape: Tape, layer: Layer, deltas: Array, mov
 
 def _times_heard(network: Network, tape: Tape, layer: Layer, deltas: Array) -> Array:
     """deltas (B, K, N, nets, T) times what was heard (T), in the order of `parts`: (B, K, N, w)."""
-    batch, rows, units, nets, steps = deltas.shape
+    batch, rows, units, nets, _ = deltas.shape
     feeding = [tuple(c for c in dense(layer) if net in layer.fed(c.nets)) for net in range(nets)]
     if len(set(feeding)) == 1:  # every net input hears the same: one product for all
         pieces = [_times(lax.collapse(deltas, 1, 4), _side_by_side(network, tape, layer, feeding[0], deltas))]

@@ -8,12 +8,14 @@ A learner is a frozen dataclass; what it carries from one stretch to the next is
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, within
@@ -61,6 +63,23 @@ class Learner(Protocol):
 
     def exact_on(self, network: Network) -> Exact:
         """Where the gradient is exact at fixed weights: "always" (for any cuts), "whole" (the sequence is one stretch), "never"."""
+
+
+Learn = Callable[..., tuple[Any, Lesson]]
+
+
+def compiled(learn: Learn) -> Learn:
+    """A learner's `learn`, compiled once for each learner, network, loss and shape; arrays in the byte order that JAX takes."""
+    inner = jax.jit(learn, static_argnames=("self", "network", "loss"))
+
+    @wraps(learn)
+    def call(
+        self: Any, network: Network, weights: Any, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
+    ) -> tuple[Any, Lesson]:
+        weights, carry, xs, targets, lengths = native((weights, carry, xs, targets, lengths))
+        return inner(self, network, weights, carry, xs, targets, loss, lengths=lengths)
+
+    return call
 
 
 class Study(NamedTuple):

@@ -16,7 +16,6 @@ however long the stream. Do not use it where the whole sequence is at hand: BPTT
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +28,7 @@ from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, refuse_backward, study
+from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study
 from throughtime.memory import refuse_size
 from throughtime.network import Network, whole
 
@@ -73,7 +72,7 @@ class RTRL:
         refuse_size(needed, "RTRL, for its influence matrix,", "use fewer units or sequences, or BPTT(horizon=...)")
         return Carried(start(network, weights, batch, key), _first(network, weights, batch))
 
-    @partial(jax.jit, static_argnames=("self", "network", "loss"))
+    @compiled
     def learn(
         self, network: Network, weights: Weights, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:

@@ -22,6 +22,7 @@ from jax import Array
 
 from throughtime import losses
 from throughtime.engine import Weights
+from throughtime.engine.door import native
 from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
@@ -142,6 +143,7 @@ def train(
         raise ValueError("patience= waits for the validation loss; give validation= sequences")
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be above 0, not {clip}")
+    weights = native(weights)
     examples, dtype = examples_of(network, sequences, loss, members), dtype_of(weights)
     _check_members(weights, members)
     refuse_short(network, examples)
@@ -185,7 +187,7 @@ def evaluate(
 ) -> Any:
     """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
     check_judged(network, weights, loss)
-    examples = _asking(examples_of(network, sequences, loss, members))
+    examples, weights = _asking(examples_of(network, sequences, loss, members)), native(weights)
     _check_members(weights, members)
     return examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)
 

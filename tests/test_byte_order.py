@@ -1,0 +1,78 @@
+"""Arrays as they come in: in another byte order, in a type that JAX does not compute in."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import throughtime as tt
+import zoo
+
+NETWORK = zoo.FORWARD["lstm start"]
+LENGTHS = np.array([4, 6], np.int32)
+
+
+def arrays() -> Any:
+    """Weights, inputs, targets, history and lengths in numpy's arrays of this machine's byte order."""
+    weights = zoo.weights_of(NETWORK)
+    _, history = tt.run(NETWORK, weights, zoo.inputs_for(NETWORK, seed=7))
+    given = weights, zoo.inputs_for(NETWORK), zoo.targets_for(NETWORK), history, LENGTHS
+    return jax.tree.map(np.asarray, given)
+
+
+def carried(learner: Any, weights: Any, history: Any) -> Any:
+    return learner.init(NETWORK, weights, zoo.BATCH)._replace(history=history)
+
+
+def taught(weights: Any, xs: Any, targets: Any) -> Any:
+    sequences = [(xs[:, b], targets[:, b]) for b in range(zoo.BATCH)]
+    *_, last = tt.train(NETWORK, weights, tt.BPTT(), tt.SquaredError(), optax.sgd(0.1), sequences, epochs=2)
+    return last.weights, last.loss, tt.evaluate(NETWORK, weights, tt.SquaredError(), sequences)
+
+
+ERROR = tt.SquaredError()
+WAYS: dict[str, Any] = {
+    "run": lambda w, x, t, h, n: tt.run(NETWORK, w, x, h, n),
+    "step": lambda w, x, t, h, n: tt.step(NETWORK, w, h, x[0]),
+    "start": lambda w, x, t, h, n: tt.start(NETWORK, w, 3),
+    "trace": lambda w, x, t, h, n: tt.trace(NETWORK, w, x, h, n),
+    "deltas": lambda w, x, t, h, n: tt.deltas(NETWORK, w, x, t, ERROR, h, n),
+    "jacobians": lambda w, x, t, h, n: tt.jacobians(NETWORK, w, x, h, n),
+    "train": lambda w, x, t, h, n: taught(w, x, t),
+    **{
+        rule: lambda w, x, t, h, n, learner=learner: learner.learn(
+            NETWORK, w, carried(learner, w, h), x, t, ERROR, lengths=n
+        )
+        for rule, learner in zoo.LEARNERS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_byte_order_gives_the_same_numbers(way: str) -> None:
+    """A function compiled for this machine's order would read the other as if it were the same, and say nothing."""
+    given = arrays()
+    wanted = WAYS[way](*given)
+    turned = jax.tree.map(lambda a: a.astype(a.dtype.newbyteorder()), given)
+    assert not any(a.dtype.isnative for a in jax.tree.leaves(turned))
+    jax.tree.map(np.testing.assert_array_equal, WAYS[way](*turned), wanted)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_float64_weights_where_float64_was_switched_off(way: str) -> None:
+    weights, xs, targets, history, lengths = arrays()
+    wide = jax.tree.map(jax.numpy.asarray, weights)
+    single = jax.tree.map(lambda a: a.astype(np.float32), (xs, targets, history))
+    with jax.enable_x64(False):
+        with pytest.raises(ValueError, match="the weights are float64, but JAX's float64 is switched off: ") as error:
+            WAYS[way](wide, *single, lengths)
+        assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_are_no_weights() -> None:
+    weights, xs, *_ = arrays()
+    whole = jax.tree.map(lambda a: a.astype(np.int32), weights)
+    with pytest.raises(ValueError, match="the weights are int32; a network computes with floating-point numbers"):
+        tt.run(NETWORK, whole, xs)
