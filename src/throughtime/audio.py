@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from throughtime.checks import is_number, is_whole
+
 Values = NDArray[Any]
 
+MOST_FILTERS = 10_000
 MISSING = "sound needs the extra `audio`: pip install 'throughtime[audio]'"
 RATES = (1_000, 400_000)  # samples per second: what sound is recorded with
 LONGEST = 2**28  # samples in float64 are 2 GB
@@ -150,6 +153,7 @@ def mfcc(
         raise ImportError(MISSING) from None
     values, rate = _samples(samples).astype(np.float32), _sound_rate(rate)
     frames = _frames(values, rate)
+    check_filters(coefficients, filters, low, high, energy)
     if not 0 <= low < (high or rate / 2) <= rate / 2:
         raise ValueError(
             f"filters from {low} to {high} Hz do not lie within 0 to {rate / 2}, half the samples per second"
@@ -193,3 +197,17 @@ def _samples(given: ArrayLike, where: str = "") -> Values:
             f"{where}samples must lie between -1 and 1, these reach {np.abs(values).max():.3g}; divide 16-bit numbers by 32768"
         )
     return values
+
+
+def check_filters(
+    coefficients: Any = 13, filters: Any = 26, low: Any = 0.0, high: Any = None, energy: Any = True
+) -> None:
+    """Refuse what `mfcc` cannot be told: at some of it the library beneath would end the whole program."""
+    if not is_whole(filters, 3, MOST_FILTERS):
+        raise ValueError(f"filters must be a whole number from 3 to {MOST_FILTERS}, not {filters!r}")
+    if not is_whole(coefficients, 1, filters):
+        raise ValueError(f"coefficients must be a whole number from 1 to {filters}, the filters, not {coefficients!r}")
+    if not is_number(low) or not (high is None or is_number(high)):
+        raise ValueError(f"filters lie between numbers of hertz, not {low!r} and {high!r}")
+    if energy not in (True, False):
+        raise ValueError(f"energy must be True or False, not {energy!r}")

@@ -134,6 +134,11 @@ class Network:
             raise ValueError(
                 f"there is no input {self.measured!r} to close the loop with; only an open loop can be closed"
             )
+        if self.size_of(self.measured) != self.size_of(self.output):
+            raise ValueError(
+                f"the input {self.measured!r} has {self.size_of(self.measured)} values, the output {self.output!r} "
+                f"{self.size_of(self.output)}: it cannot stand for it"
+            )
         rewired = tuple(_rewire(layer, self.measured, self.output, self.lead) for layer in self.layers)
         left = tuple((n, s) for n, s in self.inputs if n != self.measured)
         return replace(self, inputs=left or ((CLOCK, 1),), layers=rewired)

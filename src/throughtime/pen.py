@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from throughtime.checks import is_number, is_whole
+
 Values = NDArray[Any]
 
 COLUMNS = ("x", "y", "right", "up", "air", "turn", "ahead", "long", "wide")
 FARTHEST = 1e12  # of a point's numbers: no screen is larger, and their squares can be added
 KNOWN = (*COLUMNS, "dx", "dy", "size")
+MOST_POINTS = 100_000  # of one drawing
 
 
 class _Joined(NamedTuple):
@@ -85,11 +88,17 @@ class PenFeatures:
     columns: tuple[str, ...] = COLUMNS
 
     def __post_init__(self) -> None:
-        if self.points is not None and self.points < 2:
-            raise ValueError(f"a drawing needs at least 2 points, not {self.points}")
-        if not (self.spacing > 0 and self.widest > 0 and 2 <= self.least <= self.most):
-            raise ValueError(f"spacing and widest must be above 0, and 2 <= least <= most; got {self}")
-        if not self.columns or set(self.columns) - set(KNOWN):
+        if self.points is not None and not is_whole(self.points, 2, MOST_POINTS):
+            raise ValueError(f"a drawing needs at least 2 points, and {MOST_POINTS} at most, not {self.points!r}")
+        above = all(is_number(value) and value > 0 for value in (self.spacing, self.widest))
+        if not (above and is_whole(self.most, 2, MOST_POINTS) and is_whole(self.least, 2, self.most)):
+            raise ValueError(
+                f"spacing and widest must be above 0, and 2 <= least <= most <= {MOST_POINTS}; got {self.spacing!r}, "
+                f"{self.widest!r}, {self.least!r} and {self.most!r}"
+            )
+        if self.kept not in (True, False) or self.boxed not in (True, False):
+            raise ValueError(f"kept and boxed must be True or False, not {self.kept!r} and {self.boxed!r}")
+        if not self.columns or any(name not in KNOWN for name in self.columns):
             raise ValueError(f"columns must be some of {', '.join(KNOWN)}; got {self.columns}")
 
     def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
@@ -115,6 +124,25 @@ class PenFeatures:
     def settings(self) -> dict[str, Any]:
         """What `pen_input` needs, for `Model.settings["features"]`."""
         return {"kind": "pen", **asdict(self)}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "PenFeatures":
+        """Those that `settings` tells of.
+
+        raises  ValueError if they are not of a pen, or make no sense
+        """
+        own = dict(settings)
+        if own.pop("kind", None) != "pen":
+            raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
+        columns = own.get("columns", COLUMNS)  # a list, in a file
+        if not isinstance(columns, list | tuple):
+            raise ValueError(f"columns must be a list of some of {', '.join(KNOWN)}; got {columns!r}")
+        unknown = set(own) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(
+                f"these features have settings that this version does not know: {', '.join(sorted(unknown))}"
+            )
+        return cls(**own | {"columns": tuple(columns)})
 
     def _counts(self, long: Values) -> Values:
         if self.points is not None:
@@ -165,14 +193,7 @@ def pen_input(drawing: ArrayLike, settings: Mapping[str, Any], height: float | N
     >>> pen_input([[0, 0, 0], [0, 10, 1]], PenFeatures(points=5).settings).shape
     (5, 9)
     """
-    own = dict(settings)
-    if own.pop("kind", None) != "pen":
-        raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
-    own["columns"] = tuple(own.get("columns", COLUMNS))  # a list, in a file
-    unknown = set(own) - {field.name for field in fields(PenFeatures)}
-    if unknown:
-        raise ValueError(f"these features have settings that this version does not know: {', '.join(sorted(unknown))}")
-    features = PenFeatures(**own)
+    features = PenFeatures.of(settings)
     if "size" in features.columns:
         if height is None:  # as if the writer had written nothing else
             return features(in_usual_heights([drawing], [0], features.widest))[0]

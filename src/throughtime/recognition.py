@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from throughtime import answers
-from throughtime.audio import mfcc, resample
+from throughtime.audio import RATES, check_filters, mfcc, resample
+from throughtime.checks import is_whole
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features import SpeechFeatures
-from throughtime.pen import pen_input
+from throughtime.pen import PenFeatures, pen_input
 from throughtime.sequences import inputs_of, run_each
 from throughtime.storage import Model, standardise
 
@@ -55,8 +56,7 @@ def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> V
     >>> sound_input(np.sin(np.arange(16000)), 16000, settings).shape
     (49, 52)
     """
-    if settings.get("kind") != "mfcc" or "rate" not in settings:
-        raise ValueError(f"these features are not of sound at a known rate: {dict(settings)}")
+    features, told = heard_sound(settings)
     wanted = settings["rate"]
     high = settings.get("high") or wanted / 2
     if high > rate / 2:
@@ -64,8 +64,18 @@ def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> V
             f"the sound has {rate} samples per second, too few for a model that hears tones up to {high:g} Hz; "
             f"record it with {wanted}"
         )
+    return features([mfcc(resample(samples, rate, wanted), wanted, **told)])[0]
+
+
+def heard_sound(settings: Mapping[str, Any]) -> tuple[SpeechFeatures, dict[str, Any]]:
+    """The features that settings tell of, and what `audio.mfcc` is told; a ValueError says what is wrong with them."""
+    if settings.get("kind") != "mfcc" or "rate" not in settings:
+        raise ValueError(f"these features are not of sound at a known rate: they say {', '.join(map(str, settings))}")
+    if not is_whole(settings["rate"], *RATES):
+        raise ValueError(f"the rate must be from {RATES[0]} to {RATES[1]} samples per second, not {settings['rate']!r}")
     told = {name: settings[name] for name in MADE if name in settings}
-    return SpeechFeatures.of(settings)([mfcc(resample(samples, rate, wanted), wanted, **told)])[0]
+    check_filters(**told)
+    return SpeechFeatures.of(settings), told
 
 
 def recognise(
@@ -122,7 +132,7 @@ class Recogniser:
             raise ValueError(
                 "the model does not say what it hears (settings: features), so it cannot be used on recordings"
             )
-        if features.get("kind") not in KINDS:
+        if features.get("kind") not in tuple(KINDS):
             raise ValueError(f"the model hears {features.get('kind')!r}; known are {', '.join(KINDS)}")
         if self._answer not in ANSWERS:
             raise ValueError(f"the model's answer is {self._answer!r}; known are {', '.join(ANSWERS)}")
@@ -136,6 +146,32 @@ class Recogniser:
             raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
         if self.height is not None and not 0 < self.height < np.inf:
             raise ValueError(f"the usual height must be a number above 0, not {self.height:g}")
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        """Refuse what a file says of features and strings, where no recording could be used with it."""
+        settings, network = self.model.settings, self.model.network
+        numbers, taken = self._numbers(settings["features"]), sum(size for _, size in network.inputs)
+        if numbers != taken:
+            raise ValueError(f"the features are {numbers} numbers a step, but the network takes {taken}")
+        if settings["answer"] != "ctc":
+            return
+        if not is_whole(settings.get("blank", 0), 0, len(self.model.classes) - 1):
+            raise ValueError(
+                f"the blank must be one of the {len(self.model.classes)} outputs, not {settings['blank']!r}"
+            )
+        told = settings.get("vocabulary", ())
+        if not isinstance(told, list | tuple) or not all(isinstance(word, str) for word in told):
+            raise ValueError("the vocabulary must be a list of words")
+        if "decoder" in settings:
+            Sentences.of(settings["decoder"], self.model.classes, self._blank)
+
+    def _numbers(self, features: Mapping[str, Any]) -> int:
+        """How many numbers the features have at each step."""
+        if self.hears == "pen points":
+            return len(PenFeatures.of(features).columns)
+        made, told = heard_sound(features)
+        return made.width(int(told.get("coefficients", 13)))
 
     @property
     def hears(self) -> str:

@@ -8,7 +8,6 @@ The same model makes the same bytes. What was read is checked by one function, `
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import is_number, is_text, is_whole
 from throughtime.engine import Weights
 from throughtime.engine.first import shapes
 from throughtime.engine.schedule import depths
@@ -37,7 +37,6 @@ VERSION = 1
 TEXTS = {"format", "format_version", "library_version", "network", "model"}
 MOST_PARTS = 100_000  # of a wiring's text, since a layer in memory is many times as long
 MOST_HELD = 20_000_000  # numbers that networks keep from step to step
-WHOLE = 2**63 - 1  # the largest number that numpy has for whole ones
 
 Values = NDArray[Any]
 
@@ -208,7 +207,7 @@ def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
         raise FileNotFoundError(f"{path} does not exist; give the .safetensors file that was saved")
     with path.open("rb") as file:
         model = _read(file, path, units)
-    return replace(model, weights=jax.tree.map(jnp.asarray, model.weights))
+    return replace(model, weights=jax.device_put(model.weights))  # where jnp.asarray would compile for every shape
 
 
 def _read(file: BinaryIO, name: Any, units: Iterable[Unit]) -> Model:
@@ -258,8 +257,8 @@ def check(model: Model, arrays: Mapping[str, Values]) -> None:
     """
     network = model.network
     whole(model.members, "the number of members", 0)
-    if whole(model.washout, "the washout", 0) > WHOLE:
-        raise ValueError(f"the washout must be a number of steps, not {model.washout}")
+    if not is_whole(model.washout, 0):
+        raise ValueError(f"the washout must be a number of steps, not {model.washout!r}")
     if not isinstance(model.settings, Mapping):
         raise ValueError(f"the settings must be names with what they are, not {type(model.settings).__name__}")
     _check_held(network, model.members)
@@ -298,7 +297,7 @@ def _check_arrays(network: Network, members: int, arrays: Mapping[str, Values]) 
         raise ValueError("the arrays are of several types of numbers, where a network computes in one")
     for name, array in arrays.items():
         with np.errstate(over="ignore"):
-            acting = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+            acting = array.astype(jnp.result_type(array.dtype), copy=False)  # as JAX will hold it
         if not np.isfinite(acting).all():
             raise ValueError(
                 f"the array {name!r} has numbers that are not finite: the network says nothing; train it again"
@@ -311,26 +310,14 @@ def _check_columns(columns: tuple[Column, ...], what: str, possible: set[int]) -
             f"there are {len(columns)} columns for the {what}, but the network has {max(possible)} of them"
         )
     for column in columns:
-        if not _shown(column.name):
+        if not is_text(column.name):
             raise ValueError(f"the name of a column must be text, not {column.name!r}")
-        if not _finite(column.mean) or not _finite(column.scale) or not column.scale > 0:
+        if not is_number(column.mean) or not is_number(column.scale) or not column.scale > 0:
             numbers = f"{column.mean!r} and {column.scale!r}"
             raise ValueError(f"column {column.name!r}: mean and scale must be finite, the scale above 0, not {numbers}")
         low, high = (-inf if column.low is None else column.low), (inf if column.high is None else column.high)
-        if not (low == -inf or _finite(low)) or not (high == inf or _finite(high)) or not low < high:
+        if not (low == -inf or is_number(low)) or not (high == inf or is_number(high)) or not low < high:
             raise ValueError(f"column {column.name!r}: low must be a number below high, not {low!r} and {high!r}")
-
-
-def _finite(value: Any) -> bool:
-    """True for a number that numpy has, too."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= (WHOLE if isinstance(value, int) else sys.float_info.max)
-
-
-def _shown(value: Any) -> bool:
-    """True for text that can be written: JSON can hold halves of characters, too."""
-    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _plain(value: Any) -> Any:

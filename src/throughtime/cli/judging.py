@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import is_whole
 from throughtime.cli.data import Data
+from throughtime.cli.errors import Problem
 from throughtime.cli.plan import Parts
 from throughtime.dynamics.fitted import FREE, ONE_STEP, steps_ahead
 from throughtime.dynamics.intervals import Coverage
@@ -25,6 +27,7 @@ Follow = Callable[..., Values]  # u (T, I), y (T, O) with NaN where it runs free
 Predicted = Mapping[str, Mapping[str, Values]]  # part, mode -> (T, O), NaN outside the part
 Linears = dict[int | None, Linear]  # of all training rows (None), and of those without each fold
 MODES = (FREE, ONE_STEP)
+MOST_DELAY = 1_000_000  # of a linear model in a file
 LAGS = 25  # of the residuals' correlations, at most
 
 
@@ -141,12 +144,21 @@ def plain(linear: Linear) -> dict[str, Any]:
     return {name: np.asarray(value).tolist() for name, value in asdict(linear).items()}
 
 
-def linear_from(said: Mapping[str, Any] | None) -> Linears:
-    """The linear model in the settings of a model, if there is one."""
+def linear_from(said: Any, inputs: int, outputs: int) -> Linears:
+    """The linear model in the settings of a model with so many inputs and outputs, if there is one."""
     if said is None:
         return {}
-    inputs, outputs = (tuple(said[side]) for side in ("input_delays", "output_delays"))
-    return {None: Linear(inputs, outputs, np.array(said["coefficients"]), np.array(said["mean"]))}
+    try:
+        heard, fed = (tuple(said[side]) for side in ("input_delays", "output_delays"))
+        made = Linear(heard, fed, np.array(said["coefficients"], float), np.array(said["mean"], float))
+        rows = len(heard) * inputs + len(fed) * outputs + 1
+        fits = made.mean.shape == (outputs,) and made.coefficients.shape == (rows, outputs)
+        fits &= all(is_whole(d, 0, MOST_DELAY) for d in heard) and all(is_whole(d, 1, MOST_DELAY) for d in fed)
+    except (LookupError, TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits or not np.isfinite(made.mean).all() or not np.isfinite(made.coefficients).all():
+        raise Problem("the linear model in the settings of this model does not fit it; fit it again")
+    return {None: made}
 
 
 def coverage(model: DynamicModel, data: Data, start: int) -> tuple[Coverage, ...]:

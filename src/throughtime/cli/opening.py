@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from throughtime.checks import is_number, is_whole
 from throughtime.cli import data as columns
 from throughtime.cli import judging, output, tables
 from throughtime.cli.data import Data
@@ -18,6 +19,8 @@ from throughtime.cli.errors import Problem
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.report import fingerprint
 from throughtime.storage import Model, load
+
+MOST_ROWS = 10**12  # of any table
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Opened:
     @property
     def linears(self) -> judging.Linears:
         """The linear model that was fitted beside it, if the file holds one."""
-        return judging.linear_from(self.made.settings.get("linear"))
+        model = self.model
+        return judging.linear_from(self.made.settings.get("linear"), len(model.inputs_), len(model.outputs_))
 
     @property
     def series(self) -> bool:
@@ -44,9 +48,18 @@ class Opened:
 
     def learned(self, table: Path, rows: int) -> int:
         """How many first rows of a table it has learned from: those before the test, if it is the one it was fitted to."""
-        settings = self.made.settings
-        same = settings.get("sha256") == fingerprint(table)
-        return rows - round(settings["test"] * rows) if same else 0
+        same = self.made.settings.get("sha256") == fingerprint(table)
+        return rows - round(self.told("test") * rows) if same else 0
+
+    def told(self, name: str, share: bool = True) -> Any:
+        """What the settings say of the fit: a share of the rows, or a whole number."""
+        value: Any = self.made.settings.get(name)
+        if not (is_number(value) and 0 <= value < 1 if share else is_whole(value, 0, MOST_ROWS)):
+            what = "a share of the rows" if share else "a whole number"
+            raise Problem(
+                f"the settings of this model say {name!r} {str(value)[:100]!r}, which must be {what}; fit it again"
+            )
+        return value
 
     def led(self, start_rows: int | None) -> int:
         """In how many first rows measured outputs lead; None: those that fill the delays, and the washout."""
@@ -68,7 +81,8 @@ class Opened:
         """The columns of a table of any length; time None: the column of the fit, if the table has it."""
         usual = self.made.settings.get("time")
         inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))
-        return columns.read(table, inputs, outputs, time or (usual if usual in table.columns else None), known, like)
+        known_time = usual if isinstance(usual, str) and usual in table.columns else None
+        return columns.read(table, inputs, outputs, time or known_time, known, like)
 
 
 def open_model(file: Path) -> Opened:

@@ -88,8 +88,9 @@ def _spans(opened: Opened, data: Data, led: int, held_out: int | None, learned: 
                 f"{data.source} has {len(data)} rows, but the first {first} do not count; give a longer table"
             )
         return [Span("new data", slice(first, len(data)), begin=led)], opened.linears
-    told = opened.made.settings
-    parts = parts_of(data, opened.model.network_, (told["validation"], told["test"]), told["folds"], told["washout"])
+    shares = opened.told("validation"), opened.told("test")
+    folds, washout = (opened.told(name, share=False) for name in ("folds", "washout"))
+    parts = parts_of(data, opened.model.network_, shares, folds, washout)
     return judging.spans_of(parts, len(data)), judging.linear_models(opened.model.network_, data, parts)
 
 

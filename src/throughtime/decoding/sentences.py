@@ -1,16 +1,18 @@
 """Sentences for speech: words and what follows what, both counted in a list of sentences."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from throughtime.checks import is_number, is_whole
 from throughtime.decoding.beam import Hypothesis, ctc_beam
 from throughtime.decoding.language import NGram, WordLanguage
 
 SPACE = " "
+MOST_ORDER, MOST_WIDTH = 20, 100_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class Sentences:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sentences", tuple(self.sentences))
         object.__setattr__(self, "names", tuple(self.names))
+        if not all(isinstance(text, str) for text in (*self.sentences, *self.names)):
+            raise ValueError("sentences and the names of labels are texts")
+        if not is_whole(self.order, 1, MOST_ORDER) or not is_whole(self.width, 1, MOST_WIDTH):
+            raise ValueError(
+                f"the order of an n-gram is 1 to {MOST_ORDER} and the width of a beam 1 to {MOST_WIDTH}, not {self.order!r} "
+                f"and {self.width!r}"
+            )
+        if not is_number(self.weight) or not is_number(self.bonus):
+            raise ValueError(f"weight and bonus must be numbers, not {self.weight!r} and {self.bonus!r}")
         if SPACE not in self.names:
             raise ValueError(f"sentences need a label that is called {SPACE!r}; there are {', '.join(self.names)}")
 
@@ -74,7 +85,14 @@ class Sentences:
     @classmethod
     def of(cls, settings: Mapping[str, Any], names: Sequence[str], blank: int = 0) -> "Sentences":
         """The one that `settings` tells of."""
-        return cls(**settings, names=tuple(names), blank=blank)
+        known = {field.name for field in fields(cls)} - {"names", "blank"}
+        if not isinstance(settings, Mapping) or set(settings) - known or "sentences" not in settings:
+            raise ValueError(f"the settings of a decoder are sentences, with or without {', '.join(sorted(known))}")
+        if not isinstance(settings["sentences"], list | tuple):
+            raise ValueError(
+                f"the sentences of a decoder are a list of texts, not {type(settings['sentences']).__name__}"
+            )
+        return cls(**settings, names=tuple(map(str, names)), blank=blank)
 
 
 def spelled(word: str, names: Sequence[str], blank: int = 0) -> tuple[int, ...]:

@@ -235,7 +235,9 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def of_fold(self, fold: int) -> Self:
         """The model of those networks alone for which that fold was held out; without forecast intervals."""
-        chosen = [k for k, member in enumerate(self.members_) if member["fold"] == fold]
+        chosen = [k for k, member in enumerate(self.members_) if member.get("fold") == fold]
+        if not chosen:
+            raise ValueError(f"no network of this model is one of fold {fold}")
         made = self._with(self.ensemble().members(chosen).weights)
         made.members_ = [self.members_[k] for k in chosen]
         return made

@@ -118,11 +118,16 @@ class Conformal:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Conformal":
-        """The intervals that `to_dict` wrote."""
-        widths = tuple(
-            tuple(tuple(math.inf if w is None else float(w) for w in row) for row in step) for step in plain["widths"]
-        )
-        return cls(tuple(float(level) for level in plain["levels"]), widths)
+        """The intervals that `to_dict` wrote; ValueError for what it cannot have written."""
+        try:
+            levels = np.array(plain["levels"], float)
+            widths = np.array([[[math.inf if w is None else w for w in r] for r in s] for s in plain["widths"]], float)
+        except (LookupError, TypeError, ValueError, OverflowError):
+            raise ValueError("forecast intervals are levels, and widths for each level, step and output") from None
+        rising = levels.ndim == 1 and (np.diff(levels, prepend=0, append=1) > 0).all()
+        if not rising or widths.ndim != 3 or 0 in widths.shape or len(widths) != len(levels) or not (widths >= 0).all():
+            raise ValueError("forecast intervals need rising levels between 0 and 1, and for each widths of at least 0")
+        return cls(tuple(levels.tolist()), tuple(tuple(map(tuple, step)) for step in widths.tolist()))
 
     def _width(self, level: float, steps: int) -> Values:
         """(steps, O)"""

@@ -1,6 +1,6 @@
 """Models of dynamic systems: how they are learned from records, and read from a file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from throughtime import answers
 from throughtime.architectures import built
+from throughtime.checks import is_whole
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
@@ -244,8 +245,30 @@ class DynamicModel(Fitted):
         made.network_, made.used_ = network, used_by(network)
         made.weights_ = model.weights if model.members else running.stack([model.weights])
         made.inputs_, made.outputs_ = () if network.inputs[0][0] == CLOCK else model.inputs, model.outputs
-        made.single_ = bool(model.settings.get("single_output", len(model.outputs) == 1))
-        made.members_ = list(model.settings.get("members", [{}]))
+        made.single_, made.members_ = _single(model), _members(model)
         intervals = model.settings.get("intervals")
         made.intervals_ = None if intervals is None else Conformal.from_dict(intervals)
+        if made.intervals_ is not None and len(made.intervals_.widths[0][0]) != len(model.outputs):
+            raise ValueError(f"the forecast intervals are not for {len(model.outputs)} outputs, which the model has")
         return made
+
+
+def _single(model: Model) -> bool:
+    """True if y is (T,), as the settings say."""
+    single = model.settings.get("single_output", len(model.outputs) == 1)
+    if single not in (True, False) or (single and len(model.outputs) > 1):
+        raise ValueError(f"the settings say single_output={single!r}, of a model with {len(model.outputs)} outputs")
+    return bool(single)
+
+
+def _members(model: Model) -> list[dict[str, Any]]:
+    """What the settings say of each network."""
+    count = max(model.members, 1)
+    told = model.settings.get("members", [{}] * count)
+    if not isinstance(told, list | tuple) or len(told) != count or not all(isinstance(one, Mapping) for one in told):
+        raise ValueError(
+            f"the settings say of members {str(told)[:100]!r}, where there are {count} of them to be told of"
+        )
+    if not all(is_whole(one.get("fold", 0), 0) for one in told):
+        raise ValueError("the settings name folds of members that are no whole numbers")
+    return [dict(one) for one in told]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from throughtime.checks import is_number, is_whole
 from throughtime.features.augment import Cepstrum, SpeechChanges, mel_warp, noise, splice, time_masks, time_warp
 from throughtime.features.joined import Joined, Values, join, spread_of
 
@@ -105,8 +106,10 @@ class Prior:
     steps: float
 
     def __post_init__(self) -> None:
-        if not self.steps >= 0:
-            raise ValueError(f"a prior is worth at least 0 steps, not {self.steps}")
+        if not (is_number(self.steps) and self.steps >= 0):
+            raise ValueError(f"a prior is worth at least 0 steps, not {self.steps!r}")
+        if not self.mean or not all(map(is_number, self.mean)):
+            raise ValueError("the mean of a prior must be numbers, one for each feature")
 
     @classmethod
     def of(cls, xs: Sequence[ArrayLike], steps: float) -> "Prior":
@@ -145,12 +148,20 @@ class SpeechFeatures:
     prior: Prior | None = None
 
     def __post_init__(self) -> None:
-        if self.deltas < 0 or self.frames < 1:
-            raise ValueError(f"deltas must be at least 0 and frames at least 1, not {self.deltas} and {self.frames}")
+        if not (is_whole(self.deltas, 0) and is_whole(self.frames, 1)):
+            raise ValueError(
+                f"deltas must be at least 0 and frames at least 1, not {self.deltas!r} and {self.frames!r}"
+            )
+        if self.silence is not None and not is_number(self.silence):
+            raise ValueError(f"silence must be a number of logarithms, or None, not {self.silence!r}")
         if not (isinstance(self.normalised, bool) or self.normalised == "mean"):
             raise ValueError(f"normalised must be True, False or 'mean', not {self.normalised!r}")
         if self.prior is not None and self.normalised != "mean":
             raise ValueError(f"a prior is of the mean: normalised must be 'mean' with it, not {self.normalised!r}")
+
+    def width(self, features: int) -> int:
+        """How many numbers a step has, of so many features."""
+        return features * (1 + self.deltas) * self.frames
 
     def __call__(self, xs: Sequence[ArrayLike]) -> list[Values]:
         """The features of every recording."""
@@ -178,10 +189,18 @@ class SpeechFeatures:
         """
         for name in ("deltas", "normalised", "frames"):
             if name not in settings:
-                raise ValueError(f"the features' settings lack {name!r}: {dict(settings)}")
-        told = settings.get("prior")
-        prior = Prior(tuple(told["mean"]), told["steps"]) if told else None
+                raise ValueError(f"the features' settings lack {name!r}; they have {', '.join(map(str, settings))}")
+        prior = _prior(settings.get("prior"))
         return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"), prior)
+
+
+def _prior(told: Any) -> Prior | None:
+    """The prior that settings tell of."""
+    if told is None:
+        return None
+    if not isinstance(told, Mapping) or not isinstance(told.get("mean"), list | tuple):
+        raise ValueError("the features' settings have a prior without its mean and steps")
+    return Prior(tuple(told["mean"]), told.get("steps", 0))
 
 
 def _trimmed(joined: Joined, below: float) -> Joined:

@@ -1,0 +1,26 @@
+"""What a value is that came from a file or a caller: a number, a whole one, a text that can be written."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+WHOLE = 2**63 - 1  # the largest whole number that numpy has
+
+
+def is_whole(value: Any, least: int, most: int = WHOLE) -> bool:
+    """True for a whole number from `least` to `most`; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def is_number(value: Any) -> bool:
+    """True for a number that is finite, as numpy has it, too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    most: Any = WHOLE if isinstance(value, int) else sys.float_info.max
+    return bool(-most <= value <= most)
+
+
+def is_text(value: Any) -> bool:
+    """True for text that can be written: JSON can hold halves of characters, too."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
