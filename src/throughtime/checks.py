@@ -1,19 +1,19 @@
 """What a value is that came from a file or a caller: a number, a whole one, a text that can be written."""
 
 import sys
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 WHOLE = 2**63 - 1  # the largest whole number that numpy has
 
 
-def is_whole(value: Any, least: int, most: int = WHOLE) -> bool:
+def is_whole(value: Any, least: int, most: int = WHOLE) -> TypeGuard[int]:
     """True for a whole number from `least` to `most`; True and False are none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """True for a number that is finite, as numpy has it, too."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
