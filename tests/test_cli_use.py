@@ -38,6 +38,7 @@ def test_the_command_line_says_what_the_library_says() -> None:
         (["simulate"], model.simulate(u)),
         (["simulate", "--start-rows", "30"], led),
         (["predict"], model.predict(u, y)),
+        (["predict", "--ahead", "4"], model.predict(u, y, ahead=4)),
     ):
         command, *more = options
         said = run(command, MODEL, TABLE, *more, "--out", "made.csv", "--overwrite")
@@ -78,6 +79,21 @@ def test_long_tables_are_run_in_stretches_without_a_seam(monkeypatch: pytest.Mon
     monkeypatch.setattr(blocks, "STEPS", (10, 25))
     run("simulate", MODEL, TABLE, "--out", "pieces.csv")
     np.testing.assert_allclose(pd.read_csv("whole.csv")["y"], pd.read_csv("pieces.csv")["y"], atol=1e-5)
+
+
+def test_errors_of_predictions_ahead_stand_beside_one_step_and_free_run() -> None:
+    model, table = DynamicModel.from_model(load(MODEL)), dated().set_index("hour")
+    said = json.loads(run("evaluate", MODEL, TABLE, "--ahead", "4", "--start-rows", "10", "--json").stdout)
+    for mode, found in model.evaluate(table[["u"]], table[["y"]], 10, ahead=4).items():
+        assert said[mode]["all"]["y"]["rmse"] == pytest.approx(found["y"]["rmse"], rel=1e-6)
+    baselines, y = said["baselines"], table["y"].to_numpy()
+    assert list(baselines["linear"]) == list(baselines["mean"]) == ["free run", "one step", "4 steps"]
+    assert list(baselines["last value"]) == ["one step", "4 steps"]
+    held = np.sqrt(np.mean((y[10:] - y[6:-4]) ** 2))
+    assert baselines["last value"]["4 steps"]["all"]["y"]["rmse"] == pytest.approx(held, rel=1e-6)
+    assert "4 steps" in run("evaluate", MODEL, TABLE, "--ahead", "4").stdout
+    assert "steps" not in run("evaluate", MODEL, TABLE).stdout.splitlines()[1]
+    refused(run("predict", MODEL, TABLE, "--ahead", "0"), "--ahead")
 
 
 def test_evaluate_says_what_can_be_believed() -> None:

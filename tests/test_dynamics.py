@@ -382,3 +382,14 @@ def test_the_linear_model_finds_a_linear_system() -> None:
     told = np.where(np.arange(300) < 2, Y, np.nan)[:, None]
     np.testing.assert_allclose(model.free_run(U[:, None], told)[2:, 0], Y[2:], atol=1e-9)
     np.testing.assert_allclose(model.one_step(U[:, None], Y[:, None])[2:, 0], Y[2:], atol=1e-9)
+
+
+@pytest.mark.parametrize("gaps", [[], [7, 8, 12]])
+def test_the_linear_model_predicts_ahead_as_it_runs_free_from_there(gaps: list[int]) -> None:
+    model, u, y = Linear.fit([(U[:, None], Y[:, None])], (0, 1), (1, 3)), U[:20, None], Y[:20, None].copy()
+    y[gaps] = np.nan
+    for ahead in (1, 2, 5, 40):
+        found = model.ahead(u, y, ahead)
+        for t in range(20):
+            known = np.where(np.arange(20)[:, None] <= t - ahead, y, np.nan)
+            np.testing.assert_allclose(found[t], model.free_run(u, known)[t], atol=1e-12)
