@@ -102,14 +102,53 @@ def _monthly(dates: pd.DatetimeIndex) -> bool:
 
 def _dates(table: Table, name: str, texts: Texts, like: Reading) -> tuple[pd.Index, Reading]:
     """Dates from text: year first, with the month's name, or with day and month as numbers in either order."""
+    begun = texts.iloc[0]
+    placed = None if PLACES.match(begun) or OFFSET.search(begun) else _written(texts, _guessed(begun), False)
+    if placed is not None and placed.notna().all():  # one form throughout: nothing to decide
+        return pd.DatetimeIndex(placed), Reading()
     utc = _offsets(table, name, texts)
-    parts = texts.str.extract(PLACES)
-    if parts[0].notna().mean() <= 0.5:
+    if not texts.str.match(PLACES).any():
         return _parsed(texts, utc is not None), Reading(note=utc)
-    read = {day_first: _parsed(_year_first(parts, day_first), utc is not None) for day_first in (True, False)}
-    fits = [day_first for day_first in read if bool(read[day_first][parts[0].notna()].notna().all())]
-    chosen = like.day_first if like.day_first in fits else _chosen(read, fits, dotted=bool((parts[1] == ".").all()))
-    return read[chosen], Reading(chosen, note=_said(name, texts, read, chosen, fits))
+    return _ordered(name, texts, like, utc is not None)
+
+
+def _ordered(name: str, texts: Texts, like: Reading, utc: bool) -> tuple[pd.Index, Reading]:
+    """Dates of which some have day and month as numbers, before the year."""
+    read = {first: _in_order(texts, first, utc) for first in (True, False)}
+    left = (read[True].isna() & read[False].isna()).to_numpy()
+    if left.any():  # of another form than the first row
+        for first, dates in read.items():
+            dates[left] = pd.Series(_parsed(_year_first(texts[left], first), utc), texts.index[left])
+    made = {first: pd.DatetimeIndex(dates) for first, dates in read.items()}
+    wrong = {first: np.count_nonzero(dates.isna()) for first, dates in made.items()}
+    fits = [first for first in made if wrong[first] == min(wrong.values())]
+    dotted = not texts.str.contains(r"^\d{1,2}[/-]\d{1,2}[/-]").any()
+    chosen = like.day_first if like.day_first in fits else _chosen(made, fits, dotted)
+    return made[chosen], Reading(chosen, note=_said(name, texts, made, chosen, sure=dotted or len(fits) < 2))
+
+
+def _guessed(text: str) -> str | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pd.tseries.api.guess_datetime_format(text)
+
+
+def _written(texts: Texts, form: str | None, utc: bool) -> Any:
+    """Dates in exactly this form, NaT for others."""
+    given = texts if form else texts.mask(texts.notna())
+    return pd.to_datetime(given, format=form, errors="coerce", utc=utc)
+
+
+def _in_order(texts: Texts, day_first: bool, utc: bool) -> Any:
+    """Dates in the form of the first row, with day and month in this order; NaT for others."""
+    found = PLACES.match(texts.iloc[0])
+    form = None if found is None else _guessed("2026-01-31" + texts.iloc[0][found.end(4) :])
+    if found is None or form is None:
+        return _written(texts, None, utc)
+    order, mark = ("%d", "%m") if day_first else ("%m", "%d"), found[2]
+    return _written(
+        texts, mark.join([*order, "%Y" if len(found[4]) == 4 else "%y"]) + form.removeprefix("%Y-%m-%d"), utc
+    )
 
 
 def _offsets(table: Table, name: str, texts: Texts) -> str | None:
@@ -141,39 +180,38 @@ def _parsed(texts: Texts, utc: bool) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(dates)
 
 
-def _year_first(parts: Any, day_first: bool) -> Texts:
-    """31/1/26 12:00 as 2026-01-31 12:00."""
+def _year_first(texts: Texts, day_first: bool) -> Texts:
+    """31/1/26 12:00 as 2026-01-31 12:00; other forms as they are."""
+    parts = texts.str.extract(PLACES)
     day, month = (parts[0], parts[2]) if day_first else (parts[2], parts[0])
     short = parts[3].str.len() == 2
     century = np.where(short, np.where(pd.to_numeric(parts[3]) < CENTURY, "20", "19"), "")
     made = pd.Series(century, parts.index) + parts[3] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
-    return (made + " " + parts[4].fillna("")).str.strip().fillna("")
+    return (made + " " + parts[4].fillna("")).str.strip().where(parts[0].notna(), texts)
 
 
 def _chosen(read: dict[bool, pd.DatetimeIndex], fits: list[bool], dotted: bool) -> bool:
-    """Whether the day comes first: the reading that fits all rows; of two, with dots that one, else the sorted, even one."""
-    if len(fits) < 2:
-        return fits[0] if fits else dotted
-    return dotted or _disorder(read[True]) < _disorder(read[False])
+    """Whether the day comes first: the reading that fits most rows; of two, with dots that one, else the sorted, even one."""
+    return fits[0] if len(fits) == 1 else dotted or _disorder(read[True]) < _disorder(read[False])
 
 
-def _disorder(dates: pd.DatetimeIndex) -> float:
-    """How far rows are from following each other evenly; infinite where they are not sorted, or not all there."""
+def _disorder(dates: pd.DatetimeIndex) -> tuple[float, float]:
+    """How far rows are from following each other evenly, and their step; infinite where they are not sorted, or not all there."""
     steps = np.diff(line(dates)).astype(float)
     if not len(steps) or dates.isna().any() or (steps <= 0).any():
-        return np.inf
-    usual = steps[middle(steps)]
-    return float(np.abs(steps - usual).mean() / usual)
+        return np.inf, np.inf
+    usual = float(steps[middle(steps)])
+    return float(np.abs(steps - usual).mean() / usual), usual
 
 
-def _said(name: str, texts: Texts, read: dict[bool, pd.DatetimeIndex], chosen: bool, fits: list[bool]) -> str | None:
+def _said(name: str, texts: Texts, read: dict[bool, pd.DatetimeIndex], chosen: bool, sure: bool) -> str | None:
     """A note on the order of day and month, where it is the less usual one or another one was possible."""
     differ = np.flatnonzero(read[True] != read[False])
-    if not len(differ) or (len(fits) == 1 and not chosen):
+    if not len(differ) or (sure and not chosen):
         return None
     row = int(differ[0])
-    sure = "" if len(fits) < 2 else "; write dates as 2026-01-31 to leave no choice"
-    return f"column {name!r} is read {_order(chosen)}: {texts.iloc[row]} is {read[chosen][row]}{sure}"
+    remedy = "" if sure else "; write dates as 2026-01-31 to leave no choice"
+    return f"column {name!r} is read {_order(chosen)}: {texts.iloc[row]} is {read[chosen][row]}{remedy}"
 
 
 def _order(day_first: bool) -> str:
