@@ -337,8 +337,8 @@ def test_stopping_early_leaves_a_fitted_model() -> None:
         ({}, pd.DataFrame({"a": U, "span": pd.to_timedelta(U, "h")}), Y, "inputs u, column 'span' holds time spans"),
         ({}, U, Y + 1j, "outputs y holds complex numbers"),
         ({}, U, pd.Series(Y * 1e-170, name="flux"), "column 'flux' varies by .*e-170"),
-        ({"low": np.inf}, U, Y, "column 'y': of low and high one is infinite"),
-        ({"low": 2.0, "high": 1.0}, U, Y, "column 'y': of low and high 2 is not below 1"),
+        ({"low": np.inf}, U, Y, "column 'y': low inf is no limit; give a number, or none"),
+        ({"low": 2.0, "high": 1.0}, U, Y, "column 'y': low 2 is not below high 1"),
         ({"teaching": [Teaching(horizon=5)], "network": tt.gru(1, 2, 1)}, U, Y, "what layer 'hidden' remembers"),
     ],
 )

@@ -10,5 +10,10 @@ def here() -> float:
 
 def refuse_size(needed: float, what: str, remedy: str) -> None:
     """Raise an error if that many bytes are more than this machine has: "WHAT needs 12.0 GB, ...: REMEDY"."""
+    needed = min(needed, 1e60)  # whole numbers may be too large for a floating-point one
     if needed > here():
-        raise ValueError(f"{what} needs {needed / 1e9:.1f} GB and this machine has {here() / 1e9:.1f} GB: {remedy}")
+        raise ValueError(f"{what} needs {_gigabytes(needed)} and this machine has {_gigabytes(here())}: {remedy}")
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size < 1e15 else f"{size / 1e9:.3g} GB"

@@ -142,15 +142,14 @@ def limits(columns: Sequence[Column]) -> tuple[Values, Values]:
     return low, np.array([np.inf if c.high is None else c.high for c in columns])
 
 
-def refuse_limits(names: Sequence[str], low: Values, high: Values, called: str) -> None:
+def refuse_limits(names: Sequence[str], low: Values, high: Values, called: tuple[str, str] = ("low", "high")) -> None:
     """Raise an error for limits of sensors (NaN: none) that are infinite, or of which the low one is not below the high one."""
     for name, *edges in zip(names, low, high, strict=True):
-        if np.isinf(edges).any():
-            raise ValueError(
-                f"column {name!r}: of {called} one is infinite; give a number, or none where there is no limit"
-            )
+        for option, edge in zip(called, edges, strict=True):
+            if np.isinf(edge):
+                raise ValueError(f"column {name!r}: {option} {edge:g} is no limit; give a number, or none")
         if edges[0] >= edges[1]:
-            raise ValueError(f"column {name!r}: of {called} {edges[0]:g} is not below {edges[1]:g}")
+            raise ValueError(f"column {name!r}: {called[0]} {edges[0]:g} is not below {called[1]} {edges[1]:g}")
 
 
 def save(path: str | os.PathLike[str], model: Model) -> None:

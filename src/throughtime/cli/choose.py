@@ -13,7 +13,7 @@ from throughtime.cli import options, output, tables, wiring
 from throughtime.cli.data import check_names
 from throughtime.cli.errors import Failure, Interrupted, Problem
 from throughtime.cli.fit_options import Optimizer
-from throughtime.cli.plan import loops_of, optimizer_of, stages_of
+from throughtime.cli.plan import loops_of, optimizer_of, refuse_large, stages_of
 from throughtime.dynamics.choosing import Candidate, Judged
 from throughtime.dynamics.choosing import choose as judged
 from throughtime.dynamics.correlation import Correlations
@@ -52,6 +52,8 @@ def delays(
     u, y = _signals(table, heard, asked, quiet=json_)
     if out is not None:
         output.file(out, overwrite)
+    if lags >= len(y):
+        raise Problem(f"--lags {lags} is too many for the {len(y)} rows of {table}; take fewer")
     found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
     if out is not None:
         files.write_figure(out, plot_delays(found))
@@ -142,6 +144,8 @@ def choose(
         for named, made in _wirings(name, len(heard), len(asked), hidden, input_delays, output_delays)
         for text in learners
     ]
+    for candidate in candidates:
+        refuse_large(candidate.network, candidate.teaching, restarts * max(folds, 1), len(y))
     _writable(out)
     done: list[Judged] = []
     lost = ""

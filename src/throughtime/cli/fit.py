@@ -14,7 +14,7 @@ from throughtime.cli import fit_options as asked_for
 from throughtime.cli import options, output, results, tables, wiring
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
 from throughtime.cli.learning import Taught, made_in
-from throughtime.cli.plan import loops_of, optimizer_of, parts_of, stages_of
+from throughtime.cli.plan import loops_of, optimizer_of, parts_of, refuse_large, stages_of
 from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
@@ -101,6 +101,7 @@ def fit(
     given |= {"decay": decay, "patience": patience, "look": look, "clip": clip}
     optimizer = optimizer_of(optimizer, made, given)
     stages = stages_of(made, loops, optimizer, parts.training, given)
+    refuse_large(made, stages, restarts * max(folds, 1), parts.training)
     edges = limits_of(low, high, asked)
     model = DynamicModel(
         made,
@@ -142,7 +143,7 @@ def limits_of(low: str | None, high: str | None, outputs: list[str]) -> tuple[Va
     """The limits of the sensors, a number for each output; NaN where there is none."""
     least, largest = (None if text is None else _edge(text, o, outputs) for text, o in ((low, "low"), (high, "high")))
     none = np.full(len(outputs), np.nan)
-    refuse_limits(outputs, none if least is None else least, none if largest is None else largest, "--low and --high")
+    refuse_limits(outputs, none if least is None else least, none if largest is None else largest, ("--low", "--high"))
     return least, largest
 
 

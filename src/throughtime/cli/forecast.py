@@ -12,6 +12,7 @@ from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_out, deliver, open_model
 from throughtime.dynamics.times import check_follows
+from throughtime.memory import refuse_size
 from throughtime.texts import unused
 
 ENDS = ("low", "high")
@@ -54,6 +55,8 @@ def forecast(
         steps = horizon or len(ahead)
     if steps is None:
         raise Problem("say how far to go on: --horizon N")
+    columns = len(data.inputs) + len(data.outputs)
+    refuse_size(32 * steps * columns, f"a forecast of {min(steps, 10**30):.3g} steps", "take a smaller --horizon")
     said = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
     said += _check_times(data, ahead)
     made = opened.model.forecast(

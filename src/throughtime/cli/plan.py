@@ -1,6 +1,6 @@
 """From the options of `fit` to how a network is taught, and which rows are for what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,9 @@ from throughtime.dynamics.holding import Mask, held_out
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
+from throughtime.engine.schedule import depths
 from throughtime.levenberg_marquardt import LevenbergMarquardt
+from throughtime.memory import refuse_size
 from throughtime.network import CLOCK, Network
 
 LOOPS = ("closed", "open", "open-closed")
@@ -103,6 +105,24 @@ def _check(told: Mapping[str, Any]) -> None:
             )
 
 
+def refuse_large(network: Network, stages: Sequence[Teaching], members: int, rows: int) -> None:
+    """Refuse what cannot be trained in the memory of this machine, with the least that it needs: 4 bytes a number.
+
+    Of every weight of every network there are the value, its gradient, the next and the best one; of every step of a record
+    what its units hold. Levenberg-Marquardt has a number for each pair of weights, twice.
+    """
+    members, known = min(members, 10**30), count(network)
+    units = sum(layer.size * (1 + len(layer.nets) + layer.memory) for layer in network.layers)
+    pairs = 2 * known**2 if any(isinstance(stage.optimizer, LevenbergMarquardt) for stage in stages) else 0
+    steps = max(min(stage.every or rows, rows) for stage in stages)
+    past = sum(depth * network.size_of(source) for source, depth in depths(network).items())
+    refuse_size(
+        4 * members * (4 * known + pairs + steps * units + past),
+        f"training {members:.3g} x {known:.3g} weights",
+        "use fewer units (--hidden, --slots), delays or --restarts",
+    )
+
+
 @dataclass(frozen=True)
 class Parts:
     """Which rows of a table are for what.
@@ -134,6 +154,7 @@ def parts_of(data: Data, network: Network, shares: tuple[float, float], folds: i
     first = max(used, washout or 0)
     if end <= first + max(1, 2 * folds):
         raise Problem(_short(data, end, used, first))
+    refuse_size(folds * end, f"telling {folds} --folds of {end} rows apart", "use fewer")
     held = held_out([Record(data.u[:end], data.y[:end])], used, folds, validation)[0]
     made = Parts(first, end, held)
     if made.training <= first + 1:

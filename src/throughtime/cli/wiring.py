@@ -23,6 +23,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "gru": architectures.gru,
     "ntm": ntm,
 }
+MOST_DELAYS = 1_000_000
 OPTIONS = {
     "f": "--activation",
     "controller": "--activation",
@@ -36,23 +37,38 @@ def delays(text: str) -> tuple[int, ...]:
     >>> delays("0:2,5")
     (0, 1, 2, 5)
     """
-    made: list[int] = []
+    parts: list[range] = []
     for part in text.split(","):
         first, _, last = part.partition(":")
-        if not first.strip().isdigit() or (":" in part and not last.strip().isdigit()):
+        if not first.strip().isdecimal() or (":" in part and not last.strip().isdecimal()):
             raise Problem(f"delays {text!r} cannot be read; write whole numbers from 0 up: 0:2 for 0, 1, 2, or 0,2,5")
-        made += range(int(first), int(last or first) + 1)
+        parts.append(range(_whole(first), _whole(last or first) + 1))
+    _refuse_many(sum(max(0, part.stop - part.start) for part in parts), f"delays {text!r}")
+    made = [delay for part in parts for delay in part]
     if not made or len(set(made)) < len(made):
         raise Problem(f"delays {text!r} must be one or more different numbers; write 0:2 for 0, 1, 2, or 0,2,5")
     return tuple(made)
 
 
+def _refuse_many(delays: int, where: str) -> None:
+    if delays > MOST_DELAYS:
+        raise Problem(
+            f"{where}: {delays:.3g} delays, whose weights alone need {4e-9 * delays:.3g} GB for each unit that hears them; "
+            f"ask for {MOST_DELAYS} at most"
+        )
+
+
+def _whole(text: str) -> int:
+    """A whole number; in the place of one too large to compute with, one that is as useless."""
+    return min(int(text), 10**30) if len(text.strip()) < 1000 else 10**30
+
+
 def hidden(text: str) -> list[int]:
     """'10' is one hidden layer, '10,5' are two."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) for part in parts):
+    if not all(part.isdecimal() and _whole(part) for part in parts):
         raise Problem(f"--hidden {text!r} cannot be read; write 10 for one layer of ten units, 10,5 for two layers")
-    return [int(part) for part in parts]
+    return [_whole(part) for part in parts]
 
 
 def names(text: str | None) -> list[str]:
@@ -75,7 +91,7 @@ def learner(text: str) -> Any:
         raise Problem(
             f"--learner {text!r} is not known; choose bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop"
         )
-    if colon and not (number.isdigit() and int(number)):
+    if colon and not (number.isdecimal() and _whole(number)):
         raise Problem(f"--learner {text!r}: {number!r} must be a whole number of steps, as in {name}:20")
     if name in ("focused", "backprop"):
         return learners.Focused() if name == "focused" else learners.Backprop()
@@ -98,6 +114,7 @@ def chosen(
     skip: bool,
 ) -> dict[str, Any]:
     """What the options of the command line are to a constructor; None where one was not given. taps: --delays."""
+    _refuse_many(width or 0, f"--width {width}")
     return {
         "input_delays": input_delays and delays(input_delays),
         "output_delays": output_delays and delays(output_delays),

@@ -163,7 +163,7 @@ class DynamicModel(Fitted):
         self.inputs_ = columns_of(rows[0], names_of(u, "u", inputs), self.scale) if inputs else ()
         bare = columns_of(rows[1], names_of(y, "y", outputs), self.scale)
         low, high = (np.broadcast_to(np.asarray(v, float), outputs) for v in (self.low, self.high))
-        refuse_limits([c.name for c in bare], low, high, "low and high")
+        refuse_limits([c.name for c in bare], low, high)
         self.outputs_ = tuple(
             Column(c.name, c.mean, c.scale, *(None if np.isnan(v) else float(v) for v in edges))
             for c, *edges in zip(bare, low, high, strict=True)
