@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 import throughtime as tt
 from command_line import TINY, refused, run
+from throughtime import units
 from throughtime.cli import data, tables
 from throughtime.cli.errors import Problem
 
@@ -118,6 +121,17 @@ def test_ends_of_intervals_take_no_other_columns_name() -> None:
     assert list(ends) == ["y", "y low", "y low 2", "y low low", "y high", "y low high"]
     pd.testing.assert_frame_equal(ends[["y", "y low"]], plain)
     assert (ends["y low 2"] < ends["y"]).all()
+
+
+def test_a_network_that_runs_away_is_told_with_an_exit_code() -> None:
+    network = tt.narx(1, 1, 1, 0, 1, f=units.linear)
+    weights = jax.tree.map(lambda w: 1e30 * jnp.ones_like(w), tt.init(network, 0))
+    tt.save("m.safetensors", tt.Model(network, weights, (tt.Column("u"),), (tt.Column("y"),)))
+    pd.DataFrame({"u": np.ones(30), "y": 1.0}).to_csv("t.csv", index=False)
+    for command in (["simulate"], ["forecast", "--future", "t.csv"]):
+        result = run(*command, "m.safetensors", "t.csv", "--out", f"{command[0]}.csv", "--quiet")
+        refused(result, "column 'y' is not finite from row", "ran away", code=1)
+        assert Path(f"{command[0]}.csv").exists()
 
 
 def test_a_model_whose_columns_a_table_cannot_tell_apart_is_refused() -> None:

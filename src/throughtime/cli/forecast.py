@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 
 from throughtime.cli import judging, options, output, results, tables
 from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
-from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
 from throughtime.dynamics.times import check_follows
 from throughtime.memory import refuse_size
 from throughtime.texts import unused
@@ -62,7 +63,7 @@ def forecast(
     made = opened.model.forecast(
         steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
     )
-    frame, *ends = [made] if level is None else made
+    frame, *ends = map(pd.DataFrame, [made] if level is None else made)  # of one output it may be a single column
     named = _named_ends(data)
     for end, edge in zip(ends, ENDS, strict=False):
         for name in data.outputs:
@@ -74,6 +75,7 @@ def forecast(
     ]
     output.notes(said, quiet)
     deliver(frame, data.time, out, json_, quiet)
+    check_finite(frame, data.outputs)
 
 
 def _named_ends(data: Data) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from throughtime.cli import data as columns
 from throughtime.cli import judging, output, tables
 from throughtime.cli.data import Data
 from throughtime.cli.dates import Reading
-from throughtime.cli.errors import Problem
+from throughtime.cli.errors import Failure, Problem
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.report import fingerprint
 from throughtime.storage import Model, load
@@ -117,6 +118,17 @@ def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool
         typer.echo(json.dumps(said))
     elif out is not None and not quiet:
         output.say(f"{len(frame)} rows written to {out}", err=True)
+
+
+def check_finite(frame: pd.DataFrame, outputs: Sequence[str]) -> None:
+    """Fail if a network ran away, which leaves empty cells in the table that was delivered."""
+    wild = ~np.isfinite(frame[list(outputs)].to_numpy())
+    if wild.any():
+        row, place = np.argwhere(wild)[0]
+        raise Failure(
+            f"column {outputs[place]!r} is not finite from row {row + 1} on: the network ran away; check the inputs, or fit "
+            "with --loop closed"
+        )
 
 
 def check_out(out: Path | None, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ from throughtime.cli import answering, judging, opening, options, output, result
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.cli.judging import Span
-from throughtime.cli.opening import Opened, check_out, deliver, open_model
+from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
 from throughtime.dynamics.fitted import steps_ahead
 from throughtime.storage import load
 
@@ -84,7 +84,9 @@ def _follow(
 ) -> None:
     with output.Bar(f"running {len(data)} rows", quiet) as bar:
         ys = opened.model.follow(data.u, known, bar, ahead)
-    deliver(pd.DataFrame(ys, data.times, pd.Index(data.outputs)), data.time, out, json_, quiet)
+    frame = pd.DataFrame(ys, data.times, pd.Index(data.outputs))
+    deliver(frame, data.time, out, json_, quiet)
+    check_finite(frame, data.outputs)
 
 
 def evaluate(

@@ -12,6 +12,7 @@ from throughtime import engine
 from throughtime.decoding import alignment, ctc_greedy, label_error_rate, mixed
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
+from throughtime.texts import literal
 
 
 def weight_count(network: Network) -> int:
@@ -79,7 +80,7 @@ def edits_picture(wanted: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]
 
 
 def _confusions(counts: Any, names: Sequence[str], title: str) -> Figure:
-    labels = np.arange(len(names))
+    labels, shown = np.arange(len(names)), [literal(name) for name in names]
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = Figure(figsize=(7.5, 7.5), dpi=150, layout="constrained")
     axes = figure.subplots()
@@ -89,8 +90,8 @@ def _confusions(counts: Any, names: Sequence[str], title: str) -> Figure:
             colour = "white" if shares[row, column] > 0.4 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     size = 12 if len(names) <= 5 else 6
-    axes.set_xticks(labels, names, fontsize=size)
-    axes.set_yticks(labels, names, fontsize=size)
+    axes.set_xticks(labels, shown, fontsize=size)
+    axes.set_yticks(labels, shown, fontsize=size)
     axes.set(xlabel="taken for", ylabel="spoken", title=f"{title}\n(the shade is the root of the share of the row)")
     return figure
 

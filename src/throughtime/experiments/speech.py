@@ -39,6 +39,7 @@ from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
 from throughtime.plots import COLOURS, new_figure
+from throughtime.texts import literal
 
 NAME, SEEDS = "bidirectional LSTM + CTC", 3
 CER, WER = "character error, %", "word error, %"
@@ -176,7 +177,8 @@ def example_picture(outputs: list[Any], texts: list[str], decoder: Sentences) ->
             axes.annotate(NAMES[k].replace(" ", "_"), (time_[peak], chances[peak, k]), ha="center", va="bottom")
     decoded = decoder([outputs[number]])[0]
     axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.1))
-    axes.set_title(f"said: {texts[number]}\ngreedy: {read[number]}\ndecoder: {decoded}", loc="left", fontsize=9)
+    told = {"said": texts[number], "greedy": read[number], "decoder": decoded}
+    axes.set_title("\n".join(literal(f"{who}: {text}") for who, text in told.items()), loc="left", fontsize=9)
     axes.legend(frameon=False, loc="upper right")
     return figure
 
