@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.main import get_command
 
-from command_line import FILES, TINY, dated, fit_plant, fitted, plant, refused, run
+from command_line import APP, FILES, TINY, dated, fit_plant, fitted, plant, refused, run
+from throughtime.cli.fit import command_of
 from throughtime.cli.plan import OPTIMIZERS
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.report import fingerprint
@@ -325,3 +327,12 @@ def test_a_diverging_run_keeps_the_last_good_weights() -> None:
     result = run("fit", "plant.csv", "--inputs", "u", "--outputs", "y", *given, *at_once, "--out", "none", "--quiet")
     refused(result, "diverged", "nothing is written", code=1)
     assert not Path("none").exists()
+
+
+def test_the_command_that_is_kept_names_files_in_whatever_form_they_come() -> None:
+    """Paths are text with some versions of typer."""
+    command = get_command(APP).commands["fit"]  # type: ignore[attr-defined]
+    for form in (str, Path):
+        with command.make_context("fit", ["/deep/my plant.csv", "--outputs", "y/z", "--out", "/far/a"]) as context:
+            context.params |= {"table": form("/deep/my plant.csv"), "out": form("/far/a")}
+            assert command_of(context) == "throughtime fit 'my plant.csv' --outputs y/z --out a"

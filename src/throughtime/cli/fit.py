@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from throughtime.dynamics.teaching import Teaching
 from throughtime.storage import refuse_limits
 
 Values = NDArray[np.float64]
+PATHS = ("table", "out")  # whose folders are not kept; a Path, or its text, as the version of typer has it
 NOT_REPEATED = ("overwrite", "json_", "quiet")  # of the command that is kept: they change nothing that is learned
 
 
@@ -176,7 +178,7 @@ def command_of(context: typer.Context) -> str:
         if option.startswith("-"):
             words.append(option)
         if value is not True:
-            words.append(getattr(value, "name", str(value)))
+            words.append(Path(str(value)).name if parameter.name in PATHS else str(value))
     return shlex.join(words)
 
 
