@@ -39,6 +39,14 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "frames begin every so many whole samples",
+        "audio.py",
+        "begin = (2 * rate * np.arange(count) + 100) // 200",
+        "begin = rate // 100 * np.arange(count)",
+        "test_audio.py",
+        "formulas and 11025",
+    ),
+    Fault(
         "a string that has no alignment is only unlikely",
         "losses.py",
         "jnp.where(losses > -NEVER / 10, jnp.inf, losses)",
