@@ -18,6 +18,7 @@ from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
+from throughtime.engine.native.choice import by_platform
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
 
@@ -128,8 +129,16 @@ def _run(network: Network, weights: Weights, xs: Any, history: History | None, l
     before, lengths = as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
     if not steps:
         return jnp.zeros((0, batch, network.size_of(network.output)), kind(weights)), before
-    tape, after = forward(network, effective(network, weights), inputs, before, lengths, taped=False)
-    return outputs(network, tape, lengths), after
+
+    def compute(weights: Weights, inputs: Arrays, before: History, lengths: Array | None) -> tuple[Array, History]:
+        tape, after = forward(network, effective(network, weights), inputs, before, lengths, taped=False)
+        return outputs(network, tape, lengths), after
+
+    return (
+        by_platform(compute, weights, inputs, before, lengths)
+        if steps > 1
+        else compute(weights, inputs, before, lengths)
+    )
 
 
 def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:

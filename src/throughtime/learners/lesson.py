@@ -8,7 +8,7 @@ A learner is a frozen dataclass; what it carries from one stretch to the next is
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
@@ -20,6 +20,7 @@ from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, within
 from throughtime.engine.looking import errors
+from throughtime.engine.native.choice import by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.losses import asked
 from throughtime.network import Network
@@ -70,14 +71,20 @@ Learn = Callable[..., tuple[Any, Lesson]]
 
 def compiled(learn: Learn) -> Learn:
     """A learner's `learn`, compiled once for each learner, network, loss and shape; arrays in the byte order that JAX takes."""
-    inner = jax.jit(learn, static_argnames=("self", "network", "loss"))
+
+    @partial(jax.jit, static_argnums=(0, 1, 2))
+    def inner(self: Any, network: Network, loss: Loss, *given: Any) -> tuple[Any, Lesson]:
+        def of(weights: Any, carry: Any, xs: Any, targets: Any, lengths: Any) -> tuple[Any, Lesson]:
+            return learn(self, network, weights, carry, xs, targets, loss, lengths)
+
+        short = all(jnp.shape(x)[:1] == (1,) for x in jax.tree.leaves(given[2]))  # no engine but XLA then
+        return of(*given) if short else by_platform(of, *given)
 
     @wraps(learn)
     def call(
         self: Any, network: Network, weights: Any, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
-        weights, carry, xs, targets, lengths = native((weights, carry, xs, targets, lengths))
-        return inner(self, network, weights, carry, xs, targets, loss, lengths=lengths)
+        return inner(self, network, loss, *native((weights, carry, xs, targets, lengths)))
 
     return call
 

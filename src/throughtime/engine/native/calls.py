@@ -73,9 +73,20 @@ def fuses(component: Component, acting: dict[str, dict[str, Any]], batch: int) -
 def _call(
     name: str, shapes: list[tuple[int, ...]], dtype: Any, operands: list[Any], numbers: tuple[int, ...]
 ) -> list[Array]:
+    axes = {axis for operand in operands for axis in _varying(operand)}
+    if axes:
+        where = f"a shard_map that follows what varies over its axes ({', '.join(map(repr, sorted(axes, key=str)))})"
+        raise ValueError(f"the native engine does not compute in {where}: give jax.shard_map check_vma=False")
     made = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]  # type: ignore[no-untyped-call]
     call = jax.ffi.ffi_call(name, made, vmap_method="expand_dims")
     return list(call(*operands, plan=np.asarray(numbers, np.int64)))
+
+
+def _varying(operand: Any) -> frozenset[Any]:
+    """The manual axes that JAX knows an array to vary over; its derivatives would want sums over them, of which a call knows nothing."""
+    kind = jax.typeof(operand)
+    found = getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", None)
+    return frozenset(found or ())
 
 
 def _wiring(loop: Loop, given: Given, taped: bool = True) -> tuple[int, ...]:

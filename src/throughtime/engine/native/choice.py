@@ -2,13 +2,15 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import jax
+from jax import lax
 
 from throughtime.engine.native.build import LIBRARY, SETS, facts
 from throughtime.engine.native.loading import load
@@ -79,6 +81,22 @@ def using_engine(name: str) -> Iterator[None]:
     _check(name, "using_engine")
     with _chosen(None if name == _default() else name):
         yield
+
+
+def by_platform(compute: Callable[..., Any], *given: Any) -> Any:
+    """compute(*given) in a program for CPUs by the engine that computes here, in one for other platforms by XLA.
+
+    Both are traced, since the platform is known only when a program is lowered (`jax.export` may ask for several); one is
+    lowered and compiled.
+    """
+    if engine() == "xla":
+        return compute(*given)
+
+    def elsewhere(*given: Any) -> Any:
+        with using_engine("xla"):
+            return compute(*given)
+
+    return lax.platform_dependent(*given, cpu=compute, default=elsewhere)
 
 
 def engine_info() -> EngineInfo:
