@@ -76,3 +76,25 @@ def test_whole_numbers_are_no_weights() -> None:
     whole = jax.tree.map(lambda a: a.astype(np.int32), weights)
     with pytest.raises(ValueError, match="the weights are int32; a network computes with floating-point numbers"):
         tt.run(NETWORK, whole, xs)
+
+
+@pytest.mark.parametrize("optimizer", [tt.LevenbergMarquardt(), tt.KalmanFilter()], ids=["damped", "filter"])
+def test_a_state_that_was_rounded_is_not_gone_on_with(optimizer: Any) -> None:
+    """What computes in float64 keeps its state in it; jnp.asarray makes it float32 where JAX's float64 is off."""
+    network = tt.jordan(1, 2, 1)
+    echo = [(np.ones((4, 1)), np.ones((4, 1)))]
+    with jax.enable_x64(False):
+        given = network, tt.init(network, 0), tt.RTRL(), ERROR, optimizer, echo
+        (report,) = tt.train(*given, epochs=1, every=None)
+        kept = [
+            tt.train(*given, epochs=1, optimizer_state=state)
+            for state in (report.optimizer_state, jax.device_get(report.optimizer_state))
+        ]
+        (one,), (other,) = kept
+        assert one.loss == other.loss
+        rounded = jax.tree.map(jax.numpy.asarray, jax.device_get(report.optimizer_state))
+        with pytest.raises(
+            ValueError, match=r"the state of .* is float64, and was given as float32: hand over"
+        ) as error:
+            tt.train(*given, epochs=1, optimizer_state=rounded)
+        assert "\n" not in str(error.value)

@@ -34,6 +34,14 @@ def refuse_other(network: Network, loss: Any, name: str) -> None:
         raise ValueError(f"{name} draws no dropout: wire the network without, or use another optimizer")
 
 
+def refuse_rounded(state: Any, name: str) -> None:
+    """What an optimizer that computes in float64 cannot go on with."""
+    for leaf in jax.tree.leaves(state):
+        if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype != jnp.float64:
+            remedy = "hand over what the report gave, or its numpy arrays (jax.device_get); jnp.asarray rounds"
+            raise ValueError(f"the state of {name} is float64, and was given as {leaf.dtype}: {remedy}")
+
+
 class Problem(NamedTuple):
     """The sum of squares, as a function of the weights."""
 

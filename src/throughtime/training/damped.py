@@ -11,7 +11,9 @@ from threadpoolctl import ThreadpoolController
 
 from throughtime import levenberg_marquardt as lm
 from throughtime.engine import Weights
+from throughtime.engine.door import native
 from throughtime.levenberg_marquardt import LevenbergMarquardt
+from throughtime.levenberg_marquardt.sums import refuse_rounded
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import State
@@ -20,7 +22,8 @@ from throughtime.training.epochs import State
 def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None, progress: Any) -> State:
     """Before the first epoch; `progress`: the optimizer state of an earlier report, or None."""
     shape = () if members is None else (members,)
-    fresh = lm.begin(optimizer, weights, members) if progress is None else progress
+    refuse_rounded(progress, "Levenberg-Marquardt")
+    fresh = lm.begin(optimizer, weights, members) if progress is None else native(progress)
     return State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
 
 

@@ -10,9 +10,10 @@ from jax import Array
 
 from throughtime import kalman_filter
 from throughtime.engine import Weights
+from throughtime.engine.door import native
 from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners.lesson import refuse_backward
-from throughtime.levenberg_marquardt.sums import refuse_other
+from throughtime.levenberg_marquardt.sums import refuse_other, refuse_rounded
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import State, gradient_steps
@@ -28,13 +29,14 @@ def refuse(network: Network, loss: Any, clip: float | None) -> None:
 
 def begin(optimizer: KalmanFilter, weights: Weights, members: int | None, estimate: Any) -> State:
     """Before the first epoch; `estimate`: the optimizer state of an earlier report, or None."""
+    refuse_rounded(estimate, "the Kalman filter")
     shape = () if members is None else (members,)
     with jax.enable_x64(True):
         if estimate is None:
             wide = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
             first = partial(kalman_filter.begin, optimizer)
             estimate = first(wide) if members is None else jax.vmap(first)(wide)
-        return State(weights, estimate, jnp.ones(shape, bool), jnp.zeros(shape, int))
+        return State(weights, native(estimate), jnp.ones(shape, bool), jnp.zeros(shape, int))
 
 
 def in_float64(lessons: list[Bucket]) -> list[Bucket]:

@@ -83,7 +83,7 @@ def _call(
 
 
 def _varying(operand: Any) -> frozenset[Any]:
-    """The manual axes that an array varies over, where JAX follows that: derivatives would want sums that a call knows nothing of."""
+    """The manual axes over which an array is known to vary: derivatives would want sums that a call knows nothing of."""
     kind = jax.typeof(operand)
     found = getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", None)
     return frozenset(found or ())
