@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from throughtime.checks import is_number, is_whole
+from throughtime.checks import is_number, is_whole, quoted
 
 Values = NDArray[Any]
 
@@ -204,10 +204,12 @@ def check_filters(
 ) -> None:
     """Refuse what `mfcc` cannot be told: at some of it the library beneath would end the whole program."""
     if not is_whole(filters, 3, MOST_FILTERS):
-        raise ValueError(f"filters must be a whole number from 3 to {MOST_FILTERS}, not {filters!r}")
+        raise ValueError(f"filters must be a whole number from 3 to {MOST_FILTERS}, not {quoted(filters)}")
     if not is_whole(coefficients, 1, filters):
-        raise ValueError(f"coefficients must be a whole number from 1 to {filters}, the filters, not {coefficients!r}")
+        raise ValueError(
+            f"coefficients must be a whole number from 1 to {filters}, the filters, not {quoted(coefficients)}"
+        )
     if not is_number(low) or not (high is None or is_number(high)):
-        raise ValueError(f"filters lie between numbers of hertz, not {low!r} and {high!r}")
+        raise ValueError(f"filters lie between numbers of hertz, not {quoted(low)} and {quoted(high)}")
     if energy not in (True, False):
-        raise ValueError(f"energy must be True or False, not {energy!r}")
+        raise ValueError(f"energy must be True or False, not {quoted(energy)}")

@@ -24,3 +24,15 @@ def is_number(value: Any) -> TypeGuard[float]:
 def is_text(value: Any) -> bool:
     """True for text that can be written: JSON can hold halves of characters, too."""
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def quoted(value: Any) -> str:
+    """The value as a message quotes it: a file may hold one without end."""
+    said = repr(value)
+    return said if len(said) <= 100 else f"{said[:97]}..."
+
+
+def one_line(message: str, most: int = 1000) -> str:
+    """The message in one line of at most so many characters."""
+    line = " ".join(message.split())
+    return line if len(line) <= most else f"{line[: most - 4]} ..."

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from throughtime.checks import is_number, is_whole
+from throughtime.checks import is_number, is_whole, quoted
 
 Values = NDArray[Any]
 
@@ -89,17 +89,17 @@ class PenFeatures:
 
     def __post_init__(self) -> None:
         if self.points is not None and not is_whole(self.points, 2, MOST_POINTS):
-            raise ValueError(f"a drawing needs at least 2 points, and {MOST_POINTS} at most, not {self.points!r}")
+            raise ValueError(f"a drawing needs at least 2 points, and {MOST_POINTS} at most, not {quoted(self.points)}")
         above = all(is_number(value) and value > 0 for value in (self.spacing, self.widest))
         if not (above and is_whole(self.most, 2, MOST_POINTS) and is_whole(self.least, 2, self.most)):
             raise ValueError(
-                f"spacing and widest must be above 0, and 2 <= least <= most <= {MOST_POINTS}; got {self.spacing!r}, "
-                f"{self.widest!r}, {self.least!r} and {self.most!r}"
+                f"spacing and widest must be above 0, and 2 <= least <= most <= {MOST_POINTS}; got {quoted(self.spacing)}, "
+                f"{quoted(self.widest)}, {quoted(self.least)} and {quoted(self.most)}"
             )
         if self.kept not in (True, False) or self.boxed not in (True, False):
-            raise ValueError(f"kept and boxed must be True or False, not {self.kept!r} and {self.boxed!r}")
+            raise ValueError(f"kept and boxed must be True or False, not {quoted(self.kept)} and {quoted(self.boxed)}")
         if not self.columns or any(name not in KNOWN for name in self.columns):
-            raise ValueError(f"columns must be some of {', '.join(KNOWN)}; got {self.columns}")
+            raise ValueError(f"columns must be some of {', '.join(KNOWN)}; got {quoted(self.columns)}")
 
     def __call__(self, drawings: Sequence[ArrayLike]) -> list[Values]:
         """The features of every drawing."""
@@ -133,15 +133,13 @@ class PenFeatures:
         """
         own = dict(settings)
         if own.pop("kind", None) != "pen":
-            raise ValueError(f"these features are not of pen points, but of kind {settings.get('kind')!r}")
+            raise ValueError(f"these features are not of pen points, but of kind {quoted(settings.get('kind'))}")
         columns = own.get("columns", COLUMNS)  # a list, in a file
         if not isinstance(columns, list | tuple):
-            raise ValueError(f"columns must be a list of some of {', '.join(KNOWN)}; got {columns!r}")
+            raise ValueError(f"columns must be a list of some of {', '.join(KNOWN)}; got {quoted(columns)}")
         unknown = set(own) - {field.name for field in fields(cls)}
         if unknown:
-            raise ValueError(
-                f"these features have settings that this version does not know: {', '.join(sorted(unknown))}"
-            )
+            raise ValueError(f"these features have settings that this version does not know: {quoted(sorted(unknown))}")
         return cls(**own | {"columns": tuple(columns)})
 
     def _counts(self, long: Values) -> Values:

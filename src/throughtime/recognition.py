@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from throughtime import answers
 from throughtime.audio import RATES, check_filters, mfcc, resample
-from throughtime.checks import is_whole
+from throughtime.checks import is_whole, quoted
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features import SpeechFeatures
 from throughtime.pen import PenFeatures, pen_input
@@ -70,9 +70,11 @@ def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> V
 def heard_sound(settings: Mapping[str, Any]) -> tuple[SpeechFeatures, dict[str, Any]]:
     """The features that settings tell of, and what `audio.mfcc` is told; a ValueError says what is wrong with them."""
     if settings.get("kind") != "mfcc" or "rate" not in settings:
-        raise ValueError(f"these features are not of sound at a known rate: they say {', '.join(map(str, settings))}")
+        raise ValueError(f"these features are not of sound at a known rate: they say {quoted(list(settings))}")
     if not is_whole(settings["rate"], *RATES):
-        raise ValueError(f"the rate must be from {RATES[0]} to {RATES[1]} samples per second, not {settings['rate']!r}")
+        raise ValueError(
+            f"the rate must be from {RATES[0]} to {RATES[1]} samples per second, not {quoted(settings['rate'])}"
+        )
     told = {name: settings[name] for name in MADE if name in settings}
     check_filters(**told)
     return SpeechFeatures.of(settings), told
@@ -133,11 +135,12 @@ class Recogniser:
                 "the model does not say what it hears (settings: features), so it cannot be used on recordings"
             )
         if features.get("kind") not in tuple(KINDS):
-            raise ValueError(f"the model hears {features.get('kind')!r}; known are {', '.join(KINDS)}")
+            raise ValueError(f"the model hears {quoted(features.get('kind'))}; known are {', '.join(KINDS)}")
         if self._answer not in ANSWERS:
-            raise ValueError(f"the model's answer is {self._answer!r}; known are {', '.join(ANSWERS)}")
+            raise ValueError(f"the model's answer is {quoted(self._answer)}; known are {', '.join(ANSWERS)}")
         if len(classes) != self.model.network.size_of(self.model.network.output):
             raise ValueError(f"the model has {len(classes)} names for its outputs; it needs one for each")
+        self._check_settings()
         if (self.decoder or self.words) and self._answer != "ctc":
             raise ValueError("a decoder and words are for strings (CTC); this model answers with one of its classes")
         if self.decoder is not None and self.decoder not in self.decoders:
@@ -146,7 +149,6 @@ class Recogniser:
             raise ValueError("the model does not hear how large a drawing is: leave the usual height out")
         if self.height is not None and not 0 < self.height < np.inf:
             raise ValueError(f"the usual height must be a number above 0, not {self.height:g}")
-        self._check_settings()
 
     def _check_settings(self) -> None:
         """Refuse what a file says of features and strings, where no recording could be used with it."""
@@ -158,7 +160,7 @@ class Recogniser:
             return
         if not is_whole(settings.get("blank", 0), 0, len(self.model.classes) - 1):
             raise ValueError(
-                f"the blank must be one of the {len(self.model.classes)} outputs, not {settings['blank']!r}"
+                f"the blank must be one of the {len(self.model.classes)} outputs, not {quoted(settings['blank'])}"
             )
         told = settings.get("vocabulary", ())
         if not isinstance(told, list | tuple) or not all(isinstance(word, str) for word in told):

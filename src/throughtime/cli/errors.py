@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from throughtime.checks import one_line
 from throughtime.io import files
 from throughtime.texts import printable
 
@@ -101,7 +102,7 @@ def _end_usage(problem: Any) -> NoReturn:
 
 def _said(problem: Exception) -> str:
     if not isinstance(problem, OSError) or not problem.strerror:
-        return str(problem)
+        return one_line(str(problem))  # which may quote a file
     if problem.errno in (errno.EPIPE, *files.ROOM) and not problem.filename:  # the writer of files names them
         return f"standard output: {problem.strerror}; not everything was written"
     return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
 from throughtime.cli import judging, options, output, results, tables
@@ -63,7 +62,7 @@ def forecast(
     made = opened.model.forecast(
         steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
     )
-    frame, *ends = map(pd.DataFrame, [made] if level is None else made)  # of one output it may be a single column
+    frame, *ends = [made] if level is None else made
     named = _named_ends(data)
     for end, edge in zip(ends, ENDS, strict=False):
         for name in data.outputs:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from throughtime.checks import is_number, is_whole
+from throughtime.checks import is_number, is_whole, quoted
 from throughtime.cli import data as columns
 from throughtime.cli import judging, output, tables
 from throughtime.cli.data import Data
@@ -58,7 +58,7 @@ class Opened:
         if not (is_number(value) and 0 <= value < 1 if share else is_whole(value, 0, MOST_ROWS)):
             what = "a share of the rows" if share else "a whole number"
             raise Problem(
-                f"the settings of this model say {name!r} {str(value)[:100]!r}, which must be {what}; fit it again"
+                f"the settings of this model say {name!r} {quoted(value)}, which must be {what}; fit it again"
             )
         return value
 
@@ -98,7 +98,9 @@ def opened(made: Model) -> Opened:
     for name, times in Counter(c.name for c in (*made.inputs, *made.outputs)).items():
         if times > 1:
             raise Problem(f"{times} columns of this model are called {name!r}, which a table cannot tell apart")
-    return Opened(made, DynamicModel.from_model(made))
+    model = DynamicModel.from_model(made)
+    model.single_ = False  # tables have columns, however y was given when the model was fitted
+    return Opened(made, model)
 
 
 def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool, quiet: bool) -> None:

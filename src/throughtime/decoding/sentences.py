@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from throughtime.checks import is_number, is_whole
+from throughtime.checks import is_number, is_whole, quoted
 from throughtime.decoding.beam import Hypothesis, ctc_beam
 from throughtime.decoding.language import NGram, WordLanguage
 
@@ -50,11 +50,11 @@ class Sentences:
             raise ValueError("sentences and the names of labels are texts")
         if not is_whole(self.order, 1, MOST_ORDER) or not is_whole(self.width, 1, MOST_WIDTH):
             raise ValueError(
-                f"the order of an n-gram is 1 to {MOST_ORDER} and the width of a beam 1 to {MOST_WIDTH}, not {self.order!r} "
-                f"and {self.width!r}"
+                f"the order of an n-gram is 1 to {MOST_ORDER} and the width of a beam 1 to {MOST_WIDTH}, not {quoted(self.order)} "
+                f"and {quoted(self.width)}"
             )
         if not is_number(self.weight) or not is_number(self.bonus):
-            raise ValueError(f"weight and bonus must be numbers, not {self.weight!r} and {self.bonus!r}")
+            raise ValueError(f"weight and bonus must be numbers, not {quoted(self.weight)} and {quoted(self.bonus)}")
         if SPACE not in self.names:
             raise ValueError(f"sentences need a label that is called {SPACE!r}; there are {', '.join(self.names)}")
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from throughtime import answers
 from throughtime.architectures import built
-from throughtime.checks import is_whole
+from throughtime.checks import is_whole, quoted
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
@@ -257,7 +257,9 @@ def _single(model: Model) -> bool:
     """True if y is (T,), as the settings say."""
     single = model.settings.get("single_output", len(model.outputs) == 1)
     if single not in (True, False) or (single and len(model.outputs) > 1):
-        raise ValueError(f"the settings say single_output={single!r}, of a model with {len(model.outputs)} outputs")
+        raise ValueError(
+            f"the settings say single_output={quoted(single)}, of a model with {len(model.outputs)} outputs"
+        )
     return bool(single)
 
 
@@ -266,9 +268,7 @@ def _members(model: Model) -> list[dict[str, Any]]:
     count = max(model.members, 1)
     told = model.settings.get("members", [{}] * count)
     if not isinstance(told, list | tuple) or len(told) != count or not all(isinstance(one, Mapping) for one in told):
-        raise ValueError(
-            f"the settings say of members {str(told)[:100]!r}, where there are {count} of them to be told of"
-        )
+        raise ValueError(f"the settings say of members {quoted(told)}, where there are {count} of them to be told of")
     if not all(is_whole(one.get("fold", 0), 0) for one in told):
         raise ValueError("the settings name folds of members that are no whole numbers")
     return [dict(one) for one in told]

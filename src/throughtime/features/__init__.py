@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from throughtime.checks import is_number, is_whole
+from throughtime.checks import is_number, is_whole, quoted
 from throughtime.features.augment import Cepstrum, SpeechChanges, mel_warp, noise, splice, time_masks, time_warp
 from throughtime.features.joined import Joined, Values, join, spread_of
 
@@ -107,7 +107,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         if not (is_number(self.steps) and self.steps >= 0):
-            raise ValueError(f"a prior is worth at least 0 steps, not {self.steps!r}")
+            raise ValueError(f"a prior is worth at least 0 steps, not {quoted(self.steps)}")
         if not self.mean or not all(map(is_number, self.mean)):
             raise ValueError("the mean of a prior must be numbers, one for each feature")
 
@@ -150,14 +150,16 @@ class SpeechFeatures:
     def __post_init__(self) -> None:
         if not (is_whole(self.deltas, 0) and is_whole(self.frames, 1)):
             raise ValueError(
-                f"deltas must be at least 0 and frames at least 1, not {self.deltas!r} and {self.frames!r}"
+                f"deltas must be at least 0 and frames at least 1, not {quoted(self.deltas)} and {quoted(self.frames)}"
             )
         if self.silence is not None and not is_number(self.silence):
-            raise ValueError(f"silence must be a number of logarithms, or None, not {self.silence!r}")
+            raise ValueError(f"silence must be a number of logarithms, or None, not {quoted(self.silence)}")
         if not (isinstance(self.normalised, bool) or self.normalised == "mean"):
-            raise ValueError(f"normalised must be True, False or 'mean', not {self.normalised!r}")
+            raise ValueError(f"normalised must be True, False or 'mean', not {quoted(self.normalised)}")
         if self.prior is not None and self.normalised != "mean":
-            raise ValueError(f"a prior is of the mean: normalised must be 'mean' with it, not {self.normalised!r}")
+            raise ValueError(
+                f"a prior is of the mean: normalised must be 'mean' with it, not {quoted(self.normalised)}"
+            )
 
     def width(self, features: int) -> int:
         """How many numbers a step has, of so many features."""
@@ -189,7 +191,7 @@ class SpeechFeatures:
         """
         for name in ("deltas", "normalised", "frames"):
             if name not in settings:
-                raise ValueError(f"the features' settings lack {name!r}; they have {', '.join(map(str, settings))}")
+                raise ValueError(f"the features' settings lack {name!r}; they have {quoted(list(settings))}")
         prior = _prior(settings.get("prior"))
         return cls(settings["deltas"], settings["normalised"], settings["frames"], settings.get("silence"), prior)
 

@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import one_line
+
 HEADER_LIMIT = 100_000_000  # bytes, as the safetensors format has it
 MOST_PARTS = 400_000  # of the header and its texts: in memory each is many times as long as in the file
 MOST_AXES = 8  # of an array
-LONGEST = 1000  # characters of a message, which may quote the file
 KINDS = {
     name: jnp.dtype(word)
     for name, word in (("F64", "float64"), ("F32", "float32"), ("F16", "float16"), ("BF16", "bfloat16"))
@@ -39,8 +40,7 @@ class ModelFileError(ValueError):
     """A file that is not a model this library can read; one line, of a thousand characters at most."""
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.split())
-        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 4]} ...")
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True, eq=False)
