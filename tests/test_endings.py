@@ -1,7 +1,11 @@
 """How runs end: a full disk, a closed pipe, a kill, a signal, another run in the same folder. Files are whole, or as they were."""
 
 import errno
+import gc
 import os
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 from command_line import FILES, TINY, fit_plant, fitted, plant, refused, run
 from test_cli import program
 from throughtime.cli import judging
+from throughtime.cli.errors import Ending
 from throughtime.io import files
 
 AGAIN = ["fit", "plant.csv", "--inputs", "u", "--outputs", "y", *TINY, "--seed", "5", "--out", "out", "--overwrite"]
@@ -102,6 +107,27 @@ def test_nobody_hears_what_is_printed() -> None:
     with open(write, "wb") as closed, open("/dev/full", "wb") as full:
         assert ended("simulate", model, table, out=closed) == (1, said.format("Broken pipe"))
         assert ended("show", "jordan", out=full) == (1, said.format("No space left on device"))
+
+
+def test_an_interrupt_that_falls_into_the_garbage_collector_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX has a callback there, so it happens."""
+
+    def interrupted(*_: object) -> None:
+        gc.callbacks.remove(interrupted)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    Ending()
+    gc.callbacks.append(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collect_and_work_on()
+
+
+def collect_and_work_on() -> None:
+    gc.collect()
+    for _ in range(200):
+        time.sleep(0.01)
 
 
 def test_a_damaged_course_ends_an_experiment_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from threading import Timer
 from typing import Any, NoReturn
 
 import typer
@@ -42,10 +43,20 @@ class Ending:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._hear)
+        sys.unraisablehook = self._unraised
 
     def _hear(self, number: int, _: Any) -> None:
         self._code = 128 + number
         raise KeyboardInterrupt
+
+    def _unraised(self, lost: Any) -> None:
+        """An interrupt that falls into a callback of the garbage collector is lost there: once more, a moment later."""
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(lost)
+            return
+        again = Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
 
     def at_once(self) -> NoReturn:
         """End the process: threads that still compile would crash on the way out."""
