@@ -156,7 +156,7 @@ class Recogniser:
         numbers, taken = self._numbers(settings["features"]), sum(size for _, size in network.inputs)
         if numbers != taken:
             raise ValueError(f"the features are {numbers} numbers a step, but the network takes {taken}")
-        if settings["answer"] != "ctc":
+        if self._answer != "ctc":
             return
         if not is_whole(settings.get("blank", 0), 0, len(self.model.classes) - 1):
             raise ValueError(

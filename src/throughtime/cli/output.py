@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import typer
@@ -112,7 +112,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        with suppress(OSError):  # the terminal may be gone: what was learned is to be kept all the same
+            self._progress.stop()
 
     def __call__(self, part: float, remark: str = "") -> None:
         """Set how much is done, 0 to 1, and a remark."""

@@ -131,10 +131,11 @@ def append(path: str | os.PathLike[str], line: str) -> None:
 
 
 def write_figure(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
-    """Write a picture of a kind that its name's ending says; `how` as `savefig` of matplotlib takes it."""
+    """Write a picture of a kind that its name's ending says, none is .png; `how` as `savefig` of matplotlib takes it."""
+    path = Path(path) if Path(path).suffix else Path(path).with_suffix(".png")
     with whole(path) as file, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # of a name in a script the font lacks
-        figure.savefig(file, format=Path(path).suffix[1:] or "png", **how)
+        figure.savefig(file, format=path.suffix[1:], **how)
 
 
 def temporary(path: str | os.PathLike[str]) -> bool:
