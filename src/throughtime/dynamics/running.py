@@ -157,36 +157,35 @@ def _mixed(
     network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any
 ) -> tuple[Array, History]:
     """Some outputs are known at some steps: step by step."""
-    ys, _, history = _step_through(network, weights, history, (xs, told), steps)
-    return ys, history
 
-
-@partial(jax.jit, static_argnames="network")
-def _moments(
-    network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any
-) -> tuple[History, History]:
-    """The same, with the history after every step, (T, K, ...), in the place of the outputs; and after the last."""
-    _, every, history = _step_through(network, weights, history, (xs, told), steps)
-    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), every), history
-
-
-def _step_through(
-    network: Network, weights: Weights, history: History, block: tuple[Any, Any], steps: Any
-) -> tuple[Array, History, History]:
-    """Outputs (K, T, O), histories (K, T, ...), and those after `steps` steps (K, ...)."""
-
-    def member(w: Weights, h: History) -> Any:
-        def move(h: History, row: Any) -> tuple[History, tuple[Array, History]]:
+    def follow_one(w: Weights, h: History) -> tuple[Array, History]:
+        def move(h: History, row: tuple[Any, ...]) -> tuple[History, Array]:
             place, *seen = row
             later, y = _one(network, w, h, tuple(seen))
             if steps is not None:
                 later = jax.tree.map(lambda new, old: jnp.where(place < steps[0], new, old), later, h)
-            return later, (y, later)
+            return later, y
 
-        after, (ys, every) = lax.scan(move, h, (jnp.arange(len(block[1])), *block))
-        return ys, every, after
+        h, ys = lax.scan(move, h, (jnp.arange(len(told)), xs, told))
+        return ys, h
 
-    made: tuple[Array, History, History] = jax.vmap(member)(weights, history)
+    ys, history = jax.vmap(follow_one)(weights, history)
+    return ys, history
+
+
+@partial(jax.jit, static_argnames="network")
+def _moments(network: Network, weights: Weights, history: History, xs: Any, told: Any) -> History:
+    """The histories after every step (T, K, ...)."""
+
+    def follow_one(w: Weights, h: History) -> History:
+        def move(h: History, row: Any) -> tuple[History, History]:
+            later, _ = _one(network, w, h, row)
+            return later, later
+
+        every: History = lax.scan(move, h, (xs, told))[1]
+        return every
+
+    made: History = jax.vmap(follow_one, out_axes=1)(weights, history)
     return made
 
 
@@ -238,9 +237,10 @@ def forecasts(
         for rows, size in blocks.cut(int(group[-1]) - done, blocks.STEPS[:2]):
             here = slice(done + rows.start, done + rows.stop)
             block = _filled(xs, here, size, dtype), blocks.fill(y[here], size, dtype)
-            every, history = _moments(network, weights, history, *block, blocks.ended(here.stop - here.start))
+            every = jax.tree.map(np.asarray, _moments(network, weights, history, *block))
+            history = jax.tree.map(lambda leaf, last=here.stop - here.start - 1: leaf[last], every)
             chosen = group[(group > here.start) & (group <= here.stop)] - here.start - 1
-            seen.append(jax.tree.map(lambda leaf, chosen=chosen: np.asarray(leaf)[chosen], every))
+            seen.append(jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], every))
         done = int(group[-1])
         begun = jax.tree.map(lambda *leaves: np.concatenate(leaves), *seen)
         later = group[:, None] + np.arange(horizon)
