@@ -33,14 +33,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "COLUMNS", (1, 4))
 
 
-@given(st.integers(0, 30_000))
-def test_blocks_hold_all_steps_and_add_little(total: int) -> None:
-    found = list(blocks.cut(total))
+@given(st.integers(0, 30_000), st.sampled_from([3, 8]))
+def test_blocks_hold_all_steps_and_add_little(total: int, part: int) -> None:
+    found = list(blocks.cut(total, part=part))
     assert [n for rows, _ in found for n in range(rows.start, rows.stop)] == list(range(total))
     assert all(rows.stop - rows.start == size for rows, size in found[:-1])
     assert all(size in blocks.STEPS for _, size in found)
-    assert sum(size for _, size in found) <= max(4 * total / 3, total + blocks.STEPS[0])
-    assert len(found) <= 10 + total // blocks.STEPS[-1]
+    assert sum(size for _, size in found) <= max(total + total / part, total + blocks.STEPS[0])
+    assert len(found) <= 9 + total // blocks.STEPS[-1]
     if total:
         assert total <= blocks.whole(total) <= max(64, 1.5 * total)
 

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 Values = NDArray[Any]
 STEPS = (64, 256, 1024, 4096)
-COLUMNS = (1, 4, 16, 64, 256)  # sequences side by side
+COLUMNS = (1, 4, 16, 64, 256, 1024)  # sequences side by side
 
 
-def cut(total: int, sizes: Sequence[int] | None = None) -> Iterator[tuple[slice, int]]:
-    """The rows of each block, and the size to fill it up to: few blocks, of which the last adds a third at most.
+def cut(total: int, sizes: Sequence[int] | None = None, part: int = 3) -> Iterator[tuple[slice, int]]:
+    """The rows of each block, and the size to fill it up to: few blocks, of which the last adds a third of all at most.
 
     Only the smallest size is filled up whatever it adds, and nothing is longer than the largest.
 
     sizes  rising; None: `STEPS`
+    part   8: an eighth at most, and more blocks, where a row is dearer than a call
 
     >>> list(cut(300)), list(cut(0))
     ([(slice(0, 256, None), 256), (slice(256, 300, None), 64)], [])
@@ -31,7 +32,7 @@ def cut(total: int, sizes: Sequence[int] | None = None) -> Iterator[tuple[slice,
     while first < total:
         left = total - first
         size = next((s for s in sizes if s >= left), sizes[-1])
-        if size > left and size > sizes[0] and 3 * (size - left) > total:
+        if size > left and size > sizes[0] and part * (size - left) > total:
             size = max(s for s in sizes if s < size)
         yield slice(first, min(first + size, total)), size
         first += size

@@ -452,7 +452,8 @@ def run_each(network: Network, weights: Any, inputs: Sequence[Inputs]) -> list[V
         alike.setdefault(blocks.whole(steps_of(inputs[n])) if backward else 0, []).append(n)
     made: dict[int, Values] = {}
     for end, chosen in alike.items():
-        for rows, columns in blocks.cut(len(chosen), blocks.COLUMNS):
+        sizes = blocks.COLUMNS[1:] if len(chosen) > 1 else blocks.COLUMNS
+        for rows, columns in blocks.cut(len(chosen), sizes, 8):
             some = chosen[rows]
             ys = _run_beside(network, weights, [inputs[n] for n in some], columns, end)
             made.update(zip(some, ys, strict=True))
@@ -464,7 +465,7 @@ def _run_beside(network: Network, weights: Any, inputs: Sequence[Inputs], column
     lengths, dtype = np.zeros(columns, np.int32), dtype_of(weights)
     lengths[: len(inputs)] = [steps_of(x) for x in inputs]
     history, made = _begin(network, weights, columns), []
-    for rows, size in [(slice(0, end), end)] if end else blocks.cut(int(lengths[0])):
+    for rows, size in [(slice(0, end), end)] if end else blocks.cut(int(lengths[0]), part=8):
         columns = next(c for c in blocks.COLUMNS if c >= np.count_nonzero(lengths > rows.start))
         left = np.clip(lengths[:columns] - rows.start, 0, size)
         given = [{name: x[name][rows] for name in x} for x in inputs[:columns]]
