@@ -152,6 +152,15 @@ def test_samples_without_cepstra_are_refused() -> None:
     assert mfcc(2 * np.ones(1000), 8000).shape == (11, 13)  # floats may be louder than full scale
     with pytest.raises(ValueError, match=r"samples have a number that is not finite"):
         mfcc(np.full(1000, np.nan), 8000)
+    for name, value in (
+        ("coefficients", 0),
+        ("coefficients", -1),
+        ("coefficients", 27),
+        ("filters", 2),
+        ("filters", 10**9),
+    ):
+        with pytest.raises(ValueError, match=rf"{name} must be a whole number from .*, not {value}"):
+            mfcc(np.zeros(1000), 8000, **{name: value})
     with pytest.raises(ValueError, match=r"filters from 130 to 6800 Hz do not lie within 0 to 4000"):
         mfcc(np.zeros(1000), 8000, low=130, high=6800)
 

@@ -17,12 +17,12 @@ from throughtime.checks import is_number, is_whole, quoted
 
 Values = NDArray[Any]
 
-MOST_FILTERS = 10_000
 MISSING = "sound needs the extra `audio`: pip install 'throughtime[audio]'"
 RATES = (1_000, 400_000)  # samples per second: what sound is recorded with
 LONGEST = 2**28  # samples in float64 are 2 GB
 BLOCK = 2**16  # samples read at once: what a file promises costs nothing
 LOUDEST = 8.0  # 18 dB above full scale; 16-bit numbers are beyond it even in silence
+MOST_FILTERS = 512  # the frames of most rates have no more frequencies
 TAPS = 2_000_000  # of a filter between two rates
 ENDLESS = 0x7FFFFF00  # a size that a program wrote which did not know it yet
 SIZES = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)  # libsndfile's log
@@ -144,7 +144,8 @@ def mfcc(
     energy     column 0 is the frame's log energy, in the place of coefficient 0
 
     raises  ValueError if there are no 25 ms of one channel, samples are whole numbers, not finite or beyond -8 to 8, the rate
-            is none of sound, or the filters do not lie within 0 to rate / 2; ImportError without the extra `audio`
+            is none of sound, or the filters do not lie within 0 to rate / 2, are too many for it or fewer than coefficients;
+            ImportError without the extra `audio`
     cost    O(N log N)
     """
     try:
