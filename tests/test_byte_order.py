@@ -9,6 +9,7 @@ import pytest
 
 import throughtime as tt
 import zoo
+from throughtime.export import initial_history
 
 NETWORK = zoo.FORWARD["lstm start"]
 LENGTHS = np.array([4, 6], np.int32)
@@ -58,6 +59,21 @@ def test_another_byte_order_gives_the_same_numbers(way: str) -> None:
     turned = jax.tree.map(lambda a: a.astype(a.dtype.newbyteorder()), given)
     assert not any(a.dtype.isnative for a in jax.tree.leaves(turned))
     jax.tree.map(np.testing.assert_array_equal, WAYS[way](*turned), wanted)
+
+
+def test_the_weights_of_a_model_too() -> None:
+    network = tt.narx(1, 3, 1, (0, 1), (1, 2))
+    weights = jax.tree.map(np.asarray, zoo.weights_of(network))
+    columns = (tt.Column("u"),), (tt.Column("y"),)
+    u, y = np.random.default_rng(0).normal(size=(2, 9))
+
+    def of(weights: Any) -> Any:
+        model = tt.Model(network, weights, *columns)
+        return tt.DynamicModel.from_model(model).simulate(u), initial_history(model, u, y)
+
+    wanted = of(weights)
+    turned = jax.tree.map(lambda a: a.astype(a.dtype.newbyteorder()), weights)
+    jax.tree.map(np.testing.assert_array_equal, of(turned), wanted)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -20,6 +20,7 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
+from throughtime.engine.door import native
 from throughtime.layers import an_instance
 from throughtime.network import CLOCK, Network
 from throughtime.storage import Column, Model, columns_of, refuse_limits
@@ -243,7 +244,8 @@ class DynamicModel(Fitted):
         refuse_undelayed(network)
         made = cls(network, washout=model.washout)
         made.network_, made.used_ = network, used_by(network)
-        made.weights_ = model.weights if model.members else running.stack([model.weights])
+        weights = native(model.weights)
+        made.weights_ = weights if model.members else running.stack([weights])
         made.inputs_, made.outputs_ = () if network.inputs[0][0] == CLOCK else model.inputs, model.outputs
         made.single_, made.members_ = _single(model), _members(model)
         intervals = model.settings.get("intervals")

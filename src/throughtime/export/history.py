@@ -1,5 +1,6 @@
 """The history of an exported network: before the first step, or after a measured record."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from jax import Array, lax
 
 from throughtime.engine import History, Weights, start, step
+from throughtime.engine.door import native
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
 from throughtime.export.plan import Plan, Values, each_member, plan_of
@@ -52,6 +54,7 @@ def initial_history(model: Model, u: Any = None, y: Any = None, dtype: Any = Non
     >>> {name: rows[0, :, 0].tolist() for name, rows in history.items()}
     {'history_input': [1.0], 'history_output': [1.0, 1.0]}
     """
+    model = replace(model, weights=native(model.weights))
     plan = plan_of(model, dtype)
     after = each_member(partial(start, plan.network, batch=1), model)(model.weights)
     if u is not None or y is not None:

@@ -7,7 +7,7 @@ history  = its oldest row dropped, a(t) put in as the newest
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.engine import effective, start
+from throughtime.engine.door import native
 from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
@@ -81,6 +82,7 @@ class Plan:
 
 def plan_of(model: Model, dtype: Any = None) -> Plan:
     """The plan of one time step, in that type or that of the weights; a ValueError says why a model cannot be exported."""
+    model = replace(model, weights=native(model.weights))
     network, dtype = model.network, _type(model, dtype)
     _refuse(network)
     _check_weights(model, dtype)
