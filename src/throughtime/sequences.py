@@ -29,7 +29,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from throughtime import blocks, losses
+from throughtime import answers, blocks, losses
 from throughtime.engine import History, run, start
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
@@ -200,14 +200,14 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
     if kind == "numbers":
         rows = _number_target(where, target, outputs, steps)
         if rows.ndim == 2 and len(rows) < steps:
-            return _asked_once(network, where, rows, steps, loss, np.nan)
+            return _asked_once(network, where, rows, steps, loss)
         return rows
     labels = _labels(where, target, outputs)
     if kind == "strings":
         loss.refuse_blank(outputs)
         return _string(where, labels, steps, loss.blank)
     if labels.ndim == 0:
-        return _asked_once(network, where, labels[None], steps, loss, -1)
+        return _asked_once(network, where, labels[None], steps, loss)
     if labels.shape != (steps,):
         one_hot = labels.shape[-1] == outputs and ((labels == 0) | (labels == 1)).all() and (labels.sum(-1) == 1).all()
         remedy = "; of one-hot rows give the labels, target.argmax(axis=-1)" if one_hot else ""
@@ -215,16 +215,15 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
     return labels
 
 
-def _asked_once(network: Network, where: str, target: Values, steps: int, loss: Any, nothing: float) -> Values:
+def _asked_once(network: Network, where: str, target: Values, steps: int, loss: Any) -> Values:
     """The one target (1, ...) of a sequence: asked at the last step, or of an integral at all its steps."""
-    if isinstance(loss, losses.Integrated):
-        return np.repeat(target, steps, axis=0)
-    if steps > 1 and any(layer.backward for layer in network.layers):
+    answer = answers.MEAN if isinstance(loss, losses.Integrated) else answers.LAST
+    if answer == answers.LAST and steps > 1 and any(layer.backward for layer in network.layers):
         raise ValueError(
             f"{where}: one target is asked at the last step, where the backward layers have heard that step only; take the "
             "loss Integrated(...), which asks for the mean over time, or give targets for every step"
         )
-    return np.concatenate([np.full((steps - 1, *target.shape[1:]), nothing, target.dtype), target])
+    return answers.question(target, steps, answer)
 
 
 def _number_target(where: str, target: Any, outputs: int, steps: int) -> Values:
