@@ -99,7 +99,7 @@ def plot_forecast(
     1
     """
     past, ahead = _columns(history, names), _columns(forecast, names)
-    ticks = np.arange(1 - len(past), len(ahead) + 1) if time is None else np.asarray(time)
+    ticks = np.arange(1 - len(past), len(ahead) + 1) if time is None else _time(time, 0)
     before, after = ticks[: len(past)], ticks[len(past) - 1 :]  # the forecast begins at the last measurement
     strengths = np.linspace(0.2, 0.45, len(bands))  # the widest band is the lightest
     figure, panels = new_figure(len(names), 1.2 + 2.6 * len(names), width=9.0)
@@ -263,7 +263,9 @@ def _columns(values: ArrayLike, names: Sequence[str]) -> Values:
 
 
 def _time(time: ArrayLike | None, steps: int) -> NDArray[Any]:
-    return np.arange(steps) if time is None else np.asarray(time)
+    """What stands at the time axis; durations in seconds, as matplotlib knows none."""
+    made = np.arange(steps) if time is None else np.asarray(time)
+    return made / np.timedelta64(1, "s") if made.dtype.kind == "m" else made
 
 
 def _legend_above(axes: Axes) -> None:
