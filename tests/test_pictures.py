@@ -69,6 +69,12 @@ def test_time_of_a_table_stands_at_the_axis(tmp_path: Any) -> None:
     drawn(pictures.plot_response([1.0] * 8, [2.0] * 8, time=days, held_out={"test": (4, 8)}), tmp_path)
 
 
+def test_durations_stand_at_the_axis_in_seconds() -> None:
+    hours = np.arange(3).astype("timedelta64[h]")
+    axes = pictures.plot_forecast([1.0], [2.0, 3.0], names=["y"], time=hours).axes[0]
+    assert max(np.max(line.get_xdata()) for line in axes.lines) == 7200
+
+
 def test_errors_are_counted(tmp_path: Any) -> None:
     errors = {"one step ahead": np.array([[-1.0, 0], [3.0, 0], [np.nan, 0]]), "free run": np.full((3, 2), np.nan)}
     axes = drawn(pictures.plot_errors(errors, NAMES), tmp_path)

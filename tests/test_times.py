@@ -231,6 +231,8 @@ def test_a_plan_may_begin_after_a_gap_no_longer_than_those_of_the_record() -> No
     assert coming(record, 2, plan).tolist() == plan.tolist()  # type: ignore[union-attr]
     with pytest.raises(ValueError, match="and its rows are 1 h apart: inputs to come are the rows that follow"):
         coming(record, 2, plan + pd.Timedelta(hours=4))
+    with pytest.raises(ValueError, match="and its rows are 1 h apart"):
+        coming(RECORD[:1], 2, plan)
     monday = days("2026-01-12", 2, "B")
     assert coming(days("2025-12-01", 30, "B"), 2, monday).tolist() == monday.tolist()  # type: ignore[union-attr]
 

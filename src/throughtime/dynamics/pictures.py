@@ -264,7 +264,7 @@ def _columns(values: ArrayLike, names: Sequence[str]) -> Values:
 
 def _time(time: ArrayLike | None, steps: int) -> NDArray[Any]:
     """What stands at the time axis; durations in seconds, as matplotlib knows none."""
-    made = np.arange(steps) if time is None else np.asarray(time)
+    made: NDArray[Any] = np.arange(steps) if time is None else np.asarray(time)
     return made / np.timedelta64(1, "s") if made.dtype.kind == "m" else made
 
 

@@ -114,12 +114,12 @@ def following(index: pd.Index | None, steps: int) -> pd.Index | None:
     return pd.Index(made.date, name=index.name) if index.dtype == object else made
 
 
-def uneven(index: pd.Index, step: Any = None) -> Uneven | None:
-    """Where rows do not follow each other by the usual step, or by this one."""
+def uneven(index: pd.Index) -> Uneven | None:
+    """Where rows do not follow each other by the usual step."""
     times = native(index)
-    if len(times) < 2 or isinstance(times, pd.RangeIndex) or (step is None and rate(times) is not None):
+    if len(times) < 2 or isinstance(times, pd.RangeIndex) or rate(times) is not None:
         return None
-    usual = usual_step(times) if step is None else step
+    usual = usual_step(times)
     parts = _parts(times, usual)
     wide, narrow = np.flatnonzero(parts > WIDE) + 1, np.flatnonzero(parts < NARROW) + 1
     return Uneven(usual, wide, narrow) if len(wide) or len(narrow) else None
@@ -221,7 +221,7 @@ def check_follows(index: pd.Index, plan: pd.Index, record: str, later: str) -> s
     if NARROW <= wait <= WIDE:
         return None
     gap = f"{later} begins at {ahead[0]}, but {record} ends at {times[-1]}"
-    if wait < NARROW or wait > WIDE * _parts(times, step).max():
+    if wait < NARROW or wait > WIDE * _parts(times, step).max(initial=1.0):
         raise ValueError(f"{gap}, and its rows are {told_step(step)} apart: inputs to come are the rows that follow")
     return f"{gap}; the network takes the one as the row after the other"
 
