@@ -36,6 +36,7 @@ def one_line(error: Any) -> str:
         (np.zeros((4, 2), "m8[s]"), r"holds time spans \(timedelta64\[s\]\)"),
         (np.zeros((4, 2), complex), r"holds complex numbers \(complex128\).*two columns"),
         (np.array([[np.datetime64("2026"), 1.0]], object), "holds dates"),
+        ([[np.datetime64("2026"), np.datetime64("2027")]], "holds dates"),
         (pd.DataFrame({"a": [0.0], "b": pd.to_datetime(["2026-01-01"], utc=True)}), "column 'b' holds dates"),
         ([[0.0, 1.0], [2.0]], "cannot be read as numbers"),
         ({"u": X}, "inputs are u; the network has input"),
