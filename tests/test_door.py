@@ -91,6 +91,7 @@ def test_a_class_is_told_where_a_value_is_part_of_another() -> None:
         (tt.units.logistic, tt.BinaryCrossEntropy(), [(x, 1.0 * (x > 0)) for x in X]),
     ],
     ids=repr,
+    ids=["cross-entropy", "integrated", "CTC", "binary"],
 )
 def test_a_function_that_would_act_twice_is_refused(g: Any, loss: Any, sequences: Any) -> None:
     words = f"puts the {g.name} function on them, which the output layer 'output' has too", "make that layer linear"

@@ -134,6 +134,14 @@ def test_a_network_that_runs_away_is_told_with_an_exit_code() -> None:
         assert Path(f"{command[0]}.csv").exists()
 
 
+def test_too_little_memory_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path) -> tables.Table:
+        raise MemoryError(f"for {path}")
+
+    monkeypatch.setattr(tables, "read", read)
+    refused(run("delays", "t.csv", "--outputs", "y"), "too little memory (for t.csv); use fewer", code=1)
+
+
 def test_a_model_whose_columns_a_table_cannot_tell_apart_is_refused() -> None:
     network = tt.narx(1, 1, 1, 0, 1)
     tt.save("m.safetensors", tt.Model(network, tt.init(network, 0), (tt.Column("y"),), (tt.Column("y"),)))

@@ -91,6 +91,8 @@ class Group(TyperGroup):
             _end_usage(problem)
         except (Failure, FloatingPointError) as failure:
             _end(str(failure), FAILED)
+        except MemoryError as failure:  # of what was not foreseen
+            _end(f"this machine has too little memory ({failure}); use fewer units, networks or rows", FAILED)
         except (ValueError, *MENDED) as problem:
             _end(_said(problem), BAD_INPUT)
         except OSError as failure:
