@@ -399,6 +399,22 @@ FAULTS = [
         "own_way and Focused",
     ),
     Fault(
+        "a program for another platform calls the CPU's kernels",
+        "engine/native/choice.py",
+        "cpu=compute, default=elsewhere",
+        "cpu=compute, default=compute",
+        "test_platforms.py",
+        "every_learner and Focused",
+    ),
+    Fault(
+        "a call of the native engine takes what varies over manual axes",
+        "engine/native/calls.py",
+        "    if axes:\n",
+        "    if False:\n",
+        "test_platforms.py",
+        "shard",
+    ),
+    Fault(
         "arrays of another byte order are taken as they are",
         "engine/door.py",
         "if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native eng
 
 
 def program(name: str, rule: str) -> Any:
-    """Outputs, and a lesson, of a network of the zoo, and what it is given."""
+    """Outputs and a lesson of a network of the zoo, and what it is given."""
     network, learner = zoo.NETWORKS[name], zoo.LEARNERS[rule]
 
     def ask(weights: Any, xs: Any, targets: Any) -> Any:
@@ -47,6 +47,20 @@ def test_of_every_learner(rule: str) -> None:
     f, given = program("narx gaps", rule)
     assert kernels(f, given, "cuda") == 0
     assert kernels(f, given, "cpu") > 0
+
+
+@pytest.mark.parametrize("look", ["deltas", "trace", "jacobians", "slope"])
+def test_of_what_is_seen_inside(look: str) -> None:
+    network = zoo.NETWORKS["lstm start"]
+    given = zoo.weights_of(network), zoo.inputs_for(network), zoo.targets_for(network)
+    ways: dict[str, Any] = {
+        "deltas": lambda w, x, t: tt.deltas(network, w, x, t, ERROR),
+        "trace": lambda w, x, t: tt.trace(network, w, x),
+        "jacobians": lambda w, x, t: tt.jacobians(network, w, x),
+        "slope": jax.grad(lambda w, x, t: tt.run(network, w, x)[0].sum()),
+    }
+    assert kernels(ways[look], given, "cuda") == 0
+    assert kernels(ways[look], given, "cpu") > 0
 
 
 def test_an_exported_program_runs_where_it_was_made_for() -> None:

@@ -14,6 +14,7 @@ from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, turn_round, within
+from throughtime.engine.native.choice import by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.schedule import depths
 from throughtime.engine.sweep import local, sweep
@@ -59,7 +60,15 @@ def trace(
 
 
 @partial(jax.jit, static_argnames="network")
-def _trace(
+def _trace(network: Network, weights: Weights, xs: Arrays, *rest: Any) -> Any:
+    return by_platform(_steps(xs), partial(_traced, network), weights, xs, *rest)
+
+
+def _steps(xs: Arrays) -> int:
+    return len(next(iter(xs.values())))
+
+
+def _traced(
     network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None
 ) -> dict[str, Arrays]:
     acting = effective(network, weights)
@@ -106,12 +115,16 @@ def deltas(
     >>> found["hidden"].shape
     (5, 1, 1, 3)
     """
-    return _deltas(network, *_taped(network, weights, xs, history, lengths), native(targets), loss)
+    return _deltas(network, loss, *_taped(network, weights, xs, history, lengths), native(targets))
 
 
 @partial(jax.jit, static_argnames=("network", "loss"))
-def _deltas(
-    network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None, targets: Any, loss: Loss
+def _deltas(network: Network, loss: Loss, weights: Weights, xs: Arrays, *rest: Any) -> Any:
+    return by_platform(_steps(xs), partial(_swept, network, loss), weights, xs, *rest)
+
+
+def _swept(
+    network: Network, loss: Loss, weights: Weights, xs: Arrays, history: History, lengths: Array | None, targets: Any
 ) -> Arrays:
     acting = effective(network, weights)
     tape, _ = forward(network, acting, xs, history, lengths)
@@ -162,7 +175,11 @@ def jacobians(
 
 
 @partial(jax.jit, static_argnames="network")
-def _jacobians(
+def _jacobians(network: Network, weights: Weights, xs: Arrays, *rest: Any) -> Any:
+    return by_platform(_steps(xs), partial(_through_connections, network), weights, xs, *rest)
+
+
+def _through_connections(
     network: Network, weights: Weights, xs: Arrays, history: History, lengths: Array | None
 ) -> dict[tuple[str, str], Array]:
     acting = effective(network, weights)

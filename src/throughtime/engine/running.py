@@ -134,11 +134,7 @@ def _run(network: Network, weights: Weights, xs: Any, history: History | None, l
         tape, after = forward(network, effective(network, weights), inputs, before, lengths, taped=False)
         return outputs(network, tape, lengths), after
 
-    return (
-        by_platform(compute, weights, inputs, before, lengths)
-        if steps > 1
-        else compute(weights, inputs, before, lengths)
-    )
+    return by_platform(steps, compute, weights, inputs, before, lengths)
 
 
 def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:

@@ -77,8 +77,8 @@ def compiled(learn: Learn) -> Learn:
         def of(weights: Any, carry: Any, xs: Any, targets: Any, lengths: Any) -> tuple[Any, Lesson]:
             return learn(self, network, weights, carry, xs, targets, loss, lengths)
 
-        short = all(jnp.shape(x)[:1] == (1,) for x in jax.tree.leaves(given[2]))  # no engine but XLA then
-        return of(*given) if short else by_platform(of, *given)
+        steps = max((x.shape[0] for x in jax.tree.leaves(given[2]) if jnp.ndim(x)), default=0)
+        return by_platform(steps, of, *given)
 
     @wraps(learn)
     def call(
