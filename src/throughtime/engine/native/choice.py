@@ -65,9 +65,10 @@ def engine() -> str:
 def using_engine(name: str) -> Iterator[None]:
     """Compute with that engine inside the `with`, in this thread.
 
-    The native engine gives first derivatives in reverse (`jax.grad`, `jax.vjp`); "xla" gives all that JAX has: second
-    and forward derivatives, every device, `jax.export`. Both give the same numbers up to rounding. What JAX has
-    compiled for one is never taken for the other, also in functions of your own; what counts is where they are called.
+    The native engine gives first derivatives in reverse (`jax.grad`, `jax.vjp`), on CPUs; in programs lowered for other
+    platforms XLA computes. "xla" gives all that JAX has: second and forward derivatives, every device, a `jax.export` for
+    CPUs that needs no library. Both give the same numbers up to rounding. What JAX has compiled for one is never taken for
+    the other, also in functions of your own; what counts is where they are called.
 
     name  "native" or "xla"
 
