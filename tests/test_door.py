@@ -90,7 +90,6 @@ def test_a_class_is_told_where_a_value_is_part_of_another() -> None:
         (tt.units.softmax, tt.CTC(), [(x, [1]) for x in X]),
         (tt.units.logistic, tt.BinaryCrossEntropy(), [(x, 1.0 * (x > 0)) for x in X]),
     ],
-    ids=repr,
     ids=["cross-entropy", "integrated", "CTC", "binary"],
 )
 def test_a_function_that_would_act_twice_is_refused(g: Any, loss: Any, sequences: Any) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import throughtime as tt
 import zoo
-from throughtime import Connection, Layer, LearnedDelays, Network, units
+from throughtime import Connection, Layer, LearnedDelays, Network, graph, units
 from wirings import wirings
 
 
@@ -82,6 +83,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: net(layer("a", "input", start="learned"), layer("y", Connection("a", 1), backward=True)),
         r"layer 'a' has no history",
     ),
+    "nameless connection": (lambda: Connection("input", name=3), r"connection from 'input': the names .* not 3"),
+    "direction that is none": (
+        lambda: layer("y", "input", backward="no"),
+        r"layer 'y': backward must be True or False",
+    ),
+    "learned delays that are half": (lambda: LearnedDelays(1.5), r"LearnedDelays: maximum .* not 1.5"),
     "learned delays upside down": (lambda: LearnedDelays(1, minimum=2), r"LearnedDelays .*2 and 1"),
     "learned delays without temperature": (lambda: LearnedDelays(2, temperature=0), r"temperature above 0, not 0"),
     "tdnn with a set too few": (lambda: tt.tdnn(1, 2, 1, [(0, 1)]), r"tdnn .* 2 layers.* got 1"),
@@ -117,6 +124,35 @@ def test_json_of_a_unit_of_ones_own_needs_that_unit() -> None:
 @given(wirings(backward=True))
 def test_json_brings_random_wirings_back(network: Network) -> None:
     assert tt.from_json(network.to_json()) == network
+
+
+@st.composite
+def graphs(draw: Any) -> dict[str, list[str]]:
+    names = [f"n{i}" for i in range(draw(st.integers(1, 7)))]
+    return {name: draw(st.lists(st.sampled_from(names), max_size=3)) for name in draw(st.permutations(names))}
+
+
+@settings(max_examples=200)
+@given(graphs())
+def test_components_are_nodes_that_reach_each_other_sources_first(edges: dict[str, list[str]]) -> None:
+    reach = {node: graph.reachable(edges, node) for node in edges}
+    alike = {node: tuple(n for n in edges if n == node or (n in reach[node] and node in reach[n])) for node in edges}
+    found = graph.strong_components(edges)
+    assert sorted(found) == sorted(set(alike.values()))
+    place = {node: at for at, members in enumerate(found) for node in members}
+    assert all(place[source] <= place[node] for node, sources in edges.items() for source in sources)
+
+
+def test_components_of_a_long_chain_take_little_time() -> None:
+    edges = {f"{n}": [f"{n - 1}"] if n else [] for n in range(20_000)}
+    assert graph.strong_components(edges) == tuple((name,) for name in edges)
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[]", "{}", '{"layers": 3}', '{"layers": [{"unit": []}]}', "[" * 10**5])
+def test_text_that_is_no_wiring_is_one_line(text: str) -> None:
+    with pytest.raises(ValueError) as error:
+        tt.from_json(text)
+    assert "\n" not in str(error.value)
 
 
 def test_networks_that_differ_are_not_equal() -> None:
