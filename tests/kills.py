@@ -2,6 +2,7 @@
 
     python tests/kills.py --kills 40
     python tests/kills.py --kills 10 --seed 7      the same moments again, as shares of a whole run
+    python tests/kills.py --signals SIGINT         by Ctrl-C only
 
 `fit` in a new folder, `fit --overwrite`, `choose` with two processes and a course are killed in turn, by SIGKILL, SIGTERM and
 Ctrl-C to the whole group, after some share of their usual time or while they write. What was killed is then run to its end in
@@ -88,6 +89,8 @@ def follow(folder: str) -> None:
 
 def start(place: Place, *more: str) -> "subprocess.Popen[bytes]":
     """The run in a session of its own, by which all its processes are found; what it says is in a file `said`."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a job in the background, which hands that on
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     here = str(Path(__file__).parent)
     path = os.pathsep.join([str(Path(files.__file__).parents[2]), here, os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path}
@@ -196,6 +199,7 @@ def main() -> None:
     """Kill so many runs, then run each kind to its end where it was killed."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--kills", type=int, default=40)
+    words.add_argument("--signals", nargs="+", default=SIGNALS, type=lambda name: signal.Signals[name])
     words.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = words.parse_args()
     chance, count, faults = random.Random(given.seed), Counter[str](), 0
@@ -208,7 +212,7 @@ def main() -> None:
             seconds[kind] = whole_run(new_place(kind, within))[0]
         places = {kind: new_place(kind, within, other.folder) for kind in KINDS}
         for n in range(given.kills):
-            kind, number = KINDS[n % len(KINDS)], SIGNALS[n // len(KINDS) % len(SIGNALS)]
+            kind, number = KINDS[n % len(KINDS)], given.signals[n // len(KINDS) % len(given.signals)]
             place, moment = places[kind], chance.uniform(0, 1.05) * seconds[kind]
             writing = kind != "choose" and chance.random() < 0.5
             wrong, finished = kill(place, place.folder if writing else moment, number)
