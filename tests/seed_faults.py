@@ -104,7 +104,7 @@ FAULTS = [
     ),
     Fault(
         "a checksum is not looked at",
-        "container.py",
+        "io/container.py",
         "if found.hexdigest() != told:",
         "if len(found.hexdigest()) != len(told):",
         "test_model_files.py",

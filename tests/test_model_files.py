@@ -17,10 +17,10 @@ from safetensors.numpy import save as write_arrays
 import fuzz_models
 import throughtime as tt
 from throughtime.audio import mfcc
-from throughtime.container import ModelFileError
 from throughtime.dynamics.intervals import Conformal
 from throughtime.engine import first
 from throughtime.features import SpeechFeatures
+from throughtime.io.container import ModelFileError
 from throughtime.pen import PenFeatures
 from throughtime.recognition import Recogniser
 from throughtime.storage import Column, Model, load, save

@@ -148,7 +148,10 @@ def test_components_of_a_long_chain_take_little_time() -> None:
     assert graph.strong_components(edges) == tuple((name,) for name in edges)
 
 
-@pytest.mark.parametrize("text", ["", "{", "3", "[]", "{}", '{"layers": 3}', '{"layers": [{"unit": []}]}', "[" * 10**5])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "3", "[]", "{}", '{"layers": 3}', '{"layers": [{"unit": []}]}', pytest.param("[" * 10**5, id="deep")],
+)
 def test_text_that_is_no_wiring_is_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"cannot be read|Expecting") as error:
         tt.from_json(text)
