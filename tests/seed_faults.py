@@ -440,11 +440,19 @@ FAULTS = [
     ),
     Fault(
         "a program for another platform calls the CPU's kernels",
-        "engine/native/choice.py",
-        "cpu=compute, default=elsewhere",
-        "cpu=compute, default=compute",
+        "engine/native/elsewhere.py",
+        "default=_there(compute))",
+        "default=compute)",
         "test_platforms.py",
         "every_learner and Focused",
+    ),
+    Fault(
+        "a lesson for another platform calls the CPU's kernels",
+        "engine/native/elsewhere.py",
+        "mlir.lower_fun(_there(compute), multiple",
+        "mlir.lower_fun(compute, multiple",
+        "test_platforms.py",
+        "inside and trace",
     ),
     Fault(
         "a call of the native engine takes what varies over manual axes",

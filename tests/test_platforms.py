@@ -12,7 +12,7 @@ import engines
 import throughtime as tt
 import zoo
 from engines import ERROR, by
-from throughtime.engine.native import choice
+from throughtime.engine.native import elsewhere
 
 pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native engine")
 
@@ -63,6 +63,19 @@ def test_of_what_is_seen_inside(look: str) -> None:
     assert kernels(ways[look], given, "cpu") > 0
 
 
+def test_what_a_learner_finds_has_no_derivative() -> None:
+    network, rule = zoo.NETWORKS["elman"], tt.BPTT()
+    weights, xs, targets = zoo.weights_of(network), zoo.inputs_for(network), zoo.targets_for(network)
+
+    def loss(w: Any) -> Any:
+        return rule.learn(network, w, rule.init(network, w, zoo.BATCH), xs, targets, ERROR)[1].loss
+
+    with tt.using_engine("native"), pytest.raises(TypeError, match=r"no derivative .*using_engine\('xla'\)"):
+        jax.grad(loss)(weights)
+    with tt.using_engine("xla"):
+        assert zoo.alive(jax.grad(loss)(weights)["hidden"])
+
+
 def test_an_exported_program_runs_where_it_was_made_for() -> None:
     f, given = program("lstm start", "BPTT")
     calls = [jax.export.DisabledSafetyCheck.custom_call(f"throughtime_{n}") for n in ("forward", "sweep", "gradient")]
@@ -80,7 +93,8 @@ def test_on_a_cpu_nothing_changes(name: str, monkeypatch: pytest.MonkeyPatch) ->
     both = by("native", f, *given)
     size = [jax.jit(f).lower(*given).compile().as_text().count(" = ")]
     jax.clear_caches()
-    monkeypatch.setattr(choice.lax, "platform_dependent", lambda *given, cpu, default: cpu(*given))
+    monkeypatch.setattr(elsewhere, "_bind", lambda compute, flat: compute(*flat))
+    monkeypatch.setattr(elsewhere.lax, "platform_dependent", lambda *given, cpu, default: cpu(*given))
     f, given = program(name, "BPTT")
     jax.tree.map(lambda a, b: zoo.np.testing.assert_array_equal(a, b), by("native", f, *given), both)
     size.append(jax.jit(f).lower(*given).compile().as_text().count(" = "))

@@ -14,7 +14,7 @@ from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, turn_round, within
-from throughtime.engine.native.choice import by_platform
+from throughtime.engine.native.elsewhere import found_by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.schedule import depths
 from throughtime.engine.sweep import local, sweep
@@ -61,7 +61,7 @@ def trace(
 
 @partial(jax.jit, static_argnames="network")
 def _trace(network: Network, weights: Weights, xs: Arrays, *rest: Any) -> Any:
-    return by_platform(_steps(xs), partial(_traced, network), weights, xs, *rest)
+    return found_by_platform(_steps(xs), partial(_traced, network), weights, xs, *rest)
 
 
 def _steps(xs: Arrays) -> int:
@@ -120,7 +120,7 @@ def deltas(
 
 @partial(jax.jit, static_argnames=("network", "loss"))
 def _deltas(network: Network, loss: Loss, weights: Weights, xs: Arrays, *rest: Any) -> Any:
-    return by_platform(_steps(xs), partial(_swept, network, loss), weights, xs, *rest)
+    return found_by_platform(_steps(xs), partial(_swept, network, loss), weights, xs, *rest)
 
 
 def _swept(
@@ -176,7 +176,7 @@ def jacobians(
 
 @partial(jax.jit, static_argnames="network")
 def _jacobians(network: Network, weights: Weights, xs: Arrays, *rest: Any) -> Any:
-    return by_platform(_steps(xs), partial(_through_connections, network), weights, xs, *rest)
+    return found_by_platform(_steps(xs), partial(_through_connections, network), weights, xs, *rest)
 
 
 def _through_connections(

@@ -18,7 +18,7 @@ from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
-from throughtime.engine.native.choice import by_platform
+from throughtime.engine.native.elsewhere import by_platform
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
 

@@ -20,7 +20,7 @@ from throughtime.engine.effective import Weights, effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import Arrays, History, Tape, forward, within
 from throughtime.engine.looking import errors
-from throughtime.engine.native.choice import by_platform
+from throughtime.engine.native.elsewhere import found_by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.losses import asked
 from throughtime.network import Network
@@ -78,7 +78,7 @@ def compiled(learn: Learn) -> Learn:
             return learn(self, network, weights, carry, xs, targets, loss, lengths)
 
         steps = max((x.shape[0] for x in jax.tree.leaves(given[2]) if jnp.ndim(x)), default=0)
-        return by_platform(steps, of, *given)
+        return found_by_platform(steps, of, *given)
 
     @wraps(learn)
     def call(

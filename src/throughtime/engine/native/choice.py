@@ -2,15 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any
 
 import jax
-from jax import lax
 
 from throughtime.engine.native.build import LIBRARY, SETS, facts
 from throughtime.engine.native.loading import load
@@ -82,24 +80,6 @@ def using_engine(name: str) -> Iterator[None]:
     _check(name, "using_engine")
     with _chosen(None if name == _default() else name):
         yield
-
-
-def by_platform(steps: int, compute: Callable[..., Any], *given: Any) -> Any:
-    """compute(*given) in a program for CPUs by the engine that computes here, in one for other platforms by XLA.
-
-    steps  T; one step alone is XLA's everywhere
-
-    Both are traced, since the platform is known only when a program is lowered (`jax.export` may ask for several); one is
-    lowered and compiled.
-    """
-    if steps < 2 or engine() == "xla":
-        return compute(*given)
-
-    def elsewhere(*given: Any) -> Any:
-        with using_engine("xla"):
-            return compute(*given)
-
-    return lax.platform_dependent(*given, cpu=compute, default=elsewhere)
 
 
 def engine_info() -> EngineInfo:
