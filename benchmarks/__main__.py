@@ -27,6 +27,7 @@ TABLES = {
     "levenberg": ("levenberg", "levenberg"),
     "fitting": ("levenberg", "fitting"),
     "records": ("records", "records"),
+    "lengths": ("lengths", "lengths"),
     "learned-delays": ("learned_delays", "learned_delays"),
 }
 ON_SEVERAL_CORES = ("grid", "rtrl-peak", "rtrl-block", "step", "unequal")  # the others are measured on one core only

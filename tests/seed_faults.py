@@ -583,6 +583,22 @@ FAULTS = [
         "in_blocks",
     ),
     Fault(
+        "sequences that have ended push others out",
+        "sequences.py",
+        "if c >= np.count_nonzero(lengths > rows.start)",
+        "if c >= np.count_nonzero(lengths > rows.stop)",
+        "test_blocks.py",
+        "in_blocks",
+    ),
+    Fault(
+        "a prediction ahead is the first step of its forecast",
+        "dynamics/ensemble.py",
+        "self.mean(ys[:, :, -1])",
+        "self.mean(ys[:, :, 0])",
+        "test_blocks.py",
+        "k_steps",
+    ),
+    Fault(
         "what is held out is learned",
         "dynamics/model.py",
         "[Fold(~m, m)",
