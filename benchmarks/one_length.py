@@ -44,7 +44,7 @@ def asked(made: tt.DynamicModel, kind: str, number: int) -> Any:
 
 
 def measured(kind: str, count: int) -> dict[str, Any]:
-    """Milliseconds per call, the median, of a new length and of the same again; programs that were compiled; resident MB before and after."""
+    """Milliseconds per call, medians: a new length, the same again; programs compiled meanwhile; resident MB before and after."""
     made, compiled = model(), list[str]()
     for number in range(0, count, max(1, count // 5)):  # the sizes of blocks
         asked(made, kind, number)
