@@ -578,7 +578,7 @@ FAULTS = [
         "what is not full is not masked",
         "blocks.py",
         "None if steps == STEPS[-1]",
-        "None if steps >= STEPS[0]",
+        "None if steps",
         "test_blocks.py",
         "in_blocks",
     ),
