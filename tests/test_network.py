@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         r"layer 'y': backward must be True or False",
     ),
     "learned delays that are half": (lambda: LearnedDelays(1.5), r"LearnedDelays: maximum .* not 1.5"),
+    "learned delays of a heat without end": (lambda: LearnedDelays(2, temperature=10**400), r"temperature above 0"),
     "learned delays upside down": (lambda: LearnedDelays(1, minimum=2), r"LearnedDelays .*2 and 1"),
     "learned delays without temperature": (lambda: LearnedDelays(2, temperature=0), r"temperature above 0, not 0"),
     "tdnn with a set too few": (lambda: tt.tdnn(1, 2, 1, [(0, 1)]), r"tdnn .* 2 layers.* got 1"),

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from typing import Any, Literal
 
+from throughtime.checks import is_number
 from throughtime.units import Unit, named
 
 RESERVED = ("bias", "start")
@@ -28,7 +28,7 @@ class LearnedDelays:
             object.__setattr__(self, end, whole(getattr(self, end), f"LearnedDelays: {end}", 0))
         if not self.minimum <= self.maximum:
             raise ValueError(f"LearnedDelays needs 0 <= minimum <= maximum, not {self.minimum} and {self.maximum}")
-        if not 0 < self.temperature < inf:
+        if not is_number(self.temperature) or not self.temperature > 0:
             raise ValueError(f"LearnedDelays needs a temperature above 0, not {self.temperature}")
 
 

@@ -103,7 +103,7 @@ def spelled(word: str, names: Sequence[str], blank: int = 0) -> tuple[int, ...]:
     >>> spelled("no", ("", "n", "o"))
     (1, 2)
     """
-    known = {name: label for label, name in enumerate(names) if label != blank}
+    known = {str(name): label for label, name in enumerate(names) if label != blank}
     for character in word:
         if character not in known:
             raise ValueError(f"the word {word!r} has {character!r}; the labels are called {''.join(known)!r}")
