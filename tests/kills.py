@@ -107,7 +107,7 @@ def end(run: "subprocess.Popen[bytes]", moment: float | Path, number: signal.Sig
     """Kill it at a moment, or while it writes into a folder, unless it has ended."""
     with suppress(subprocess.TimeoutExpired):
         if isinstance(moment, Path):
-            while run.poll() is None and not any(map(files.temporary, moment.iterdir())):
+            while run.poll() is None and not any(files.temporary(p) or p.suffix == ".jsonl" for p in moment.iterdir()):
                 time.sleep(0.001)
         run.wait(0.01 if isinstance(moment, Path) else moment)
         return

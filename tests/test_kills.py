@@ -15,7 +15,7 @@ import kills
 )
 def test_a_killed_run_leaves_nothing_broken_or_behind(kind: str, number: signal.Signals, tmp_path: Path) -> None:
     place = kills.new_place(kind, tmp_path)
-    wrong, finished = kills.kill(place, 3.0 if kind == "choose" else place.folder, number)
+    wrong, finished = kills.kill(place, place.folder, number)
     assert wrong == []
     assert not finished
 
