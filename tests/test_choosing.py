@@ -184,7 +184,7 @@ def test_what_is_done_with_one_step_size_is_not_done_with_another() -> None:
 
 
 def test_no_intervals_are_learned_for_a_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "origins", lambda *_: pytest.fail("forecasts that nobody asks for"))
+    monkeypatch.setattr(running, "forecasts", lambda *_: pytest.fail("forecasts that nobody asks for"))
     judge(grid(MAKE, [Teaching(epochs=1)], hidden=[1])[0], U, Y, folds=2, restarts=1)
 
 
