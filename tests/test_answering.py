@@ -58,6 +58,22 @@ def test_numbers_of_a_whole_sequence_are_one_row() -> None:
     np.testing.assert_allclose(pd.read_csv("said.csv"), model.predict(TABLES[1:2]), rtol=1e-5)
 
 
+def test_a_model_without_names_hears_columns_of_their_usual_names(
+    folder: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    bare = [table.to_numpy() for table in TABLES]
+    model = tt.SequenceClassifier("elman", hidden=2, epochs=2).fit(bare, ONE)
+    tt.save("model.safetensors", model.to_model())
+    table = TABLES[1].set_axis(["x0", "x1"], axis=1).assign(hour=pd.date_range("2026-01-01", periods=6, freq="h"))
+    (folder / "gap.csv").write_text("# by hand\n" + table.drop(index=2).to_csv(index=False))
+    said = run("predict", "model.safetensors", "gap.csv", "--time", "hour")
+    assert said.exit_code == 0
+    assert not [str(w.message) for w in recwarn]
+    assert "1 comment line above the names left out" in said.stderr
+    assert "column 'hour' is uneven" in said.stderr
+    assert not run("predict", "model.safetensors", "gap.csv", "--time", "hour", "--quiet").stderr
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_is_no_question_for_it_is_refused() -> None:
     model = tt.SequenceClassifier("elman", hidden=2, epochs=1).fit(TABLES, ONE)

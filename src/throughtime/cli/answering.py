@@ -1,6 +1,7 @@
 """A saved classifier on a table, or another model that answers once: classes with their probabilities, or numbers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ def answers_alone(made: Model) -> bool:
     return bool(made.classes) or answers.of(made.settings) != answers.EVERY
 
 
-def answered(made: Model, table: Path, time: str | None) -> tuple[pd.DataFrame, str | None]:
+def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[pd.DataFrame, str | None]:
     """What the model makes of the table, which is one sequence: a row for each step, or one; and the name of the times."""
     if "features" in made.settings:
         raise Problem("this model hears recordings, not a table: use `throughtime recognise`")
@@ -29,13 +30,14 @@ def answered(made: Model, table: Path, time: str | None) -> tuple[pd.DataFrame, 
     data = columns.read(
         read, [c.name for c in made.inputs], (), time or (usual if usual in read.columns else None), False
     )
+    columns.tell(data, quiet)
     values = _classes(made, data.u) if made.classes else _numbers(made, data.u)
     return values.set_index(data.times[-len(values) :]), data.time
 
 
 def _classes(made: Model, u: columns.Values) -> pd.DataFrame:
     model = SequenceClassifier.from_model(made)
-    (chances,) = model.predict_proba([pd.DataFrame(u, columns=[c.name for c in made.inputs])])
+    (chances,) = model.predict_proba([_as_taught(model, u)])
     chances = np.atleast_2d(chances)
     best = {"class": model.classes_[chances.argmax(axis=1)]}
     return pd.DataFrame(best | {f"probability of {name}": p for name, p in zip(made.classes, chances.T, strict=True)})
@@ -43,5 +45,11 @@ def _classes(made: Model, u: columns.Values) -> pd.DataFrame:
 
 def _numbers(made: Model, u: columns.Values) -> pd.DataFrame:
     model = SequenceRegressor.from_model(made)
-    values = np.reshape(model.predict([pd.DataFrame(u, columns=[c.name for c in made.inputs])]), (1, -1))
+    values = np.reshape(model.predict([_as_taught(model, u)]), (1, -1))
     return pd.DataFrame(values, columns=[c.name for c in made.outputs])
+
+
+def _as_taught(model: Any, u: columns.Values) -> Any:
+    """The inputs with names if the model was taught with names, else without: scikit-learn warns of anything else."""
+    names = getattr(model, "feature_names_in_", None)
+    return u if names is None else pd.DataFrame(u, columns=names)

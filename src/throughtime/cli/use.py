@@ -72,7 +72,7 @@ def predict(
     check_out(out, overwrite)
     made = load(model)
     if answering.answers_alone(made):
-        deliver(*answering.answered(made, table, time), out, json_, quiet)
+        deliver(*answering.answered(made, table, time, quiet), out, json_, quiet)
         return
     opened = opening.opened(made)
     data = opened.read(table, time, known=opened.model.network_.feedback is not None, quiet=quiet)
