@@ -1,5 +1,6 @@
 """Arrays as they come in: in another byte order, in a type that JAX does not compute in."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -61,7 +62,7 @@ def test_another_byte_order_gives_the_same_numbers(way: str) -> None:
     jax.tree.map(np.testing.assert_array_equal, WAYS[way](*turned), wanted)
 
 
-def test_the_weights_of_a_model_too() -> None:
+def test_the_weights_of_a_model_too(tmp_path: Path) -> None:
     network = tt.narx(1, 3, 1, (0, 1), (1, 2))
     weights = jax.tree.map(np.asarray, zoo.weights_of(network))
     columns = (tt.Column("u"),), (tt.Column("y"),)
@@ -74,6 +75,8 @@ def test_the_weights_of_a_model_too() -> None:
     wanted = of(weights)
     turned = jax.tree.map(lambda a: a.astype(a.dtype.newbyteorder()), weights)
     jax.tree.map(np.testing.assert_array_equal, of(turned), wanted)
+    tt.save(tmp_path / "turned.safetensors", tt.Model(network, turned, *columns))
+    jax.tree.map(np.testing.assert_array_equal, tt.load(tmp_path / "turned.safetensors").weights, weights)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from throughtime import answers, blocks, losses
 from throughtime.engine import History, run, start
+from throughtime.engine.door import precision
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
 from throughtime.network import Network
@@ -177,7 +178,7 @@ def refuse_first(where: str, values: Values, wrong: Values, remedy: str) -> None
 
 def too_large(values: Values) -> Values:
     """Which numbers are beyond what networks compute with: float32, unless JAX was told to compute in float64."""
-    return np.asarray(np.abs(values) > np.finfo(np.dtype(jnp.result_type(float))).max)
+    return np.asarray(np.abs(values) > np.finfo(precision()).max)
 
 
 def kind_of(loss: Any, target: Any) -> str:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from throughtime.checks import is_number, is_text, is_whole
 from throughtime.engine import Weights
+from throughtime.engine.door import native, precision
 from throughtime.engine.first import shapes
 from throughtime.engine.schedule import depths
 from throughtime.io import container, files
@@ -95,7 +96,7 @@ def columns_of(rows: Values, names: Iterable[Any], scale: bool = True) -> tuple[
 
 def _refuse_scale(column: Column, values: Values) -> None:
     """Raise an error if numbers this large or small become infinite, or 0, in the precision that networks compute in."""
-    kind, spread = _precision(), np.nanmax(values) - np.nanmin(values) if len(values) else 0.0
+    kind, spread = precision(), np.nanmax(values) - np.nanmin(values) if len(values) else 0.0
     with np.errstate(over="ignore", under="ignore"):
         mean, scale = kind.type(column.mean), kind.type(column.scale)
         square_lost = spread > 0 == spread * spread
@@ -106,20 +107,16 @@ def _refuse_scale(column: Column, values: Values) -> None:
         )
 
 
-def _precision() -> Any:
-    """The type in which networks compute: float32, unless JAX was told to compute in float64."""
-    return np.dtype(jnp.result_type(float))
-
-
 def standardise(values: Values, columns: Sequence[Column]) -> Values:
     """What the network sees of `values` (..., columns).
 
     raises  ValueError if a value is so far from its column's mean that the network would see infinity
     """
     made = np.asarray((values - np.array([c.mean for c in columns])) / np.array([c.scale for c in columns]))
-    far = np.argwhere(np.abs(made) > np.finfo(_precision()).max)
-    if len(far):
-        column, value = columns[far[0][-1]], np.asarray(values)[tuple(far[0])]
+    far = np.abs(made) > np.finfo(precision()).max
+    if far.any():
+        place = tuple(np.argwhere(far)[0])
+        column, value = columns[place[-1]], np.asarray(values)[place]
         raise ValueError(
             f"column {column.name!r} holds {value:g}, which is too far from its mean {column.mean:g} (deviation "
             f"{column.scale:g}) to compute with: check the value, and its unit"
@@ -166,7 +163,7 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
     True
     """
     _refuse_others(path, model)
-    data = container.pack(_texts(path, model), {name: np.asarray(a) for name, a in _named(model.weights)})
+    data = container.pack(_texts(path, model), {name: np.asarray(a) for name, a in _named(native(model.weights))})
     again = _read(BytesIO(data), path, {layer.unit for layer in model.network.layers})
     if again.network != model.network:
         raise ValueError(f"{path}: two units of the network have one name, by which they could not be told apart")

@@ -17,5 +17,10 @@ def native(given: Any) -> Any:
     return given  # as nearly always; a step of a small network has little time for more
 
 
+def precision() -> np.dtype[Any]:
+    """The type in which networks compute what is given to them: float32, unless JAX was told to compute in float64."""
+    return np.dtype(np.float64 if jax.config.jax_enable_x64 else np.float32)  # type: ignore[attr-defined]
+
+
 def _turned(leaf: Any) -> Any:
     return leaf.astype(leaf.dtype.newbyteorder("=")) if isinstance(leaf, np.ndarray) else leaf

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from throughtime.engine import wires
@@ -20,6 +21,7 @@ from throughtime.network import Connection, Layer, Network
 
 History = dict[str, dict[str, Any]]
 Arrays = dict[str, Array]
+SINGLE = np.dtype(np.float32)
 
 
 class Tape(NamedTuple):
@@ -109,7 +111,10 @@ def start(network: Network, weights: Weights, batch: int, key: Array | None = No
 
 def kind(weights: Weights) -> Any:
     """The floating-point type a network computes in: that of its weights."""
-    leaves = jax.tree.leaves(native(weights))
+    leaves = jax.tree.leaves(weights)
+    if {getattr(leaf, "dtype", None) for leaf in leaves} == {SINGLE}:
+        return SINGLE  # as nearly always; the rest takes as long as a step of a small network
+    leaves = native(leaves)
     if not leaves:
         return jnp.zeros(()).dtype
     single = not jax.config.jax_enable_x64  # type: ignore[attr-defined]
