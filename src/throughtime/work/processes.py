@@ -20,7 +20,7 @@ CORES = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") 
 
 
 class Lost(RuntimeError):
-    """Processes that ended before they had a result; all the others' results were there before."""
+    """Processes that ended before they had a result, or could not start; what others had done was there before."""
 
 
 def side_by_side(function: Callable[[Any], Any], work: Mapping[str, Any], workers: int | None = None) -> Iterator[Any]:
@@ -83,7 +83,7 @@ class _Worker:
             self.pipe.send(function)
             self.pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise RuntimeError(
+            raise Lost(
                 f"a process for the work could not start ({self.ending()}); a script that starts processes must do so below "
                 'if __name__ == "__main__":, or take workers=0'
             ) from None
