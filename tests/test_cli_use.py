@@ -92,6 +92,8 @@ def test_errors_of_predictions_ahead_stand_beside_one_step_and_free_run() -> Non
     held = np.sqrt(np.mean((y[10:] - y[6:-4]) ** 2))
     assert baselines["last value"]["4 steps"]["all"]["y"]["rmse"] == pytest.approx(held, rel=1e-6)
     assert "4 steps" in run("evaluate", MODEL, TABLE, "--ahead", "4").stdout
+    endless = json.loads(run("evaluate", MODEL, TABLE, "--ahead", str(10**14), "--json").stdout)["baselines"]
+    assert endless["last value"][f"{10**14} steps"] == endless["mean"]["free run"]  # nothing is measured so long before
     assert "steps" not in run("evaluate", MODEL, TABLE).stdout.splitlines()[1]
     refused(run("predict", MODEL, TABLE, "--ahead", "0"), "--ahead")
 

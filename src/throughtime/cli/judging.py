@@ -131,7 +131,7 @@ def judge(
 
 def _last_values(like: Predicted, data: Data, mean: Values, ahead: int) -> Predicted:
     """The last measured value before each row, or so many steps before it."""
-    lags = {steps_ahead(steps): steps for steps in (1, ahead)}
+    lags = {steps_ahead(steps): min(steps, len(data)) for steps in (1, ahead)}
     made = {mode: filled(np.concatenate([np.tile(mean, (lag, 1)), data.y])[:-lag]) for mode, lag in lags.items()}
     return {
         part: {mode: np.where(np.isnan(own[mode]), np.nan, last) for mode, last in made.items()}
