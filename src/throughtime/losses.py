@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from throughtime.checks import is_whole
 from throughtime.layers import an_instance
 
 NEVER = -1e30  # logarithm of the probability of what is impossible: finite, for the sake of gradients
@@ -127,7 +128,7 @@ class CTC:
     blank: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.blank, bool) or not isinstance(self.blank, int) or self.blank < 0:
+        if not is_whole(self.blank, 0):
             raise ValueError(f"CTC: the blank must be the number of an output, from 0, not {self.blank!r}")
 
     def refuse_blank(self, outputs: int) -> None:

@@ -146,7 +146,7 @@ def choose(
     ]
     for candidate in candidates:
         refuse_large(candidate.network, candidate.teaching, restarts * max(folds, 1), len(y))
-    _writable(out)
+    output.file(out, overwrite=True)  # a file of results goes on
     done: list[Judged] = []
     lost = ""
     search = judged(candidates, u, y, folds, restarts, seed, out, workers)
@@ -195,15 +195,6 @@ def _stages(
     """How `fit` would teach it."""
     asked = given | {"learner": learner}
     return stages_of(network, loops_of(None, network, ""), optimizer_of(optimizer, network, asked), rows, asked)
-
-
-def _writable(out: Path) -> None:
-    if out.is_dir():
-        raise Problem(f"--out {out} is a folder; name a file, such as search.jsonl")
-    if out.exists() and not out.is_file():
-        raise Problem(f"--out {out} is no ordinary file; choose another name")
-    if not out.parent.is_dir():
-        raise Problem(f"--out {out}: there is no folder {out.parent}")
 
 
 def _report(done: list[Judged], json_: bool, quiet: bool) -> None:

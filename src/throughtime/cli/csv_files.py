@@ -95,7 +95,7 @@ def _named(line: str, file: TextIO, count: int, said: str | None, comments: list
     separator = said or _separator("".join(lines))
     names = next(csv.reader(lines, delimiter=separator, skipinitialspace=True), [])
     found = [] if said is None else [f"its first line says that {separator!r} separates columns"]
-    if comments and any(map(_is_number, names)):
+    if comments and any(map(reads_as_number, names)):
         told = next(
             csv.reader([comments[-1].lstrip("# ")], delimiter=_separator(comments[-1]), skipinitialspace=True), []
         )
@@ -165,7 +165,8 @@ def decimal_commas(cells: Sequence[str], separator: str) -> bool:
     return bool(commas) and plain and (separator == ";" or not all(THOUSANDS.fullmatch(cell) for cell in commas))
 
 
-def _is_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
+    """True for a number with a decimal point, or a comma in its place."""
     try:
         float(text.replace(",", "."))
     except ValueError:

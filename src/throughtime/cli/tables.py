@@ -56,7 +56,8 @@ class Table:
         """Refuse the table if it lacks one of these columns."""
         for name in names:
             if name not in self.columns:
-                hint = "; the first line must name the columns" if all(_is_number(c) for c in self.columns) else ""
+                nameless = all(map(csv_files.reads_as_number, self.columns))
+                hint = "; the first line must name the columns" if nameless else ""
                 raise Problem(
                     f"{self.path}: there is no column {name!r}; the columns are {', '.join(map(printable, self.columns))}{hint}"
                 )
@@ -112,14 +113,6 @@ class Table:
     def _refuse(self, name: str, wrong: NDArray[np.bool_], what: str) -> None:
         if wrong.any():
             raise Problem(f"{self.where(int(np.argmax(wrong)), name)} {what}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read(path: Path) -> Table:
@@ -188,8 +181,11 @@ def formulas(frame: pd.DataFrame, path: Path | None) -> list[str]:
     """A note if a spreadsheet would run a name or a text of this table, written as CSV."""
     if path is not None and path.suffix.lower() in PARQUET:
         return []
-    cells = chain(frame.columns, (c for name in frame for c in frame[name] if isinstance(c, str)))
-    found = next((cell for cell in cells if str(cell).startswith(FORMULA) and not _is_number(str(cell))), None)
+    texts = [name for name in frame if frame[name].dtype.kind not in "biufcmM"]
+    cells = chain(frame.columns, (c for name in texts for c in frame[name] if isinstance(c, str)))
+    found = next(
+        (cell for cell in cells if str(cell).startswith(FORMULA) and not csv_files.reads_as_number(str(cell))), None
+    )
     where = "the table" if path is None else str(path)
     return (
         []
