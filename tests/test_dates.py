@@ -25,7 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def times(cells: Any, like: Reading | None = None) -> tuple[pd.Index, Reading]:
-    return times_of(Table(Path("t.csv"), pd.DataFrame({"at": cells})), "at", like)
+    return times_of(Table(Path("t.csv"), pd.DataFrame({"at": cells}), 2 + np.arange(len(cells))), "at", like)
 
 
 def saved(inputs: int) -> str:
