@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateFormatter, AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +79,7 @@ def plot_prediction(
         upper.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
     panels[0].set_title(literal(title, 70), loc="left")
     panels[-1].set_xlabel(literal(time_name))
+    spread_dates(panels[-1])
     figure.align_ylabels()
     return figure
 
@@ -103,6 +105,14 @@ def _norms(values: ArrayLike) -> NDArray[np.float64]:
     norms: NDArray[np.float64] = np.sqrt((delta**2).sum(axis=(-2, -1))).reshape(len(delta), -1).mean(axis=1)
     norms[norms == 0] = np.nan  # the logarithm of nothing
     return norms
+
+
+def spread_dates(axes: Axes) -> None:
+    """Keep labels of dates apart: fewer of them than matplotlib's own choice; numbers are left alone."""
+    if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
+        locator = AutoDateLocator(minticks=4, maxticks=7)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
 
 
 def new_figure(

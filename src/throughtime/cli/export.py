@@ -34,6 +34,8 @@ def export(
     try:
         (export_onnx if out.suffix.lower() == ".onnx" else export_c)(made, out)
     except ModuleNotFoundError as missing:
-        raise Problem(f"--out {out} needs the package {missing.name}: pip install 'throughtime[onnx]'") from None
+        raise Problem(
+            f"--out {out} needs the package {missing.name or 'onnx'}: pip install 'throughtime[onnx]'"
+        ) from None
     if not quiet:
         output.say(f"written to {out}", err=True)

@@ -7,7 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -121,17 +123,32 @@ class Bar:
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1) -> None:
-    """Print a table: the first columns, `texts` of them, are text, the others numbers."""
+    """Print a table: the first columns, `texts` of them, are text, the others numbers. No cell is ever cut."""
     console = Console()
     console.print(_text(title), style="bold", soft_wrap=True)
     made = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        made.add_column(_text(column), justify="left" if index < texts else "right", no_wrap=index < texts)
+        text = index < texts
+        cells = [row[index] for row in rows] + ([column] if text else [])
+        least = max((cell_len(line) for cell in cells for line in _lines(cell)), default=0)
+        made.add_column(_text(column), justify="left" if text else "right", no_wrap=text, min_width=least)
     for row in rows:
         made.add_row(*map(_text, row))
+    if _least(console, made) > console.width:
+        made.padding = (0, 1, 0, 0)
+    console.width = max(console.width, _least(console, made))
     console.print(made)
+
+
+def _least(console: Console, made: Table) -> int:
+    """The width below which cells would be cut; headers may break."""
+    return Measurement.get(console, console.options.update(max_width=10_000), made).minimum
 
 
 def _text(cell: str) -> Text:
     """A cell as it is, in which nothing is markup; lines of one's own stay apart."""
-    return Text("\n".join(map(printable, cell.split("\n"))))
+    return Text("\n".join(_lines(cell)))
+
+
+def _lines(cell: str) -> list[str]:
+    return list(map(printable, cell.split("\n")))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays
 from throughtime.dynamics.residuals import ResidualTests
-from throughtime.plots import COLOURS, MEASURED, PREDICTED, SHADE, new_figure
+from throughtime.plots import COLOURS, MEASURED, PREDICTED, SHADE, new_figure, spread_dates
 from throughtime.rounding import unvarying
 from throughtime.texts import literal
 
@@ -72,6 +72,7 @@ def plot_response(
         _legend_above(upper)
     panels[-1].set_xlabel(literal(time_name))
     panels[-1].set_xlim(steps[0], steps[-1])
+    spread_dates(panels[-1])
     figure.align_ylabels()
     return figure
 
@@ -116,6 +117,7 @@ def plot_forecast(
         axes.set_ylabel(literal(name, UPRIGHT))
         _legend_above(axes)
     panels[-1].set_xlabel(literal(time_name) if time is not None else "steps ahead")
+    spread_dates(panels[-1])
     figure.align_ylabels()
     return figure
 
