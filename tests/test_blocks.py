@@ -179,9 +179,13 @@ def test_one_step_is_the_prediction_and_as_many_as_there_are_the_free_run() -> N
     assert [made.shape for made in several] == [made.shape for made in one]
     deaf = untrained(tt.lstm(1, 2, 1))
     np.testing.assert_array_equal(deaf.predict(u[:, :1], y[:, :1], ahead=5), deaf.simulate(u[:, :1]))
-    for wrong in (0, -3):
-        with pytest.raises(ValueError, match=f"ahead must be at least 1, the steps to predict ahead, not {wrong}"):
+    for wrong in (0, -3, 2.5, True, "3", None):
+        with pytest.raises(ValueError, match=f"ahead must be a whole number of at least 1, .*, not {wrong!r}"):
             model.predict(u, y, ahead=wrong)
+        if wrong == 0:
+            continue
+        with pytest.raises(ValueError, match=f"horizon must be a whole number of at least 0, .*, not {wrong!r}"):
+            model.forecast(wrong, u, history=(u, y))
     found = model.evaluate(u, y, ahead=4)
     assert list(found) == ["free run", "one step", "4 steps"]
     assert list(model.evaluate(u, y)) == ["free run", "one step"]

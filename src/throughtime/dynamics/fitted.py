@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from throughtime.checks import is_whole, quoted
 from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.intervals import Conformal, Coverage
@@ -28,10 +29,14 @@ FREE, ONE_STEP = "free run", "one step"
 
 
 def steps_ahead(steps: int) -> str:
-    """The name of predictions so many steps ahead; a ValueError for fewer than 1."""
-    if steps < 1:
-        raise ValueError(f"ahead must be at least 1, the steps to predict ahead, not {steps}")
+    """The name of predictions so many steps ahead; a ValueError for what is no whole number of at least 1."""
+    _check_steps("ahead", steps, 1, "the steps to predict ahead")
     return ONE_STEP if steps == 1 else f"{steps} steps"
+
+
+def _check_steps(name: str, steps: Any, least: int, what: str) -> None:
+    if not is_whole(steps, least):
+        raise ValueError(f"{name} must be a whole number of at least {least}, {what}, not {quoted(steps)}")
 
 
 def leading_only(y: Values, steps: int) -> Values:
@@ -93,6 +98,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """
         if u is not None and many(u):
             return [self.simulate(one, history) for one in u]
+        if steps is not None:
+            _check_steps("steps", steps, 0, "those to simulate")
         inputs = np.zeros((steps or 0, 0)) if u is None else columns(self._ordered(u), "inputs u", gaps=False)
         index = index_of(u)
         refuse(index, "inputs u")
@@ -113,6 +120,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         raises   ValueError for inputs to come that are too few, or whose times do not follow on the record
         """
         together = self.ensemble()
+        _check_steps("horizon", horizon, 0, "the steps to forecast")
         if history is None and not hasattr(self, "_last"):
             raise ValueError("this model does not hold its record; give history=(u, y) to forecast from")
         past, index = self._last if history is None else (self._past(*history), index_of(*history))
