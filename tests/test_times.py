@@ -287,3 +287,14 @@ def test_a_list_of_lists_is_one_table() -> None:
     np.testing.assert_array_equal(model.simulate(u.tolist()), model.simulate(u))
     np.testing.assert_array_equal(model.predict(u.tolist(), y.tolist()), model.predict(u, y))
     assert isinstance(model.predict([u, u], [y, y]), list)
+
+
+def test_times_of_several_zones_are_told() -> None:
+    zones = [
+        pd.Timestamp("2026-01-01", tz="UTC"),
+        pd.Timestamp("2026-01-02", tz=BERLIN),
+        pd.Timestamp("2026-01-03", tz="UTC"),
+    ]
+    for given in (zones, [*zones[:2], pd.Timestamp("2026-01-03")]):
+        with pytest.raises(ValueError, match=r"mixes times of several zones, such as .*; give all in one, .*utc=True"):
+            refuse(pd.Index(given, dtype=object), "y")

@@ -5,6 +5,7 @@ number.
 """
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def native(index: pd.Index) -> pd.Index:
     if index.dtype == object:
         index = index.infer_objects()
         if pd.api.types.infer_dtype(index) in ("date", "datetime"):
-            return pd.DatetimeIndex(index)
+            with suppress(ValueError):  # of several zones
+                return pd.DatetimeIndex(index)
     return index
 
 

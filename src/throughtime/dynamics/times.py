@@ -30,6 +30,7 @@ HOUR = pd.Timedelta(hours=1)
 REMEDIES = {
     "levels": "give each record as a table of its own, whose index is its times",
     "kind": "turn it into dates, as with y.index = pd.to_datetime(y.index), or drop it with reset_index(drop=True)",
+    "zones": "give all in one, as with y.index = pd.to_datetime(y.index, utc=True)",
     "missing": "give every row its time, or drop the index with reset_index(drop=True)",
     "same": "keep one row for each time, or drop the index with reset_index(drop=True)",
     "late": "sort the rows, as with y = y.sort_index()",
@@ -60,6 +61,8 @@ def fault(index: pd.Index) -> Fault | None:
     if isinstance(index, pd.MultiIndex):
         return Fault("levels", None, f"has {index.nlevels} levels, where a record has one time for each row")
     times = native(index)
+    if pd.api.types.infer_dtype(times) == "datetime":
+        return Fault("zones", None, f"mixes times of several zones, such as {index[0]} and {index[-1]}")
     if kind_of(times) is None:
         return Fault("kind", None, f"holds {pd.api.types.infer_dtype(index)}, such as {index[0]!r}, not times")
     missing = np.asarray(times.isna()) | ~np.isfinite(line(times))
