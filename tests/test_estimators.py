@@ -359,3 +359,9 @@ def test_the_names_of_columns_come_back_from_a_file(tmp_path: Path) -> None:
     plain = pd.DataFrame(LISTED[0], columns=["x0", "x1"])
     named = SequenceRegressor("elman", hidden=2, epochs=1).fit(plain, plain["x0"])
     assert SequenceRegressor.from_model(named.to_model()).feature_names_in_.tolist() == ["x0", "x1"]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_label_that_is_missing_is_told(missing: Any) -> None:
+    with pytest.raises(ValueError, match="where classes are expected; name every class"):
+        tt.SequenceClassifier().fit(list(np.zeros((3, 4, 1))), ["a", missing, "b"])

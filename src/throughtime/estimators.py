@@ -14,6 +14,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 import optax
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -497,8 +498,10 @@ class SequenceClassifier(ClassifierMixin, _SequenceEstimator):  # type: ignore[m
         return all(np.prod(shape) == 1 for shape in shapes)
 
     def _settle(self, given: list[Any]) -> None:
-        labels = np.concatenate([np.ravel(t) for t in given])
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        parts = [np.ravel(t) for t in given]
+        labels = np.concatenate(parts)  # which makes "nan" of NaN beside texts
+        infinite = labels.dtype.kind == "f" and np.isinf(labels).any()
+        if infinite or any(pd.isna(part).any() for part in parts):
             raise ValueError("Input y contains NaN or infinity where classes are expected; name every class")
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
