@@ -27,8 +27,8 @@ def is_text(value: Any) -> bool:
 
 
 def quoted(value: Any) -> str:
-    """The value as a message quotes it: a file may hold one without end."""
-    said = repr(value)
+    """The value as a message quotes it, in one line: a file may hold one without end, and arrays have many."""
+    said = one_line(repr(value), 1000)
     return said if len(said) <= 100 else f"{said[:97]}..."
 
 

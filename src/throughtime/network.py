@@ -14,6 +14,7 @@ from graphlib import CycleError
 from typing import Any
 
 from throughtime import graph
+from throughtime.checks import quoted
 from throughtime.layers import Connection, Layer, LearnedDelays, repeated, whole
 from throughtime.units import Unit, named
 
@@ -215,7 +216,7 @@ def a_network(given: Any) -> Network:
     if not isinstance(given, Network):
         name = getattr(given, "__name__", None)
         what = (
-            repr(given)
+            quoted(given)
             if name is None
             else f"{name} itself: call it with its sizes, as in lstm(inputs=2, hidden=8, outputs=1)"
         )

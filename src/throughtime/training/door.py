@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from throughtime import units
+from throughtime.checks import quoted
 from throughtime.kalman_filter import Estimate, KalmanFilter
 from throughtime.layers import an_instance
 from throughtime.levenberg_marquardt import LevenbergMarquardt, Progress
@@ -21,9 +22,11 @@ def check_judged(network: Any, weights: Any, loss: Any) -> None:
     """A network, its weights, and a loss that takes what its output layer says."""
     a_network(network)
     if not isinstance(weights, Mapping):
-        raise ValueError(f"weights must be as init(network, seed) gives them, not {weights!r}")
+        raise ValueError(f"weights must be as init(network, seed) gives them, not {quoted(weights)}")
     if not callable(an_instance(loss, "the loss")):
-        raise ValueError(f"the loss must be one such as SquaredError(), or a function (ys, targets), not {loss!r}")
+        raise ValueError(
+            f"the loss must be one such as SquaredError(), or a function (ys, targets), not {quoted(loss)}"
+        )
     judge, output = loss.loss if isinstance(loss, Integrated) else loss, network.by_name[network.output]
     for unit, losses in ANSWERED_TWICE:
         if output.unit == unit and isinstance(judge, losses):
@@ -37,7 +40,7 @@ def check_learner(learner: Any) -> None:
     """Something that obeys the contract of learners."""
     an_instance(learner, "the learner")
     if not all(hasattr(learner, part) for part in ("init", "learn")):
-        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {learner!r}")
+        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {quoted(learner)}")
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -47,7 +50,9 @@ def check_optimizer(optimizer: Any) -> None:
         return
     if not all(hasattr(optimizer, part) for part in ("init", "update")):
         name = getattr(optimizer, "__name__", None) if callable(optimizer) else None
-        what = repr(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
+        what = (
+            quoted(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
+        )
         raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), not {what}")
 
 

@@ -23,6 +23,7 @@ from jax import Array
 from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.engine.door import native
+from throughtime.engine.first import check
 from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
@@ -145,7 +146,7 @@ def train(
         raise ValueError(f"clip must be above 0, not {clip}")
     weights = native(weights)
     examples, dtype = examples_of(network, sequences, loss, members), dtype_of(weights)
-    _check_members(weights, members)
+    _check_weights(network, weights, members)
     refuse_short(network, examples)
     lessons = buckets(examples, loss, dtype, padding, every, batch)
     _asking(examples)
@@ -188,17 +189,18 @@ def evaluate(
     """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
     check_judged(network, weights, loss)
     examples, weights = _asking(examples_of(network, sequences, loss, members)), native(weights)
-    _check_members(weights, members)
+    _check_weights(network, weights, members)
     return examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)
 
 
-def _check_members(weights: Weights, members: int | None) -> None:
+def _check_weights(network: Network, weights: Weights, members: int | None) -> None:
     for leaf in jax.tree.leaves(weights) if members else ():
         if jnp.shape(leaf)[:1] != (members,):
             raise ValueError(
                 f"members={members}, but a weight has shape {jnp.shape(leaf)}: stack the weights of {members} networks "
                 "along a new first axis"
             )
+    check(network, jax.tree.map(lambda leaf: leaf[0], weights) if members else weights)
 
 
 def _asking(examples: list[Example], kind: str = "") -> list[Example]:
