@@ -133,6 +133,9 @@ def test_other_numbers_stay_numbers(cells: list[float]) -> None:
             ["2026-10-25 02:00", "2026-10-25 03:00+01"],
             "has one, but '2026-10-25 02:00' in row 1 has no offset from UTC; give all",
         ),
+        (["08:00", "09:00"], "row 1 (line 2): '08:00' is a part of a date; give all of it, such as 2026-01-31 12:00"),
+        (["5 May", "6 May"], "row 1 (line 2): '5 May' is a part of a date"),
+        (["2026-01-31", "today"], "row 2 (line 3): 'today' is a part of a date"),
     ],
 )
 def test_times_that_cannot_be_are_refused(cells: list[Any], words: str) -> None:

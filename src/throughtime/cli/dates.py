@@ -19,6 +19,9 @@ FIRST_YEAR, LAST_YEAR = 1700, 2100  # of compact dates; other numbers are number
 PLACES = re.compile(
     r"^(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:(?:, ?| +|T)(\d.*))?$"
 )  # day and month, or the reverse
+NO_DATE = re.compile(
+    r"(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( *[ap]m)?( *(z|[+-][\d:]+))?|now|today)", re.IGNORECASE
+)  # pandas: today
 OFFSET = re.compile(r":\d{2}.*?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$")
 CENTURY = 69  # from here on years of two digits are of the last one
 REMEDIES = {
@@ -69,7 +72,19 @@ def _read(table: Table, name: str, like: Reading) -> tuple[pd.Index, Reading]:
     if numbers.notna().mean() > 0.5:
         return _compact(numbers, name, like) or (_plain(numbers), Reading())
     texts = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
-    return _dates(table, name, texts, like)
+    made, reading = _dates(table, name, texts, like)
+    _refuse_parts(table, name, texts, made)
+    return made, reading
+
+
+def _refuse_parts(table: Table, name: str, texts: Texts, made: pd.Index) -> None:
+    """Refuse a time of day alone, and a day without its year: pandas puts today, or the year 1, in the place of the rest."""
+    part = texts.str.fullmatch(NO_DATE).to_numpy() | (pd.DatetimeIndex(made).year == 1)
+    if part.any():
+        row = int(np.argmax(part))
+        raise Problem(
+            f"{table.where(row, name)}: {texts.iloc[row]!r} is a part of a date; give all of it, such as 2026-01-31 12:00"
+        )
 
 
 def _plain(numbers: "pd.Series[Any]") -> pd.Index:
