@@ -45,7 +45,7 @@ def forecast(
 
     Example: throughtime forecast tanks/model.safetensors tanks.csv --future pump.csv --level 0.8
     """
-    check_out(out, overwrite)
+    check_out(out, overwrite, table, future)
     opened = open_model(model)
     _check(opened, future)
     data = opened.read(table, time, quiet=quiet)

@@ -133,8 +133,11 @@ def check_finite(frame: pd.DataFrame, outputs: Sequence[str]) -> None:
         )
 
 
-def check_out(out: Path | None, overwrite: bool) -> None:
-    """Refuse an output file before any work is done."""
-    if out is not None:
-        tables.check_kind(out)
-        output.file(out, overwrite)
+def check_out(out: Path | None, overwrite: bool, *read: Path | None) -> None:
+    """Refuse an output file before any work is done; one of those that are read, too: it would be lost."""
+    if out is None:
+        return
+    tables.check_kind(out)
+    output.file(out, overwrite)
+    if any(path is not None and path.exists() and out.exists() and out.samefile(path) for path in read):
+        raise Problem(f"--out {out} is a file that is read; choose another name")

@@ -43,7 +43,7 @@ def simulate(
     The output table has a column for each output and a row for each row of TABLE. Measured outputs are needed only
     for --start-rows.
     """
-    check_out(out, overwrite)
+    check_out(out, overwrite, table)
     opened = open_model(model)
     leading = opened.led(start_rows if start_rows is not None or opened.series else 0)
     data = opened.read(table, time, known=leading > 0, quiet=quiet)
@@ -69,7 +69,7 @@ def predict(
     model that does not hear past outputs gives the same as in `simulate`. A classifier says the class of each row and the
     probability of every class; a model that was taught one answer for a sequence gives it as one row.
     """
-    check_out(out, overwrite)
+    check_out(out, overwrite, table)
     made = load(model)
     if answering.answers_alone(made):
         deliver(*answering.answered(made, table, time, quiet), out, json_, quiet)
