@@ -110,9 +110,9 @@ def _norms(values: ArrayLike) -> NDArray[np.float64]:
 def spread_dates(axes: Axes) -> None:
     """Keep labels of dates apart: fewer of them than matplotlib's own choice; numbers are left alone."""
     if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
-        locator = AutoDateLocator(minticks=4, maxticks=7)
+        locator = AutoDateLocator(minticks=4, maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
+        axes.xaxis.set_major_formatter(AutoDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def new_figure(

@@ -26,6 +26,7 @@ def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[p
     if not made.inputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
     read = tables.read(table)
+    _refuse_numbered(made, read)
     usual = made.settings.get("time")
     data = columns.read(
         read, [c.name for c in made.inputs], (), time or (usual if usual in read.columns else None), False
@@ -33,6 +34,16 @@ def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[p
     columns.tell(data, quiet)
     values = _classes(made, data.u) if made.classes else _numbers(made, data.u)
     return values.set_index(data.times[-len(values) :]), data.time
+
+
+def _refuse_numbered(made: Model, read: tables.Table) -> None:
+    """Refuse a table without columns of the names that a model taught arrays has given to its inputs."""
+    names = [column.name for column in made.inputs]
+    if made.settings.get("named_inputs", True) is False and not set(names) <= set(read.columns):
+        raise Problem(
+            f"{read.path}: the model was taught arrays, whose columns it calls {', '.join(names)}; call those of the table so, or "
+            "fit it on tables"
+        )
 
 
 def _classes(made: Model, u: columns.Values) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def read(path: Path) -> Text:
                 file.readline()
             frame = _cells(file, head)
     except UnicodeDecodeError:
-        raise Problem(f"{path} is not a text file in UTF-8; give CSV or Parquet") from None
+        raise Problem(f'{path} is not a text file in UTF-8; save it as "CSV UTF-8", or give Parquet') from None
     except pd.errors.EmptyDataError:
         frame = pd.DataFrame(columns=range(len(head.names) + 1), dtype=str)
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:

@@ -72,6 +72,8 @@ def predict(
     check_out(out, overwrite, table)
     made = load(model)
     if answering.answers_alone(made):
+        if ahead > 1:
+            raise Problem("--ahead is for models of a system; this one answers with classes, or once for all rows")
         deliver(*answering.answered(made, table, time, quiet), out, json_, quiet)
         return
     opened = opening.opened(made)
