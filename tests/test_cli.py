@@ -171,6 +171,8 @@ def test_help_and_version() -> None:
 
 def program(*arguments: object, out: Any = subprocess.PIPE, **rest: object) -> "subprocess.Popen[str]":
     """The true program in a process of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a job in the background, which hands that on
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = "from throughtime.cli import main; main()"
     source = str(Path(package).parents[1])
     return subprocess.Popen(
