@@ -72,6 +72,8 @@ def test_a_model_without_names_hears_columns_of_their_usual_names(
     assert "1 comment line above the names left out" in said.stderr
     assert "column 'hour' is uneven" in said.stderr
     assert not run("predict", "model.safetensors", "gap.csv", "--time", "hour", "--quiet").stderr
+    refused(run("predict", "model.safetensors", "table.csv"), "taught arrays, whose columns it calls x0, x1")
+    refused(run("predict", "model.safetensors", "gap.csv", "--ahead", "3"), "--ahead is for models of a system")
 
 
 @pytest.mark.usefixtures("folder")
@@ -90,5 +92,3 @@ def test_what_is_no_question_for_it_is_refused() -> None:
     one = tt.SequenceRegressor("elman", hidden=2, epochs=1).fit(TABLES, [1.0] * 4).to_model()
     with pytest.raises(ValueError, match=r"the model gives one answer, .*SequenceRegressor\.from_model"):
         tt.DynamicModel.from_model(one)
-    refused(run("predict", "model.safetensors", "table.csv"), "taught arrays, whose columns it calls x0, x1")
-    refused(run("predict", "model.safetensors", "gap.csv", "--ahead", "3"), "--ahead is for models of a system")
