@@ -176,7 +176,9 @@ def test_forecasts_go_on_in_the_dates_of_the_table() -> None:
     hours = pd.date_range("2026-01-01", periods=40, freq="h").delete(38)
     said = asked(hours)
     assert said.stdout.split("\n")[1].startswith("2026-01-02 16:00:00")
-    assert "(1 such gaps)" in said.stderr
+    assert "(1 such gap)" in said.stderr
+    assert run("report", "s.safetensors", "s.csv", "--time", "when", "--out", "s.html").exit_code == 0
+    assert "(1 such gap)" in Path("s.html").read_text()
 
 
 def test_a_plan_is_read_as_the_table_is() -> None:

@@ -53,7 +53,7 @@ def test_a_forecast_goes_on_at_the_usual_step(freq: Any, said: str, missing: tup
     found = uneven(record)
     assert (found is None) == (not missing)
     if found is not None:
-        assert f"{len(found.wide)} such gaps" in told_uneven(record, found)
+        assert f"{len(found.wide)} such gap" in told_uneven(record, found)
         assert (len(found.wide), len(found.narrow)) == (1 if len(missing) == 1 else 2, 0)
 
 

@@ -11,7 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from throughtime.cli import judging, options, output, results
-from throughtime.cli.data import Data
+from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.judging import Linears, Predicted, Span
 from throughtime.cli.learning import KEPT
@@ -107,7 +107,7 @@ def _findings(
     rows = _checked(spans)
     joined = _joined(own, spans, data)
     tests = judging.residuals(data, joined, rows)
-    beliefs = judging.told_residuals(tests)
+    beliefs = [*judging.told_residuals(tests), *(note.removeprefix("note: ") for note in notes(data))]
     if not coverage:
         beliefs.append("no forecast intervals were checked: fit with --test 0.2, or report on a table of new rows")
     return Findings(

@@ -150,7 +150,9 @@ def told_uneven(index: pd.Index, found: Uneven) -> str:
     """Where, how much, how often, and what to do, in a sentence."""
     row = int(min([*found.wide[:1], *found.narrow[:1]]))
     counted = [
-        f"{len(rows)} such {what}" for rows, what in ((found.wide, "gaps"), (found.narrow, "finer steps")) if len(rows)
+        f"{len(rows)} such {what}{'s' * (len(rows) > 1)}"
+        for rows, what in ((found.wide, "gap"), (found.narrow, "finer step"))
+        if len(rows)
     ]
     remedy = "bring all rows to one step" if len(found.narrow) else "put in the missing rows, outputs left empty"
     skipped = " (as summer time begins)" if _skipped(index, row, found.step) else ""
