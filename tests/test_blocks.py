@@ -261,7 +261,7 @@ def test_a_handful_of_programs_serves_sequences_of_every_length(
     }
     model = tt.Model(network, tt.init(network, 0), classes=("yes", "no"), settings=settings)
     estimator = tt.SequenceRegressor.from_model(
-        tt.Model(network, tt.init(network, 0), *([Column(f"c{n}") for n in range(size)] for size in (13, 2)))
+        tt.Model(network, tt.init(network, 0), *([Column(f"x{n}") for n in range(size)] for size in (13, 2)))
     )
     sound = DRAWN.normal(size=24_000) / 9
 
