@@ -43,6 +43,14 @@ def test_shapes_by_arithmetic_are_those_of_what_is_drawn(network: Network) -> No
     assert count(network) == sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))
 
 
+def test_a_learned_start_has_the_rows_that_its_own_direction_hears() -> None:
+    heard = Layer("h", 2, units.tanh, ["input", Connection("h", 1)], start="learned")
+    back = Layer("b", 2, units.tanh, [Connection("h", 3)], backward=True)
+    network = Network(1, [heard, back, Layer("y", 1, units.linear, ["h", "b"])], "y")
+    assert shapes(network) == shapes_of(tt.init(network, 0)) == reference.shapes(network)
+    assert shapes(network)["h"]["start"]["activity"] == (1, 2)
+
+
 def test_shapes_of_a_network_that_no_machine_could_draw_take_no_time() -> None:
     layer = Layer("y", 10**9, units.tanh, ["input", Connection("y", range(1, 3), "dense")])
     assert shapes(Network(10**6, [layer], "y"))["y"]["y"] == (2, 10**9, 1, 10**9)
