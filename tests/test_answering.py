@@ -79,6 +79,12 @@ def test_a_model_without_names_hears_columns_of_their_usual_names(
 @pytest.mark.usefixtures("folder")
 def test_what_is_no_question_for_it_is_refused() -> None:
     model = tt.SequenceClassifier("elman", hidden=2, epochs=1).fit(TABLES, ONE)
+    with pytest.raises(ValueError, match=r"the model gives classes: read it with SequenceClassifier\.from_model"):
+        tt.SequenceRegressor.from_model(model.to_model())
+    with pytest.raises(ValueError, match=r"the model gives numbers: read it with SequenceRegressor\.from_model"):
+        tt.SequenceClassifier.from_model(
+            tt.SequenceRegressor("elman", hidden=2, epochs=1).fit(TABLES, TABLES).to_model()
+        )
     tt.save("model.safetensors", model.to_model())
     tt.save("heard.safetensors", model.to_model(features={"kind": "pen"}))
     TABLES[0][["flow"]].to_csv("few.csv", index=False)

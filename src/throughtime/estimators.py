@@ -358,7 +358,7 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
     def from_model(cls, model: Model) -> Self:
         """A fitted estimator that predicts what the model does.
 
-        raises  ValueError for several networks in one model, and for one whose answers are strings
+        raises  ValueError for several networks in one model, for one whose answers are strings, and for one of the other kind
         """
         answer = answers.of(model.settings)
         if model.members or answer not in (answers.EVERY, *ANSWERS.values()):
@@ -366,6 +366,9 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             raise ValueError(
                 f"the model holds {what}; an estimator is one network that answers with classes or numbers"
             )
+        if bool(model.classes) != issubclass(cls, ClassifierMixin):
+            gives, other = ("classes", "SequenceClassifier") if model.classes else ("numbers", "SequenceRegressor")
+            raise ValueError(f"the model gives {gives}: read it with {other}.from_model")
         made = cls(network=model.network)
         made.network_, made.weights_, made.n_features_in_ = model.network, model.weights, len(model.inputs)
         made.inputs_, made.outputs_ = model.inputs, model.outputs
