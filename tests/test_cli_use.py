@@ -274,7 +274,7 @@ def test_onnx_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_file_that_is_read_is_not_written(here: Path) -> None:
     before = (here / TABLE).read_bytes()
     for command in ("simulate", "predict", "forecast"):
-        refused(run(command, MODEL, TABLE, "--out", f"../work/{TABLE}", "--overwrite"), "is a file that is read")
+        refused(run(command, MODEL, TABLE, "--out", f"../{here.name}/{TABLE}", "--overwrite"), "is a file that is read")
     (here / "plan.csv").write_text("u\n1\n")
     said = run("forecast", MODEL, TABLE, "--future", "plan.csv", "--out", "plan.csv", "--overwrite")
     refused(said, "--out plan.csv is a file that is read; choose another name")
