@@ -91,9 +91,17 @@ def test_errors_of_predictions_ahead_stand_beside_one_step_and_free_run() -> Non
     assert list(baselines["last value"]) == ["one step", "4 steps"]
     held = np.sqrt(np.mean((y[10:] - y[6:-4]) ** 2))
     assert baselines["last value"]["4 steps"]["all"]["y"]["rmse"] == pytest.approx(held, rel=1e-6)
+    late = model.used_ + 3  # where the first rows that fill the delays are four steps back
+    whole = model.evaluate(table[["u"]], table[["y"]], ahead=4)["4 steps"]["y"]
+    errors = y[late:] - np.ravel(model.predict(table[["u"]], table[["y"]], ahead=4))[late:]
+    assert whole["rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-6)
+    said = json.loads(run("evaluate", MODEL, TABLE, "--ahead", "4", "--json").stdout)["4 steps"]["all"]["y"]
+    assert said["rmse"] == pytest.approx(whole["rmse"], rel=1e-6)
+    assert said["rows"] == len(y) - late
     assert "4 steps" in run("evaluate", MODEL, TABLE, "--ahead", "4").stdout
     endless = json.loads(run("evaluate", MODEL, TABLE, "--ahead", str(10**14), "--json").stdout)["baselines"]
-    assert endless["last value"][f"{10**14} steps"] == endless["mean"]["free run"]  # nothing is measured so long before
+    assert endless["last value"][f"{10**14} steps"]["all"]["y"]["rows"] == 0  # nothing is measured so long before
+    assert run("evaluate", MODEL, TABLE, "--ahead", str(10**14)).exit_code == 0
     assert "steps" not in run("evaluate", MODEL, TABLE).stdout.splitlines()[1]
     refused(run("predict", MODEL, TABLE, "--ahead", "0"), "--ahead")
 

@@ -75,15 +75,17 @@ def predictions(
     return made
 
 
-def scored(predicted: Predicted, data: Data, spans: Sequence[Span]) -> dict[str, dict[str, Scores]]:
-    """{mode: {part: scores}}."""
+def scored(predicted: Predicted, data: Data, spans: Sequence[Span], late: int = 0) -> dict[str, dict[str, Scores]]:
+    """{mode: {part: scores}}; late: the row from which predictions several steps ahead count."""
+    rows = np.arange(len(data))[:, None]
     made: dict[str, dict[str, Scores]] = {}
     for part, of_modes in predicted.items():
         asked = np.zeros((len(data), 1), bool)
         for span in spans:
             asked[span.rows] |= span.part == part
         for mode, values in of_modes.items():
-            made.setdefault(mode, {})[part] = scores(np.where(asked, data.y, np.nan), values, data.outputs)
+            counted = asked if mode in MODES else asked & (rows >= late)
+            made.setdefault(mode, {})[part] = scores(np.where(counted, data.y, np.nan), values, data.outputs)
     return made
 
 
@@ -115,16 +117,17 @@ def judge(
     model: DynamicModel, linears: Linears, data: Data, spans: Sequence[Span], ahead: int = 1
 ) -> tuple[dict[str, Any], Predicted]:
     """{"network": {mode: {part: scores}}, "baselines": {name: the same}}, and what the network predicted."""
+    late = model.used_ + model.washout + ahead - 1  # the delays are filled by what was measured so many steps before
     own = predictions(lambda fold: (model if fold is None else model.of_fold(fold)).follow, data, spans, ahead)
-    said: dict[str, Any] = {"network": scored(own, data, spans), "baselines": {}}
+    said: dict[str, Any] = {"network": scored(own, data, spans, late), "baselines": {}}
     if linears:
         columns, known = model.outputs_, {fold: partial(follow_linear, one) for fold, one in linears.items()}
         rival = predictions(lambda fold: partial(known.get(fold, known[None]), columns), data, spans, ahead)
-        said["baselines"]["linear"] = scored(rival, data, spans)
+        said["baselines"]["linear"] = scored(rival, data, spans, late)
     mean = np.array([c.mean for c in model.outputs_]) if None not in linears else linears[None].mean
     flat = predictions(lambda _: lambda u, y, ahead=1: np.broadcast_to(mean, y.shape), data, spans, ahead)
-    said["baselines"]["mean"] = scored(flat, data, spans)
-    last = scored(_last_values(flat, data, mean, ahead), data, spans)
+    said["baselines"]["mean"] = scored(flat, data, spans, late)
+    last = scored(_last_values(flat, data, mean, ahead), data, spans, late)
     said["baselines"]["last value"] = {mode: found for mode, found in last.items() if mode != FREE}
     return said, own
 

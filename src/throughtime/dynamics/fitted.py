@@ -191,17 +191,19 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
         start  first steps in which measured outputs lead and nothing is counted; None: those that fill the delays, and the
                washout
-        ahead  more than 1: also of the prediction so many steps ahead, as `predict` makes it
+        ahead  more than 1: also of the prediction so many steps ahead, as `predict` makes it, in rows so many steps before
+               which delays and washout were over
         """
         leading = self.used_ + self.washout if start is None else start
         records = self._records(u, y)
-        truth = np.concatenate([r.y[leading:] for r in records])
         names = [c.name for c in self.outputs_]
         made = {}
         for mode, steps in {FREE: 1, ONE_STEP: 1, steps_ahead(ahead): ahead}.items():
             heard = [leading_only(r.y, leading) if mode == FREE else r.y for r in records]
             ys = [self.follow(r.u, y, ahead=steps)[leading:] for r, y in zip(records, heard, strict=True)]
-            made[mode] = scores(truth, np.concatenate(ys), names)
+            late = max(leading, self.used_ + self.washout + steps - 1) if steps > 1 else leading
+            truth = [np.where((np.arange(len(r)) < late)[:, None], np.nan, r.y)[leading:] for r in records]
+            made[mode] = scores(np.concatenate(truth), np.concatenate(ys), names)
         return made
 
     def score(self, u: Any, y: Any) -> float:
