@@ -12,6 +12,7 @@ from throughtime.checks import is_whole
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.cli.plan import Parts
+from throughtime.cli.wiring import MOST_DELAYS
 from throughtime.dynamics.fitted import FREE, ONE_STEP, steps_ahead
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.linear import Linear, taps_of
@@ -27,7 +28,6 @@ Follow = Callable[..., Values]  # u (T, I), y (T, O) with NaN where it runs free
 Predicted = Mapping[str, Mapping[str, Values]]  # part, mode -> (T, O), NaN outside the part
 Linears = dict[int | None, Linear]  # of all training rows (None), and of those without each fold
 MODES = (FREE, ONE_STEP)
-MOST_DELAY = 1_000_000  # of a linear model in a file
 LAGS = 25  # of the residuals' correlations, at most
 
 
@@ -156,7 +156,7 @@ def linear_from(said: Any, inputs: int, outputs: int) -> Linears:
         made = Linear(heard, fed, np.array(said["coefficients"], float), np.array(said["mean"], float))
         rows = len(heard) * inputs + len(fed) * outputs + 1
         fits = made.mean.shape == (outputs,) and made.coefficients.shape == (rows, outputs)
-        fits &= all(is_whole(d, 0, MOST_DELAY) for d in heard) and all(is_whole(d, 1, MOST_DELAY) for d in fed)
+        fits &= all(is_whole(d, 0, MOST_DELAYS) for d in heard) and all(is_whole(d, 1, MOST_DELAYS) for d in fed)
     except (LookupError, TypeError, ValueError, OverflowError):
         fits = False
     if not fits or not np.isfinite(made.mean).all() or not np.isfinite(made.coefficients).all():
