@@ -117,7 +117,7 @@ def judge(
     model: DynamicModel, linears: Linears, data: Data, spans: Sequence[Span], ahead: int = 1
 ) -> tuple[dict[str, Any], Predicted]:
     """{"network": {mode: {part: scores}}, "baselines": {name: the same}}, and what the network predicted."""
-    late = model.used_ + model.washout + ahead - 1  # the delays are filled by what was measured so many steps before
+    late = model.judged_from(ahead)
     own = predictions(lambda fold: (model if fold is None else model.of_fold(fold)).follow, data, spans, ahead)
     said: dict[str, Any] = {"network": scored(own, data, spans, late), "baselines": {}}
     if linears:

@@ -186,6 +186,10 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         made = together.mean(np.asarray(ys, float)[:, None])[0]
         return float(made[0]) if self.single_ else made
 
+    def judged_from(self, ahead: int) -> int:
+        """The first row by which predictions so many steps ahead are judged: so long before, delays and washout were over."""
+        return int(self.used_ + self.washout + ahead - 1)
+
     def evaluate(self, u: Any, y: Any, start: int | None = None, ahead: int = 1) -> dict[str, Scores]:
         """Scores of the free run and of the one-step prediction, output by output, over all records.
 
@@ -201,7 +205,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         for mode, steps in {FREE: 1, ONE_STEP: 1, steps_ahead(ahead): ahead}.items():
             heard = [leading_only(r.y, leading) if mode == FREE else r.y for r in records]
             ys = [self.follow(r.u, y, ahead=steps)[leading:] for r, y in zip(records, heard, strict=True)]
-            late = max(leading, self.used_ + self.washout + steps - 1) if steps > 1 else leading
+            late = max(leading, self.judged_from(steps)) if steps > 1 else leading
             truth = [np.where((np.arange(len(r)) < late)[:, None], np.nan, r.y)[leading:] for r in records]
             made[mode] = scores(np.concatenate(truth), np.concatenate(ys), names)
         return made
