@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import jax
@@ -15,10 +16,10 @@ import pytest
 from throughtime.work.processes import CORES, Lost, side_by_side
 
 STARTER = """
-from test_processes import compile_long
+from test_processes import compile_for_ever
 from throughtime.work.processes import side_by_side
 if __name__ == "__main__":
-    list(side_by_side(compile_long, {"a": 1, "b": 2}, 2))
+    list(side_by_side(compile_for_ever, {"a": 1, "b": 2}, 2))
 """
 
 
@@ -35,16 +36,17 @@ def threads(_: int) -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def compile_long(_: int) -> None:
-    """Says who it is, then keeps XLA compiling for minutes."""
+def compile_for_ever(_: int) -> None:
+    """Says who it is, then keeps XLA compiling, one program after the other."""
     print(os.getpid(), flush=True)
 
-    def long(x: jax.Array) -> jax.Array:
-        for _ in range(3000):
+    def long(x: jax.Array, turn: int) -> jax.Array:
+        for _ in range(1000):
             x = jnp.sin(x @ x) + jnp.roll(x, 1)
-        return x
+        return x + turn
 
-    jax.jit(long)(jnp.ones((4, 4)))
+    for turn in count():
+        jax.jit(long, static_argnums=1)(jnp.ones((4, 4)), turn)
 
 
 def alive(pid: int) -> bool:
@@ -91,7 +93,7 @@ def test_none_outlives_its_starter_even_while_xla_compiles(tmp_path: Path) -> No
             time.sleep(1)  # it is compiling
             assert all(map(alive, workers))
             starter.kill()
-            end = time.monotonic() + 20  # a crowded machine may take its time; the compiling would take minutes
+            end = time.monotonic() + 20  # a crowded machine may take its time
             while any(map(alive, workers)) and time.monotonic() < end:
                 time.sleep(0.05)
             assert not any(map(alive, workers))
