@@ -17,7 +17,7 @@ import throughtime as tt
 from benchmarks import gate, numpy_lm
 from benchmarks.table import Row, Table, against
 from benchmarks.timing import Contestant, Times, interleave
-from throughtime.levenberg_marquardt import LevenbergMarquardt, begin, epoch
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt, begin, epoch
 from throughtime.sequences import buckets, examples_of
 
 LOSS, METHOD = tt.SquaredError(), LevenbergMarquardt()

@@ -36,11 +36,11 @@ from command_line import run
 from throughtime.cli import judging
 from throughtime.dynamics.intervals import Conformal
 from throughtime.dynamics.linear import Linear
-from throughtime.dynamics.report import fingerprint
 from throughtime.features import Prior, SpeechFeatures
+from throughtime.features.pen import PenFeatures
 from throughtime.io.container import ModelFileError
-from throughtime.pen import PenFeatures
-from throughtime.storage import Column, Model, load, save
+from throughtime.models.storage import Column, Model, load, save
+from throughtime.reports.page import fingerprint
 
 ZEROS = "0" * 64  # where a checksum belongs
 LONGEST = 1000 + len("error: ")

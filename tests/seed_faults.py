@@ -40,7 +40,7 @@ class Fault(NamedTuple):
 FAULTS = [
     Fault(
         "frames begin every so many whole samples",
-        "audio.py",
+        "features/sound.py",
         "begin = (2 * rate * np.arange(count) + 100) // 200",
         "begin = rate // 100 * np.arange(count)",
         "test_audio.py",
@@ -80,7 +80,7 @@ FAULTS = [
     ),
     Fault(
         "a number may be too far from the mean of its column to be seen",
-        "storage.py",
+        "models/storage.py",
         "far = np.abs(made) > np.finfo(precision()).max",
         "far = np.isinf(made)",
         "test_dynamics.py",
@@ -128,7 +128,7 @@ FAULTS = [
     ),
     Fault(
         "what a file says is checked when it is saved only in its weights",
-        "storage.py",
+        "models/storage.py",
         "        check(model, held.arrays)\n",
         "        _check_arrays(model.network, model.members, held.arrays)\n",
         "test_model_files.py",
@@ -192,7 +192,7 @@ FAULTS = [
     ),
     Fault(
         "the air before a drawing's points is that of the way so far",
-        "pen.py",
+        "features/pen.py",
         "np.diff(np.interp(asked, place, np.cumsum(air)), prepend=0.0)",
         "np.interp(asked, place, np.cumsum(air))",
         "test_pen.py",
@@ -200,7 +200,7 @@ FAULTS = [
     ),
     Fault(
         "a boxed drawing has the middle of its points at 0, not of its box",
-        "pen.py",
+        "features/pen.py",
         "seen = _boxed(seen) if self.boxed",
         "seen = _centred(_boxed(seen)) if self.boxed",
         "test_pen.py",
@@ -208,7 +208,7 @@ FAULTS = [
     ),
     Fault(
         "the first of the points that are kept comes through the air",
-        "pen.py",
+        "features/pen.py",
         "    flown[joined.first] = 0\n",
         "",
         "test_pen.py",
@@ -480,7 +480,7 @@ FAULTS = [
     ),
     Fault(
         "an exported graph has the runtime's own logistic function",
-        "export/onnx_layers.py",
+        "exchange/onnx_layers.py",
         'return graph.op("Div", one, graph.op("Add", one, graph.op("Exp", graph.op("Neg", net))))',
         'return graph.op("Sigmoid", net)',
         "test_logistic.py",
@@ -544,7 +544,7 @@ FAULTS = [
     ),
     Fault(
         "a measured output does not replace the network's own",
-        "dynamics/running.py",
+        "models/running.py",
         "jnp.where(jnp.isnan(told), past[-1], told)",
         "past[-1] + 0 * told",
         "test_preparing.py",
@@ -552,7 +552,7 @@ FAULTS = [
     ),
     Fault(
         "a forecast hears the inputs one step late",
-        "dynamics/running.py",
+        "models/running.py",
         "later = group[:, None] + np.arange(horizon)",
         "later = group[:, None] + np.arange(horizon) - 1",
         "test_preparing.py",
@@ -560,7 +560,7 @@ FAULTS = [
     ),
     Fault(
         "what fills up a block is remembered",
-        "dynamics/running.py",
+        "models/running.py",
         "jnp.where(place < steps[0], new, old)",
         "jnp.where(place >= 0, new, old)",
         "test_blocks.py",
@@ -568,7 +568,7 @@ FAULTS = [
     ),
     Fault(
         "what fills up the end of a record is run",
-        "dynamics/running.py",
+        "models/running.py",
         "run(network, w, one, h, steps)",
         "run(network, w, one, h)",
         "test_blocks.py",
@@ -616,7 +616,7 @@ FAULTS = [
     ),
     Fault(
         "the Jacobian of a block forgets what was before it",
-        "learners/jacobian.py",
+        "training/jacobian.py",
         "rows = influence.transported(past, p) + influence.immediate(",
         "rows = 0 * influence.transported(past, p) + influence.immediate(",
         "test_levenberg_marquardt.py",
@@ -624,7 +624,7 @@ FAULTS = [
     ),
     Fault(
         "the Jacobian forgets the slope of the residual",
-        "learners/jacobian.py",
+        "training/jacobian.py",
         "swapaxes(0, 1)[:, :, None] * slope[:, None]",
         "swapaxes(0, 1)[:, :, None] + 0 * slope[:, None]",
         "test_levenberg_marquardt.py",
@@ -632,7 +632,7 @@ FAULTS = [
     ),
     Fault(
         "the Jacobian begins from silence where the history is given",
-        "learners/jacobian.py",
+        "training/jacobian.py",
         'history["a"] | self.before',
         'self.before | history["a"]',
         "test_levenberg_marquardt.py",
@@ -640,7 +640,7 @@ FAULTS = [
     ),
     Fault(
         "the Kalman filter takes padding for the last inputs of a stretch",
-        "learners/jacobian.py",
+        "training/jacobian.py",
         "after[source] = last_rows(full, depth, part.lengths)",
         "after[source] = full[part.steps :]",
         "test_kalman_filter.py",
@@ -648,7 +648,7 @@ FAULTS = [
     ),
     Fault(
         "open loops forget what came before a chunk",
-        "learners/jacobian.py",
+        "training/jacobian.py",
         "after[source] = last_rows(full, depth, part.lengths)",
         "after[source] = full[:depth]",
         "test_levenberg_marquardt.py",
@@ -656,7 +656,7 @@ FAULTS = [
     ),
     Fault(
         "a step that raises the error is taken",
-        "levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/__init__.py",
         "+ decay * (moved @ moved) < cost",
         "+ decay * (moved @ moved) < 2 * cost",
         "test_levenberg_marquardt.py",
@@ -664,7 +664,7 @@ FAULTS = [
     ),
     Fault(
         "weight decay is missing in the step",
-        "levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/__init__.py",
         "hessian + (decay + now.damping) * jnp.eye",
         "hessian + now.damping * jnp.eye",
         "test_levenberg_marquardt.py",
@@ -672,7 +672,7 @@ FAULTS = [
     ),
     Fault(
         "every weight counts as determined by the data",
-        "levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/__init__.py",
         "estimate = flat.size - decay * jnp.sum(factor * factor)",
         "estimate = flat.size - 0 * jnp.sum(factor * factor)",
         "test_levenberg_marquardt.py",
@@ -680,7 +680,7 @@ FAULTS = [
     ),
     Fault(
         "the Kalman filter's groups do not share one measurement",
-        "kalman_filter.py",
+        "training/kalman_filter.py",
         'jnp.einsum("gwm,gwn->mn", h, ph)',
         'jnp.einsum("gwm,gwn->mn", h[:1], ph[:1])',
         "test_kalman_filter.py",
@@ -688,7 +688,7 @@ FAULTS = [
     ),
     Fault(
         "the Kalman filter forgets the process noise",
-        "kalman_filter.py",
+        "training/kalman_filter.py",
         'jnp.einsum("mgw,mgv->gwv", half, half) + drift',
         'jnp.einsum("mgw,mgv->gwv", half, half) + 0 * drift',
         "test_kalman_filter.py",
@@ -696,7 +696,7 @@ FAULTS = [
     ),
     Fault(
         "the Kalman filter takes the influence of the first step for ever",
-        "kalman_filter.py",
+        "training/kalman_filter.py",
         "Carried(rows.history, rows.influence)",
         "Carried(rows.history, carry.influence)",
         "test_kalman_filter.py",
@@ -704,7 +704,7 @@ FAULTS = [
     ),
     Fault(
         "an exported graph forgets the newest row",
-        "export/onnx.py",
+        "exchange/onnx.py",
         "graph.whole(1), graph.whole(plan.depth(source) + 1)",
         "graph.whole(0), graph.whole(plan.depth(source))",
         "test_export.py",
@@ -712,7 +712,7 @@ FAULTS = [
     ),
     Fault(
         "an exported graph forgets the lower limit",
-        "export/onnx.py",
+        "exchange/onnx.py",
         'graph.op("Max", value, graph.constant(low))',
         "value",
         "test_export.py",
@@ -720,7 +720,7 @@ FAULTS = [
     ),
     Fault(
         "exported C is compiled where no NaN is seen",
-        "export/c.py",
+        "exchange/c.py",
         "if row_told(plan.network) is not None else []",
         "if False else []",
         "test_export.py",
@@ -728,7 +728,7 @@ FAULTS = [
     ),
     Fault(
         "exported C shifts the rows the wrong way",
-        "export/c.py",
+        "exchange/c.py",
         "for (int d = {depth}; d > 0; d--)",
         "for (int d = 1; d <= {depth}; d++)",
         "test_export.py",
@@ -736,7 +736,7 @@ FAULTS = [
     ),
     Fault(
         "exported C starts with the oldest row first",
-        "export/c.py",
+        "exchange/c.py",
         "np.flip(part.start, -2) if past else part.start",
         "part.start",
         "test_export.py",
@@ -744,7 +744,7 @@ FAULTS = [
     ),
     Fault(
         "a measured output is put in one row too early under a lead",
-        "export/history.py",
+        "exchange/history.py",
         "row = max(network.lead - 1, 0)",
         "row = network.lead",
         "test_export.py",
@@ -752,7 +752,7 @@ FAULTS = [
     ),
     Fault(
         "an exported connection feeds the first net inputs",
-        "export/onnx_layers.py",
+        "exchange/onnx_layers.py",
         "list(layer.fed(connection.nets))",
         "list(range(len(layer.fed(connection.nets))))",
         "test_export.py",
@@ -1225,7 +1225,7 @@ FAULTS = [
     ),
     Fault(
         "how large a drawing is counts for nothing",
-        "pen.py",
+        "features/pen.py",
         "np.clip(np.log(size), -2, 2)",
         "np.clip(0 * np.log(size), -2, 2)",
         "test_pen.py",

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 import throughtime as tt
 import zoo
 from throughtime import Network, blocks
-from throughtime.dynamics import running
 from throughtime.dynamics.model import DynamicModel
 from throughtime.features import SpeechFeatures
+from throughtime.models import running
+from throughtime.models.storage import Column
 from throughtime.sequences import inputs_of, run_each
-from throughtime.storage import Column
 from wirings import wirings
 
 TOLERANCE = 1e-12

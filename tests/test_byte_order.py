@@ -10,7 +10,7 @@ import pytest
 
 import throughtime as tt
 import zoo
-from throughtime.export import initial_history
+from throughtime.exchange import initial_history
 
 NETWORK = zoo.FORWARD["lstm start"]
 LENGTHS = np.array([4, 6], np.int32)

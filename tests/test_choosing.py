@@ -13,11 +13,12 @@ import optax
 import pytest
 
 import throughtime as tt
-from throughtime.dynamics import choosing, running
+from throughtime.dynamics import choosing
 from throughtime.dynamics.choosing import Candidate, Judged, choose, grid, judge
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.teaching import Teaching, open_then_closed
+from throughtime.models import running
 
 DRAWN = np.random.default_rng(0)
 U = np.repeat(DRAWN.normal(size=50), 5)

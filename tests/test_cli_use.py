@@ -15,8 +15,8 @@ import throughtime as tt
 from command_line import dated, fit_plant, fitted, plant, refused, run
 from throughtime import blocks
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.report import fingerprint
-from throughtime.storage import load, restore, standardise
+from throughtime.models.storage import load, restore, standardise
+from throughtime.reports.page import fingerprint
 
 MODEL, TABLE = "out/model.safetensors", "hours.csv"
 
@@ -274,7 +274,7 @@ def test_onnx_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     def missing(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
 
-    monkeypatch.setattr("throughtime.export.export_onnx", missing)
+    monkeypatch.setattr("throughtime.exchange.export_onnx", missing)
     refused(run("export", MODEL, "--out", "tank.onnx"), "pip install 'throughtime[onnx]'")
     assert not Path("tank.onnx").exists()
 

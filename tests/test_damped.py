@@ -9,7 +9,7 @@ import pytest
 
 import throughtime as tt
 from test_members import LOSS, NETWORK, PAIRS, SEEDS, member, same, stacked
-from throughtime.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 LM = LevenbergMarquardt()
 

@@ -12,10 +12,10 @@ import pytest
 from sklearn.base import clone
 
 import throughtime as tt
-from throughtime.dynamics import running
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching, open_then_closed
+from throughtime.models import running
 
 DRAWN = np.random.default_rng(0)
 LINEAR = tt.narx(1, 2, 1, (0, 1), (1, 2), skip=True)

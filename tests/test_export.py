@@ -36,8 +36,8 @@ from exported import (
     onnx_run,
 )
 from throughtime import Column, Model, Network
-from throughtime.export import export_c, export_onnx, initial_history
-from throughtime.storage import restore, standardise
+from throughtime.exchange import export_c, export_onnx, initial_history
+from throughtime.models.storage import restore, standardise
 from wirings import wirings
 
 KNOWN = 20

@@ -13,7 +13,7 @@ from throughtime import datasets, experiments
 from throughtime.datasets import pens
 from throughtime.experiments import handwriting, handwriting_words, judging
 from throughtime.experiments.judging import weight_count
-from throughtime.pen import PenChanges, PenFeatures, pen_input
+from throughtime.features.pen import PenChanges, PenFeatures, pen_input
 from throughtime.sequences import inputs_of, run_each
 
 real = [

@@ -15,8 +15,8 @@ import reference
 import throughtime as tt
 import zoo
 from test_members import NETWORK, PAIRS, SEEDS, member, same, stacked
-from throughtime.kalman_filter import KalmanFilter, places
-from throughtime.learners.jacobian import Stretch, normal_equations, residual_rows
+from throughtime.training.jacobian import Stretch, normal_equations, residual_rows
+from throughtime.training.kalman_filter import KalmanFilter, places
 
 ERROR = tt.SquaredError()
 USUAL = KalmanFilter((2.0, 0.5), (1e-3, 1e-5), covariance=0.7, annealing=5.0)

@@ -15,8 +15,9 @@ import reference
 import throughtime as tt
 import zoo
 from throughtime import Layer, Network, units
-from throughtime.learners.jacobian import Stretch, normal_equations
-from throughtime.levenberg_marquardt import (
+from throughtime.sequences import buckets, examples_of
+from throughtime.training.jacobian import Stretch, normal_equations
+from throughtime.training.levenberg_marquardt import (
     BROKEN,
     FLAT,
     GOAL,
@@ -27,7 +28,6 @@ from throughtime.levenberg_marquardt import (
     epoch,
     weights_in,
 )
-from throughtime.sequences import buckets, examples_of
 
 TOLERANCE = 1e-10
 ERROR = tt.SquaredError()
@@ -256,7 +256,7 @@ def test_many_records_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     given = lessons(network, sequences)
     at_once = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
     jax.clear_caches()
-    monkeypatch.setattr("throughtime.levenberg_marquardt.ROOM", 400)
+    monkeypatch.setattr("throughtime.training.levenberg_marquardt.ROOM", 400)
     in_groups = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
     assert zoo.distance(in_groups, at_once) < TOLERANCE
     jax.clear_caches()

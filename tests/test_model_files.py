@@ -16,14 +16,14 @@ from safetensors.numpy import save as write_arrays
 
 import fuzz_models
 import throughtime as tt
-from throughtime.audio import mfcc
 from throughtime.dynamics.intervals import Conformal
 from throughtime.engine import first
 from throughtime.features import SpeechFeatures
+from throughtime.features.pen import PenFeatures
+from throughtime.features.sound import mfcc
 from throughtime.io.container import ModelFileError
-from throughtime.pen import PenFeatures
+from throughtime.models.storage import Column, Model, load, save
 from throughtime.recognition import Recogniser
-from throughtime.storage import Column, Model, load, save
 
 NETWORK = tt.narx(2, 3, 1)
 COLUMNS = Column("u", 0.1, 3.0), Column("v")

@@ -23,8 +23,8 @@ from drawn import inside
 from test_recognition import sound, taught, write
 from throughtime import units
 from throughtime.cli import output, tables
-from throughtime.dynamics import pictures
 from throughtime.io import files
+from throughtime.reports import pictures
 from throughtime.texts import literal, printable
 
 INPUTS = ["speed [/min]", "=1*/\\a$b$ <b>x</b>\x1b]0;owned\x07\n\u202ez"]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from throughtime.pen import PenChanges, PenFeatures, in_heights, in_usual_heights, pen_input
+from throughtime.features.pen import PenChanges, PenFeatures, in_heights, in_usual_heights, pen_input
 
 
 def drawings(number: int = 7) -> list[np.ndarray]:

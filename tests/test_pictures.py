@@ -7,10 +7,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from throughtime.dynamics import pictures
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.residuals import residual_tests
+from throughtime.reports import pictures
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["level [m]", "cost [$], $/h"]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from throughtime.dynamics.intervals import Coverage
-from throughtime.dynamics.pictures import plot_errors
-from throughtime.dynamics.report import ColumnFacts, Data, Findings, Origin, Picture, Score, fingerprint, write_report
+from throughtime.reports.page import ColumnFacts, Data, Findings, Origin, Picture, Score, fingerprint, write_report
+from throughtime.reports.pictures import plot_errors
 
 NASTY = "<b>\"tank\" & 'co'</b>"
 VOID = {"meta", "img"}

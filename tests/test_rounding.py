@@ -11,8 +11,8 @@ from throughtime.dynamics.correlation import autocorrelation, unchanging
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.residuals import residual_tests
 from throughtime.dynamics.scores import scores
+from throughtime.models.storage import columns_of, standardise
 from throughtime.rounding import unvarying
-from throughtime.storage import columns_of, standardise
 
 RANDOM = np.random.default_rng(0)
 LONG = 100_000

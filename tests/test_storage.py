@@ -12,9 +12,9 @@ from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as write_arrays
 
 import throughtime as tt
-from throughtime import storage
 from throughtime.io import files
-from throughtime.storage import Column, Model, ModelFileError, load, save
+from throughtime.models import storage
+from throughtime.models.storage import Column, Model, ModelFileError, load, save
 
 NETWORK = tt.narx({"u/1": 1, "v": 2}, 3, 1).open_loop()
 COLUMNS = tuple(Column(name, 0.1, 3.0) for name in ("u", "v1", "v2", "y"))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from throughtime import datasets
-from throughtime.audio import mfcc
 from throughtime.datasets import an4, fsdd, vowels
 from throughtime.datasets.corpus import Corpus
+from throughtime.features.sound import mfcc
 
 pytestmark = [
     pytest.mark.data,

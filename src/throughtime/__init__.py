@@ -17,7 +17,6 @@ from throughtime.architectures import (
     waibel,
     window,
 )
-from throughtime.audio import mfcc, read_audio
 from throughtime.decoding import (
     LabelLanguage,
     Lexicon,
@@ -44,16 +43,17 @@ from throughtime.engine import (
     trace,
     using_engine,
 )
-from throughtime.kalman_filter import KalmanFilter
+from throughtime.features.sound import mfcc, read_audio
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson, WeightNoise
-from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
+from throughtime.models.storage import Column, Model, load, save
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.ntm import ntm
 from throughtime.recognition import recognise
 from throughtime.represent import represent
-from throughtime.storage import Column, Model, load, save
 from throughtime.training import Diverged, Report, evaluate, sharpen, train
+from throughtime.training.kalman_filter import KalmanFilter
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 from throughtime.units import Unit
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from throughtime.dynamics.preparing import prepare
     from throughtime.dynamics.teaching import Teaching
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
-    from throughtime.export import export_c, export_onnx
+    from throughtime.exchange import export_c, export_onnx
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
 
 # What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.

@@ -27,6 +27,7 @@ from throughtime import answers, architectures
 from throughtime.engine import init
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
+from throughtime.models.storage import Column, Model, columns_of, restore, standardise
 from throughtime.network import Network
 from throughtime.ntm import ntm
 from throughtime.rounding import unvarying
@@ -39,7 +40,6 @@ from throughtime.sequences import (
     run_each,
     too_large,
 )
-from throughtime.storage import Column, Model, columns_of, restore, standardise
 from throughtime.training import train
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from throughtime import answers
-from throughtime.audio import RATES, check_filters, mfcc, resample
 from throughtime.checks import is_whole, quoted
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features import SpeechFeatures
-from throughtime.pen import PenFeatures, pen_input
+from throughtime.features.pen import PenFeatures, pen_input
+from throughtime.features.sound import RATES, check_filters, mfcc, resample
+from throughtime.models.storage import Model, standardise
 from throughtime.sequences import inputs_of, run_each
-from throughtime.storage import Model, standardise
 
 Values = NDArray[Any]
 
@@ -106,7 +106,7 @@ def recognise(
              hears sound and the extra `audio` is missing
 
     >>> import numpy as np, throughtime as tt
-    >>> from throughtime.pen import PenFeatures
+    >>> from throughtime.features.pen import PenFeatures
     >>> network = tt.lstm(9, 3, 2)
     >>> settings = {"features": PenFeatures(points=5).settings, "answer": "mean over time"}
     >>> model = tt.Model(network, tt.init(network, 0), classes=("one", "two"), settings=settings)

@@ -18,10 +18,10 @@ from throughtime.dynamics.choosing import Candidate, Judged
 from throughtime.dynamics.choosing import choose as judged
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays, suggest_delays
-from throughtime.dynamics.pictures import plot_delays
 from throughtime.dynamics.teaching import Teaching
 from throughtime.io import files
 from throughtime.network import Network
+from throughtime.reports.pictures import plot_delays
 from throughtime.work.processes import Lost
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]

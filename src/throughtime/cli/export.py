@@ -7,7 +7,7 @@ import typer
 
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
-from throughtime.storage import load
+from throughtime.models.storage import load
 
 KINDS = (".onnx", ".c")
 
@@ -29,7 +29,7 @@ def export(
         raise Problem(f"--out {out}: the name must end in {' or '.join(KINDS)}")
     output.file(out, overwrite)
     made = load(model)
-    from throughtime.export import export_c, export_onnx  # takes longer than all the rest, and may not be there
+    from throughtime.exchange import export_c, export_onnx  # takes longer than all the rest, and may not be there
 
     try:
         (export_onnx if out.suffix.lower() == ".onnx" else export_c)(made, out)

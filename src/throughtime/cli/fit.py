@@ -19,9 +19,9 @@ from throughtime.cli.plan import loops_of, optimizer_of, parts_of, refuse_large,
 from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
-from throughtime.dynamics.report import fingerprint
 from throughtime.dynamics.teaching import Teaching
-from throughtime.storage import refuse_limits
+from throughtime.models.storage import refuse_limits
+from throughtime.reports.page import fingerprint
 
 Values = NDArray[np.float64]
 PATHS = ("table", "out")  # whose folders are not kept; a Path, or its text, as the version of typer has it

@@ -20,8 +20,8 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import filled
 from throughtime.dynamics.residuals import ResidualTests, residual_tests
 from throughtime.dynamics.scores import Scores, scores
+from throughtime.models.storage import Column, limits
 from throughtime.network import Network
-from throughtime.storage import Column, limits
 
 Values = NDArray[np.float64]
 Follow = Callable[..., Values]  # u (T, I), y (T, O) with NaN where it runs free, and ahead=steps -> (T, O)

@@ -18,8 +18,8 @@ from throughtime.cli.data import Data
 from throughtime.cli.dates import Reading
 from throughtime.cli.errors import Failure, Problem
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.report import fingerprint
-from throughtime.storage import Model, load
+from throughtime.models.storage import Model, load
+from throughtime.reports.page import fingerprint
 
 MOST_ROWS = 10**12  # of any table
 

@@ -16,9 +16,9 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
 from throughtime.engine.schedule import depths
-from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.memory import refuse_size
 from throughtime.network import CLOCK, Network
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 LOOPS = ("closed", "open", "open-closed")
 OPTIMIZERS: dict[str, Any] = {

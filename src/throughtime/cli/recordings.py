@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.audio import read_audio
 from throughtime.cli import tables
 from throughtime.cli.errors import Problem
-from throughtime.pen import FARTHEST
+from throughtime.features.pen import FARTHEST
+from throughtime.features.sound import read_audio
 
 Values = NDArray[Any]
 

@@ -17,13 +17,13 @@ from throughtime.cli.judging import Linears, Predicted, Span
 from throughtime.cli.learning import KEPT
 from throughtime.cli.opening import Opened, open_model
 from throughtime.cli.plan import parts_of
-from throughtime.dynamics import report as pages
 from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
-from throughtime.dynamics.report import ColumnFacts, Findings, Origin, Picture, Score
 from throughtime.dynamics.steps import told_step, usual_step
+from throughtime.reports import page as pages
+from throughtime.reports.page import ColumnFacts, Findings, Origin, Picture, Score
+from throughtime.reports.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
 
 Values = NDArray[np.float64]
 AHEAD = 50  # steps of the forecast shown, at most

@@ -16,8 +16,8 @@ from throughtime.cli.pictures import plot_course
 from throughtime.drawing import draw
 from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.pictures import plot_response
 from throughtime.io import files
+from throughtime.reports.pictures import plot_response
 from throughtime.texts import printable
 
 FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")

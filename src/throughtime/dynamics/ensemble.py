@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.dynamics import running
 from throughtime.dynamics.holding import Mask
 from throughtime.dynamics.records import Record
 from throughtime.engine import History, Weights
 from throughtime.losses import SquaredError
+from throughtime.models import running
+from throughtime.models.storage import Column, limits, restore, standardise
 from throughtime.network import Network
-from throughtime.storage import Column, limits, restore, standardise
 
 Values = NDArray[np.float64]
 ORIGINS = 100  # forecasts are made from about so many places of what was held out

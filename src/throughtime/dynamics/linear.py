@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.models.storage import columns_of, standardise
 from throughtime.network import Network
 from throughtime.rounding import unvarying
-from throughtime.storage import columns_of, standardise
 
 Values = NDArray[np.float64]
 ORDER = 4

@@ -11,7 +11,6 @@ from sklearn.utils import check_random_state
 from throughtime import answers
 from throughtime.architectures import built
 from throughtime.checks import is_whole, quoted
-from throughtime.dynamics import running
 from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
@@ -22,8 +21,9 @@ from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, 
 from throughtime.engine import Weights, init
 from throughtime.engine.door import native
 from throughtime.layers import an_instance
+from throughtime.models import running
+from throughtime.models.storage import Column, Model, columns_of, refuse_limits
 from throughtime.network import CLOCK, Network
-from throughtime.storage import Column, Model, columns_of, refuse_limits
 
 Values = NDArray[np.float64]
 

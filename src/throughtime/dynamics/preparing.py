@@ -11,6 +11,7 @@ from throughtime.dynamics.records import Record, many, records_of
 from throughtime.engine import History, Weights, start
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, state
+from throughtime.models.running import streams
 from throughtime.network import CLOCK, Network
 
 Values = NDArray[np.float64]
@@ -140,19 +141,6 @@ def _runs(used: int, total: int, horizon: int | None) -> list[tuple[int, int, in
     """First step, number of steps and first new step of each run; all are equally long, so the last may overlap."""
     steps = total - used if horizon is None else min(horizon, total - used)
     return [(min(first, total - steps), steps, first) for first in range(used, total, steps)]
-
-
-def streams(network: Network, u: Values, known: Values | None) -> dict[str, Values]:
-    """{input: (T, size)}: the columns of u among the network's inputs, measured outputs, and the clock."""
-    made, first = {}, 0
-    for name, size in network.inputs:
-        if name == network.measured and known is not None:
-            made[name] = known
-        elif name in (CLOCK, network.measured):
-            made[name] = np.zeros((len(u), size))
-        else:
-            made[name], first = u[:, first : first + size], first + size
-    return made
 
 
 def filled(y: Values) -> Values:

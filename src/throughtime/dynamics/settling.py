@@ -15,10 +15,10 @@ import optax
 from numpy.typing import NDArray
 
 from throughtime import blocks
-from throughtime.dynamics.preparing import streams
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
+from throughtime.models.running import streams
 from throughtime.network import Network
 from throughtime.training import train
 

@@ -17,11 +17,11 @@ from throughtime.engine import Weights
 from throughtime.engine.schedule import state
 from throughtime.layers import an_instance
 from throughtime.learners import BPTT
-from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
 from throughtime.training.door import check_optimizer
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
 LOOPS = ("open", "closed")

@@ -49,9 +49,9 @@ from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
 from throughtime.experiments import Progress, entry
 from throughtime.io import files
+from throughtime.models.storage import save
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
-from throughtime.storage import save
 
 Values = NDArray[np.float64]
 START, FIRST, LIMIT = 50, 40, 10.0  # samples that initialise, samples before the blocks, volts

@@ -66,13 +66,13 @@ from throughtime.architectures import (
 )
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.io import files
-from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.ntm import ntm
 from throughtime.plots import COLOURS
 from throughtime.training import train
+from throughtime.training.kalman_filter import KalmanFilter
 
 LANGUAGES = {"a^n b^n": 2, "a^n b^n c^n": 3}
 TRAINED = range(1, 11)

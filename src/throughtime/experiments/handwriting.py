@@ -60,7 +60,7 @@ from matplotlib.figure import Figure
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 
-from throughtime import architectures, storage
+from throughtime import architectures
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Progress, entry, rows_of
@@ -73,11 +73,12 @@ from throughtime.experiments.judging import (
     wrong,
     wrong_together,
 )
+from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures, in_usual_heights
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
+from throughtime.models import storage
 from throughtime.network import Network
-from throughtime.pen import COLUMNS, PenChanges, PenFeatures, in_usual_heights
 from throughtime.plots import new_figure
 from throughtime.sequences import inputs_of, run_each
 

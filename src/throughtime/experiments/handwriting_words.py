@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from throughtime import architectures, storage
+from throughtime import architectures
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
@@ -28,11 +28,12 @@ from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
+from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
+from throughtime.models import storage
 from throughtime.network import Network
-from throughtime.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.sequences import inputs_of, run_each
 
 FEATURES = PenFeatures(points=None, spacing=0.15, least=40, most=160, widest=15.0)

@@ -41,17 +41,17 @@ from numpy.typing import NDArray
 
 from throughtime.architectures import narx
 from throughtime.dynamics.preparing import prepare
-from throughtime.dynamics.running import stack
 from throughtime.engine import Weights, init
 from throughtime.engine import run as activate
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.io import files
 from throughtime.learners import BPTT
-from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.losses import SquaredError
+from throughtime.models.running import stack
 from throughtime.network import Network
 from throughtime.plots import COLOURS, MEASURED, new_figure
 from throughtime.training import Report, evaluate, train
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
 Origins = NDArray[np.int64]

@@ -39,9 +39,9 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.io import files
-from throughtime.levenberg_marquardt import LevenbergMarquardt
+from throughtime.models.storage import columns_of, standardise
 from throughtime.plots import COLOURS, MEASURED, new_figure
-from throughtime.storage import columns_of, standardise
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
 STEPS = {"training": 2000, "validation": 1200, "test": 2200}

@@ -30,7 +30,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from throughtime import engine, storage
+from throughtime import engine
 from throughtime.architectures import lstm
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.experiments.courses import keep, resumed
@@ -38,6 +38,7 @@ from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
+from throughtime.models import storage
 from throughtime.network import Network
 from throughtime.ntm import looked, ntm
 from throughtime.plots import COLOURS, new_figure

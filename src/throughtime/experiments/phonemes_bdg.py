@@ -35,7 +35,7 @@ import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 
-from throughtime import architectures, engine, storage
+from throughtime import architectures, engine
 from throughtime.datasets import festvox
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.engine import anneal, harden
@@ -47,6 +47,7 @@ from throughtime.io import files
 from throughtime.layers import LearnedDelays
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated, SquaredError
+from throughtime.models import storage
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 from throughtime.training import sharpen, train

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from throughtime import architectures, storage
+from throughtime import architectures
 from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
 from throughtime.experiments import Progress, entry, rows_of
@@ -40,6 +40,7 @@ from throughtime.features import Values, normalise, with_deltas
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
+from throughtime.models import storage
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from throughtime import architectures, storage
+from throughtime import architectures
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
 from throughtime.decoding import Sentences, ctc_greedy, edit_distance, label_error_rate, word_error_rate
@@ -38,6 +38,7 @@ from throughtime.experiments.speech_text import chosen, greedy
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
+from throughtime.models import storage
 from throughtime.plots import COLOURS, new_figure
 from throughtime.texts import literal
 

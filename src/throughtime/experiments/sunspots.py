@@ -52,9 +52,9 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry
 from throughtime.io import files
+from throughtime.models.storage import Column, Model, restore, save, standardise
 from throughtime.network import Network
 from throughtime.plots import plot_prediction, plot_training
-from throughtime.storage import Column, Model, restore, save, standardise
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -58,7 +58,7 @@ import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 
-from throughtime import architectures, storage
+from throughtime import architectures
 from throughtime.datasets.corpus import Values
 from throughtime.experiments import Progress, entry, part_of, rows_of
 from throughtime.experiments.courses import Course
@@ -75,6 +75,7 @@ from throughtime.experiments.words_data import Task, tasks
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
+from throughtime.models import storage
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 

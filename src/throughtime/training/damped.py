@@ -9,14 +9,14 @@ import numpy as np
 import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
 from threadpoolctl import ThreadpoolController
 
-from throughtime import levenberg_marquardt as lm
 from throughtime.engine import Weights
 from throughtime.engine.door import native
-from throughtime.levenberg_marquardt import LevenbergMarquardt
-from throughtime.levenberg_marquardt.sums import refuse_rounded
 from throughtime.network import Network
 from throughtime.sequences import Bucket
+from throughtime.training import levenberg_marquardt as lm
 from throughtime.training.epochs import State
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.levenberg_marquardt.sums import refuse_rounded
 
 
 def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None, progress: Any) -> State:

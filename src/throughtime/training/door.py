@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from throughtime import units
 from throughtime.checks import quoted
-from throughtime.kalman_filter import Estimate, KalmanFilter
 from throughtime.layers import an_instance
-from throughtime.levenberg_marquardt import LevenbergMarquardt, Progress
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated
 from throughtime.network import a_network
+from throughtime.training.kalman_filter import Estimate, KalmanFilter
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt, Progress
 
 ANSWERED_TWICE = ((units.softmax, (CrossEntropy, CTC)), (units.logistic, (BinaryCrossEntropy,)))
 

@@ -11,13 +11,13 @@ import optax
 from jax import Array, lax
 from numpy.typing import NDArray
 
-from throughtime import kalman_filter
 from throughtime.engine import Weights
-from throughtime.kalman_filter import KalmanFilter
-from throughtime.learners.jacobian import Stretch
 from throughtime.learners.lesson import Learner, Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
+from throughtime.training import kalman_filter
+from throughtime.training.jacobian import Stretch
+from throughtime.training.kalman_filter import KalmanFilter
 
 
 class State(NamedTuple):

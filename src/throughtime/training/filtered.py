@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime import kalman_filter
 from throughtime.engine import Weights
 from throughtime.engine.door import native
-from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners.lesson import refuse_backward
-from throughtime.levenberg_marquardt.sums import refuse_other, refuse_rounded
 from throughtime.network import Network
 from throughtime.sequences import Bucket
+from throughtime.training import kalman_filter
 from throughtime.training.epochs import State, gradient_steps
+from throughtime.training.kalman_filter import KalmanFilter
+from throughtime.training.levenberg_marquardt.sums import refuse_other, refuse_rounded
 
 
 def refuse(network: Network, loss: Any, clip: float | None) -> None:

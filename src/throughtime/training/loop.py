@@ -24,17 +24,17 @@ from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.engine.door import native
 from throughtime.engine.first import check
-from throughtime.kalman_filter import KalmanFilter
 from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.learners.noise import WeightNoise
-from throughtime.levenberg_marquardt import LevenbergMarquardt
 from throughtime.network import Network
 from throughtime.sequences import Example, Padding, buckets, dtype_of, examples_of, refuse_short
 from throughtime.training import damped, filtered
 from throughtime.training.door import check_judged, check_learner, check_optimizer, check_state
 from throughtime.training.epochs import State, epochs_over, gradient_steps
 from throughtime.training.examining import examine
+from throughtime.training.kalman_filter import KalmanFilter
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Sequences = Sequence[tuple[Any, ...]]
 

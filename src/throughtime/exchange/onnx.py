@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.export.onnx_layers import Graph, activity, heard, net_inputs
-from throughtime.export.plan import Part, Plan, Values, plan_of
+from throughtime.exchange.onnx_layers import Graph, activity, heard, net_inputs
+from throughtime.exchange.plan import Part, Plan, Values, plan_of
 from throughtime.io import files
-from throughtime.storage import Column, Model, library_version, limits
+from throughtime.models.storage import Column, Model, library_version, limits
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
 
@@ -35,7 +35,7 @@ def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -
     The file's metadata are JSON: "history" {name: {"shape", "start"}}, the history before the first step for one
     sequence (B = 1), "inputs" and "outputs" (the columns: name, mean, scale, low, high), "lead", "members", "washout",
     "classes", "network" (the wiring) and "format". To start from measured outputs, take the history from
-    `throughtime.export.initial_history(model, u, y)`, or fill it yourself: (value - mean) / scale of the column.
+    `throughtime.exchange.initial_history(model, u, y)`, or fill it yourself: (value - mean) / scale of the column.
 
     model  a `Model`, also an ensemble (`members`); its columns give the scaling, none is none
     path   of the file; it appears only when it is complete
@@ -45,7 +45,7 @@ def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -
             ModuleNotFoundError without the package onnx; OSError if the file cannot be written
 
     >>> import tempfile, numpy as np, onnxruntime, throughtime as tt
-    >>> from throughtime.export import export_onnx, initial_history
+    >>> from throughtime.exchange import export_onnx, initial_history
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
     >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.export.plan import Names, Part, Plan, Values
+from throughtime.exchange.plan import Names, Part, Plan, Values
 from throughtime.network import Connection, Layer
 
 

@@ -13,10 +13,10 @@ from throughtime.engine import History, Weights, start, step
 from throughtime.engine.door import native
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
-from throughtime.export.plan import Plan, Values, each_member, plan_of
+from throughtime.exchange.plan import Plan, Values, each_member, plan_of
+from throughtime.models.storage import Model, standardise
 from throughtime.network import Network
 from throughtime.sequences import refuse_first
-from throughtime.storage import Model, standardise
 
 
 def row_told(network: Network) -> int | None:
@@ -47,7 +47,7 @@ def initial_history(model: Model, u: Any = None, y: Any = None, dtype: Any = Non
     cost     time O(T weights)
 
     >>> import numpy as np, throughtime as tt
-    >>> from throughtime.export import initial_history
+    >>> from throughtime.exchange import initial_history
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
     >>> model = tt.Model(network, tt.init(network, 0), outputs=(tt.Column("level", mean=5.0, scale=2.0),))
     >>> history = initial_history(model, np.ones(10), np.full(10, 7.0))

@@ -31,10 +31,10 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from throughtime.engine import Weights
-from throughtime.learners.jacobian import ROOM
-from throughtime.levenberg_marquardt.sums import Problem, SumOfSquares, groups, refuse_other
 from throughtime.network import Network
 from throughtime.sequences import Bucket
+from throughtime.training.jacobian import ROOM
+from throughtime.training.levenberg_marquardt.sums import Problem, SumOfSquares, groups, refuse_other
 
 GOING, FLAT, STUCK, GOAL, BROKEN = range(5)
 REASONS = (

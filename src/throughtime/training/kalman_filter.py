@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 
 from throughtime import losses
 from throughtime.engine import Weights
-from throughtime.learners.jacobian import Stretch, residual_rows
 from throughtime.learners.rtrl import Carried
 from throughtime.network import Network
+from throughtime.training.jacobian import Stretch, residual_rows
 
 GROUPS = ("unit", "network")
 

@@ -46,7 +46,7 @@ def plot_response(
     interval                      lower and upper ends (T, O), drawn as a band
     time, time_name               (T,) what stands at the time axis, row numbers by default; and its name
 
-    >>> from throughtime.dynamics.pictures import plot_response
+    >>> from throughtime.reports.pictures import plot_response
     >>> plot_response([1.0, 2.0, 3.0], [1.0, 2.5, 2.5], names=["level [m]"]).axes[0].get_ylabel()
     'level [m]'
     """
@@ -95,7 +95,7 @@ def plot_forecast(
     measured         (H, O) what came then, if it is known
     time, time_name  (T + H,) what stands at the time axis, and its name; by default steps from the last measurement
 
-    >>> from throughtime.dynamics.pictures import plot_forecast
+    >>> from throughtime.reports.pictures import plot_forecast
     >>> len(plot_forecast([1.0, 2.0], [3.0, 4.0, 5.0], [(0.8, [2.5] * 3, [5.5] * 3)]).axes)
     1
     """
@@ -128,7 +128,7 @@ def plot_errors(errors: Mapping[str, ArrayLike], names: Sequence[str] = ("y",)) 
     errors  {"one step ahead": (T, O), "free run": (T, O)}: measured - predicted; NaN is left out
     names   the outputs' names
 
-    >>> from throughtime.dynamics.pictures import plot_errors
+    >>> from throughtime.reports.pictures import plot_errors
     >>> plot_errors({"free run": [-1.0, 0.0, 1.0]}).axes[0].get_title(loc="left")
     'free run: mean 0, deviation 0.82'
     """
@@ -151,7 +151,7 @@ def plot_correlations(found: Mapping[str, Correlations], marked: Mapping[str, Se
     found   {title: correlations}
     marked  {title: lags} with a mark on the axis
 
-    >>> from throughtime.dynamics.pictures import plot_correlations
+    >>> from throughtime.reports.pictures import plot_correlations
     >>> from throughtime.dynamics.correlation import autocorrelation
     >>> figure = plot_correlations({"y": autocorrelation([0.0, 1.0, 0.0, -1.0] * 5, 6)})
     >>> figure.axes[0].get_xlabel()
@@ -174,7 +174,7 @@ def plot_correlations(found: Mapping[str, Correlations], marked: Mapping[str, Se
 def plot_residual_tests(tests: ResidualTests) -> Figure:
     """The residuals' autocorrelations, and their cross-correlations with the inputs, with bounds.
 
-    >>> from throughtime.dynamics.pictures import plot_residual_tests
+    >>> from throughtime.reports.pictures import plot_residual_tests
     >>> from throughtime.dynamics.residuals import residual_tests
     >>> len(plot_residual_tests(residual_tests([0.0, 1.0, -1.0, 2.0] * 9, [1.0, 2.0, 0.0] * 12, 5)).axes)
     2
@@ -187,7 +187,7 @@ def plot_residual_tests(tests: ResidualTests) -> Figure:
 def plot_delays(delays: Delays) -> Figure:
     """What delays were read from: partial autocorrelations, prewhitened cross-correlations; the chosen ones circled.
 
-    >>> from throughtime.dynamics.pictures import plot_delays
+    >>> from throughtime.reports.pictures import plot_delays
     >>> from throughtime.dynamics.delays import suggest_delays
     >>> len(plot_delays(suggest_delays(None, [0.0, 1.0, -1.0, 2.0] * 9, 5)).axes)
     1
@@ -210,7 +210,7 @@ def plot_step_response(
     names            the outputs' names
     time, time_name  (H,) what stands at the time axis, and its name
 
-    >>> from throughtime.dynamics.pictures import plot_step_response
+    >>> from throughtime.reports.pictures import plot_step_response
     >>> len(plot_step_response({"+1": [0.0, 0.6, 0.9]}).axes[0].lines)
     1
     """
@@ -234,7 +234,7 @@ def plot_scatter(measured: ArrayLike, predicted: Mapping[str, ArrayLike], names:
     predicted  {"one step ahead": (T, O), "free run": (T, O)}
     names      the outputs' names
 
-    >>> from throughtime.dynamics.pictures import plot_scatter
+    >>> from throughtime.reports.pictures import plot_scatter
     >>> plot_scatter([1.0, 2.0], {"free run": [1.5, 2.0]}).axes[0].get_aspect()
     1.0
     """

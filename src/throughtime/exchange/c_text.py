@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.export.plan import Values
+from throughtime.exchange.plan import Values
 
 Index = tuple[str, int]  # variable, and how many values it takes
 

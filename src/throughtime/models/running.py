@@ -15,9 +15,8 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 from throughtime import blocks
-from throughtime.dynamics.preparing import streams
 from throughtime.engine import History, Weights, hand_over, run, start, step
-from throughtime.network import Network
+from throughtime.network import CLOCK, Network
 from throughtime.sequences import dtype_of
 
 Values = NDArray[Any]
@@ -31,6 +30,19 @@ class Followed(NamedTuple):
 
     outputs: Values
     history: History
+
+
+def streams(network: Network, u: Values, known: Values | None) -> dict[str, Values]:
+    """{input: (T, size)}: the columns of u among the network's inputs, measured outputs, and the clock."""
+    made, first = {}, 0
+    for name, size in network.inputs:
+        if name == network.measured and known is not None:
+            made[name] = known
+        elif name in (CLOCK, network.measured):
+            made[name] = np.zeros((len(u), size))
+        else:
+            made[name], first = u[:, first : first + size], first + size
+    return made
 
 
 def stack(trees: list[Any]) -> Any:

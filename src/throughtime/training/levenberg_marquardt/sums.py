@@ -10,9 +10,9 @@ from jax import Array, lax
 from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.engine.schedule import state
-from throughtime.learners.jacobian import Normal, Stretch, normal_equations, squares
 from throughtime.network import Network
 from throughtime.sequences import Bucket
+from throughtime.training.jacobian import Normal, Stretch, normal_equations, squares
 
 
 @runtime_checkable

@@ -137,7 +137,7 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
 
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from throughtime.dynamics.report import Data, Findings, Origin, Score, write_report
+    >>> from throughtime.reports.page import Data, Findings, Origin, Score, write_report
     >>> found = Findings("Tank", Data("tank.csv", 9, (), "12ab"), Origin("throughtime fit tank.csv", {}, "0.1", "today"),
     ...                  "RMSE [m]", (Score("NARX", "test", 0.1, 0.3), Score("ARX", "test", 0.1, 0.4)))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -20,8 +20,8 @@ from throughtime.engine.door import native
 from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
+from throughtime.models.storage import Column, Model, limits
 from throughtime.network import Connection, Layer, Network
-from throughtime.storage import Column, Model, limits
 from throughtime.units import BUILT_IN
 
 Values = NDArray[Any]

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.export.c_text import Index, comment, constant, function, index, loops
-from throughtime.export.plan import Names, Plan
+from throughtime.exchange.c_text import Index, comment, constant, function, index, loops
+from throughtime.exchange.plan import Names, Plan
 from throughtime.network import Connection, Layer
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.export.c_layers import fields_of, layer_functions, member_of
-from throughtime.export.c_text import comment, constant, defined, function, helpers, indented, index, loops
-from throughtime.export.history import row_told
-from throughtime.export.plan import Plan, plan_of
+from throughtime.exchange.c_layers import fields_of, layer_functions, member_of
+from throughtime.exchange.c_text import comment, constant, defined, function, helpers, indented, index, loops
+from throughtime.exchange.history import row_told
+from throughtime.exchange.plan import Plan, plan_of
 from throughtime.io import files
-from throughtime.storage import Column, Model, library_version, limits
+from throughtime.models.storage import Column, Model, library_version, limits
 
 
 def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -41,7 +41,7 @@ def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None
     cost    of a step: one multiplication per weight; past activities are shifted, which costs less than hearing them
 
     >>> import pathlib, tempfile, throughtime as tt
-    >>> from throughtime.export import export_c
+    >>> from throughtime.exchange import export_c
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
     >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,1 @@
+"""Models that run: columns and scaling, members, files."""
