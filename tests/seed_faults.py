@@ -1105,7 +1105,7 @@ FAULTS = [
     ),
     Fault(
         "a forecast goes on at the last step, not the usual one",
-        "dynamics/steps.py",
+        "times/steps.py",
         "row = middle(np.diff(line(times)))",
         "row = len(times) - 2",
         "test_times.py",
@@ -1113,7 +1113,7 @@ FAULTS = [
     ),
     Fault(
         "months are counted as days",
-        "dynamics/steps.py",
+        "times/steps.py",
         "_months(days) or _weekdays(days, apart)",
         "_weekdays(days, apart)",
         "test_times.py",

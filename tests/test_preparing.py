@@ -11,8 +11,8 @@ from throughtime import blocks
 from throughtime.dynamics.holding import held_out, split
 from throughtime.dynamics.preparing import filled, prepare
 from throughtime.dynamics.records import Record, records_of
-from throughtime.dynamics.times import following
 from throughtime.models import running
+from throughtime.times import following
 
 NETWORK = tt.narx(2, 4, 2, (0, 3), (1, 2))
 WEIGHTS = tt.init(NETWORK, 0)

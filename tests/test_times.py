@@ -1,4 +1,4 @@
-"""What an index says of time: `dynamics/steps.py`, `dynamics/times.py`, and the models that ask them."""
+"""What an index says of time: `times/` and its `steps.py`, and the models that ask them."""
 
 from datetime import date
 from functools import cache
@@ -11,8 +11,8 @@ import pytest
 import throughtime as tt
 from throughtime.dynamics.correlation import autocorrelation
 from throughtime.dynamics.records import many, records_of
-from throughtime.dynamics.steps import told_step, usual_step
-from throughtime.dynamics.times import coming, following, refuse, told_uneven, uneven
+from throughtime.times import coming, following, refuse, told_uneven, uneven
+from throughtime.times.steps import told_step, usual_step
 
 BERLIN = "Europe/Berlin"
 WORKING = pd.offsets.CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu")

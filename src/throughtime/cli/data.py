@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from throughtime.cli import output, tables
 from throughtime.cli.dates import Reading, times_of
 from throughtime.cli.errors import Problem
-from throughtime.dynamics.times import told_uneven, uneven
 from throughtime.rounding import unvarying
+from throughtime.times import told_uneven, uneven
 
 Values = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from throughtime.cli.errors import Problem
 from throughtime.cli.tables import Table
-from throughtime.dynamics.steps import line, middle, usual_step
-from throughtime.dynamics.times import fault, uneven
+from throughtime.times import fault, uneven
+from throughtime.times.steps import line, middle, usual_step
 
 Texts = Any  # a pandas series of text
 COMPACT = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}

@@ -11,9 +11,9 @@ from throughtime.cli import judging, options, output, results, tables
 from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
-from throughtime.dynamics.times import check_follows
 from throughtime.memory import refuse_size
 from throughtime.texts import unused
+from throughtime.times import check_follows
 
 ENDS = ("low", "high")
 

@@ -20,10 +20,10 @@ from throughtime.cli.plan import parts_of
 from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.steps import told_step, usual_step
 from throughtime.reports import page as pages
 from throughtime.reports.page import ColumnFacts, Findings, Origin, Picture, Score
 from throughtime.reports.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
+from throughtime.times.steps import told_step, usual_step
 
 Values = NDArray[np.float64]
 AHEAD = 50  # steps of the forecast shown, at most

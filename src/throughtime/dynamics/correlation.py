@@ -17,8 +17,8 @@ from scipy.signal import correlate
 from scipy.stats import norm
 
 from throughtime.dynamics.records import columns, index_of, many, names_of
-from throughtime.dynamics.times import refuse
 from throughtime.rounding import unvarying
+from throughtime.times import refuse
 
 Values = NDArray[np.float64]
 Records = ArrayLike | Sequence[ArrayLike]

@@ -16,13 +16,13 @@ from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.records import Record, columns, in_order, index_of, many, records_of, table
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
-from throughtime.dynamics.times import check_plan, coming, refuse
 from throughtime.engine import Weights
 from throughtime.models import running
 from throughtime.models.running import streams
 from throughtime.models.storage import Column, Model, limits, standardise
 from throughtime.network import Network
 from throughtime.sequences import dtype_of
+from throughtime.times import check_plan, coming, refuse
 
 Values = NDArray[np.float64]
 FREE, ONE_STEP = "free run", "one step"

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from throughtime.dynamics.times import refuse
 from throughtime.sequences import TOO_LARGE, numbers_of, refuse_first, too_large
+from throughtime.times import refuse
 
 Values = NDArray[np.float64]
 

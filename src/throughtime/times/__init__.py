@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from throughtime.dynamics.steps import (
+from throughtime.times.steps import (
     after,
     kind_of,
     line,
