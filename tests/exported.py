@@ -17,7 +17,7 @@ import throughtime as tt
 import zoo
 from throughtime import Column, Connection, Layer, Model, Network, units
 from throughtime.exchange import export_c, export_onnx, initial_history
-from throughtime.models.storage import restore, standardise
+from throughtime.models.columns import restore, standardise
 
 STEPS, BATCH = 200, 2
 COMPILER = shutil.which("cc") or shutil.which("gcc")

@@ -32,7 +32,7 @@ from throughtime import cli, experiments
 from throughtime.dynamics import choosing
 from throughtime.experiments import courses
 from throughtime.io import files
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 KINDS = ("fit", "fit --overwrite", "choose", "course")

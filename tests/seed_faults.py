@@ -80,7 +80,7 @@ FAULTS = [
     ),
     Fault(
         "a number may be too far from the mean of its column to be seen",
-        "models/storage.py",
+        "models/columns.py",
         "far = np.abs(made) > np.finfo(precision()).max",
         "far = np.isinf(made)",
         "test_dynamics.py",
@@ -128,7 +128,7 @@ FAULTS = [
     ),
     Fault(
         "what a file says is checked when it is saved only in its weights",
-        "models/storage.py",
+        "models/saving.py",
         "        check(model, held.arrays)\n",
         "        _check_arrays(model.network, model.members, held.arrays)\n",
         "test_model_files.py",

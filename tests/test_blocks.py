@@ -15,7 +15,7 @@ from throughtime import Network, blocks
 from throughtime.dynamics.model import DynamicModel
 from throughtime.features import SpeechFeatures
 from throughtime.models import running
-from throughtime.models.storage import Column
+from throughtime.models.columns import Column
 from throughtime.sequences import inputs_of, run_each
 from wirings import wirings
 

@@ -15,7 +15,8 @@ import throughtime as tt
 from command_line import dated, fit_plant, fitted, plant, refused, run
 from throughtime import blocks
 from throughtime.dynamics.model import DynamicModel
-from throughtime.models.storage import load, restore, standardise
+from throughtime.models.columns import restore, standardise
+from throughtime.models.saving import load
 from throughtime.reports.page import fingerprint
 
 MODEL, TABLE = "out/model.safetensors", "hours.csv"

@@ -14,7 +14,7 @@ from command_line import dated, refused, run
 from throughtime.cli.dates import Reading, times_of
 from throughtime.cli.errors import Problem
 from throughtime.cli.tables import Table, read
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 
 BERLIN = "Europe/Berlin"
 

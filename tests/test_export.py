@@ -37,7 +37,7 @@ from exported import (
 )
 from throughtime import Column, Model, Network
 from throughtime.exchange import export_c, export_onnx, initial_history
-from throughtime.models.storage import restore, standardise
+from throughtime.models.columns import restore, standardise
 from wirings import wirings
 
 KNOWN = 20

@@ -22,7 +22,9 @@ from throughtime.features import SpeechFeatures
 from throughtime.features.pen import PenFeatures
 from throughtime.features.sound import mfcc
 from throughtime.io.container import ModelFileError
-from throughtime.models.storage import Column, Model, load, save
+from throughtime.models.columns import Column
+from throughtime.models.model import Model
+from throughtime.models.saving import load, save
 from throughtime.recognition import Recogniser
 
 NETWORK = tt.narx(2, 3, 1)

@@ -22,7 +22,7 @@ from throughtime.decoding import Sentences, spelled
 from throughtime.features import Prior, SpeechFeatures, normalise, stack, trim, with_deltas
 from throughtime.features.pen import PenFeatures, pen_input
 from throughtime.features.sound import mfcc, resample
-from throughtime.models.storage import Column, standardise
+from throughtime.models.columns import Column, standardise
 from throughtime.recognition import Recogniser, recognise, sound_input
 
 RATE = 8000

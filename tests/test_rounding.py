@@ -11,7 +11,7 @@ from throughtime.dynamics.correlation import autocorrelation, unchanging
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.residuals import residual_tests
 from throughtime.dynamics.scores import scores
-from throughtime.models.storage import columns_of, standardise
+from throughtime.models.columns import columns_of, standardise
 from throughtime.rounding import unvarying
 
 RANDOM = np.random.default_rng(0)

@@ -13,8 +13,10 @@ from safetensors.numpy import save as write_arrays
 
 import throughtime as tt
 from throughtime.io import files
-from throughtime.models import storage
-from throughtime.models.storage import Column, Model, ModelFileError, load, save
+from throughtime.io.container import ModelFileError
+from throughtime.models.columns import Column, columns_of, restore, standardise
+from throughtime.models.model import Model
+from throughtime.models.saving import load, save
 
 NETWORK = tt.narx({"u/1": 1, "v": 2}, 3, 1).open_loop()
 COLUMNS = tuple(Column(name, 0.1, 3.0) for name in ("u", "v1", "v2", "y"))
@@ -57,11 +59,11 @@ def _sine(net: jax.Array, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def test_scaling_and_its_inverse() -> None:
     rows = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0]])
-    columns = storage.columns_of(rows, ["a", "b"])
+    columns = columns_of(rows, ["a", "b"])
     assert columns == (Column("a", 2.0, 1.0), Column("b", 5.0, 1.0))
-    seen = storage.standardise(rows, columns)
+    seen = standardise(rows, columns)
     np.testing.assert_array_equal(seen, [[-1.0, 0.0], [1.0, 0.0], [np.nan, 0.0]])
-    np.testing.assert_array_equal(storage.restore(seen, columns), rows)
+    np.testing.assert_array_equal(restore(seen, columns), rows)
 
 
 def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:

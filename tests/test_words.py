@@ -17,7 +17,7 @@ from throughtime.experiments import judging, words, words_data
 from throughtime.experiments.courses import Course, Finished
 from throughtime.experiments.words_data import Changed, Heard, Task
 from throughtime.features import SpeechChanges, SpeechFeatures, splice, with_deltas
-from throughtime.models.storage import columns_of
+from throughtime.models.columns import columns_of
 from throughtime.recognition import sound_input
 from throughtime.sequences import inputs_of, run_each
 

@@ -46,7 +46,9 @@ from throughtime.engine import (
 from throughtime.features.sound import mfcc, read_audio
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson, WeightNoise
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
-from throughtime.models.storage import Column, Model, load, save
+from throughtime.models.columns import Column
+from throughtime.models.model import Model
+from throughtime.models.saving import load, save
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.ntm import ntm
 from throughtime.recognition import recognise
@@ -73,8 +75,8 @@ _LATER = {
     "SequenceRegressor": "estimators",
     "Teaching": "dynamics.teaching",
     "draw": "drawing",
-    "export_c": "export",
-    "export_onnx": "export",
+    "export_c": "exchange",
+    "export_onnx": "exchange",
     "plot_deltas": "plots",
     "plot_prediction": "plots",
     "plot_training": "plots",

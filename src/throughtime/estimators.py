@@ -27,7 +27,8 @@ from throughtime import answers, architectures
 from throughtime.engine import init
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
-from throughtime.models.storage import Column, Model, columns_of, restore, standardise
+from throughtime.models.columns import Column, columns_of, restore, standardise
+from throughtime.models.model import Model
 from throughtime.network import Network
 from throughtime.ntm import ntm
 from throughtime.rounding import unvarying

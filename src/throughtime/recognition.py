@@ -25,7 +25,8 @@ from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_g
 from throughtime.features import SpeechFeatures
 from throughtime.features.pen import PenFeatures, pen_input
 from throughtime.features.sound import RATES, check_filters, mfcc, resample
-from throughtime.models.storage import Model, standardise
+from throughtime.models.columns import standardise
+from throughtime.models.model import Model
 from throughtime.sequences import inputs_of, run_each
 
 Values = NDArray[Any]

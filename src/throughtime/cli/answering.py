@@ -11,7 +11,7 @@ from throughtime.cli import data as columns
 from throughtime.cli import tables
 from throughtime.cli.errors import Problem
 from throughtime.estimators import SequenceClassifier, SequenceRegressor
-from throughtime.models.storage import Model
+from throughtime.models.model import Model
 
 
 def answers_alone(made: Model) -> bool:

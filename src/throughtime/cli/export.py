@@ -7,7 +7,7 @@ import typer
 
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 
 KINDS = (".onnx", ".c")
 

@@ -20,7 +20,7 @@ from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.teaching import Teaching
-from throughtime.models.storage import refuse_limits
+from throughtime.models.columns import refuse_limits
 from throughtime.reports.page import fingerprint
 
 Values = NDArray[np.float64]

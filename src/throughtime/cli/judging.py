@@ -20,7 +20,7 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import filled
 from throughtime.dynamics.residuals import ResidualTests, residual_tests
 from throughtime.dynamics.scores import Scores, scores
-from throughtime.models.storage import Column, limits
+from throughtime.models.columns import Column, limits
 from throughtime.network import Network
 
 Values = NDArray[np.float64]

@@ -16,7 +16,7 @@ from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Progress, Teaching
 from throughtime.io import files
-from throughtime.models.storage import library_version, save
+from throughtime.models.saving import library_version, save
 from throughtime.training import Diverged
 
 KEPT = ("single_output", "members", "intervals", "linear")  # of the model's settings, said elsewhere or for machines

@@ -10,7 +10,7 @@ import typer
 from throughtime.cli import options, output, recordings, tables
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import check_out
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 from throughtime.recognition import Answer, Recogniser
 from throughtime.texts import printable
 

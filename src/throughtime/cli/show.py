@@ -9,7 +9,7 @@ from throughtime.cli import options, output, wiring
 from throughtime.cli.errors import Problem
 from throughtime.drawing import draw
 from throughtime.drawing import show as text_of
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 
 
 def show(

@@ -16,7 +16,7 @@ from throughtime.cli.errors import Problem
 from throughtime.cli.judging import Span
 from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
 from throughtime.dynamics.fitted import steps_ahead
-from throughtime.models.storage import load
+from throughtime.models.saving import load
 
 Values = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from throughtime.dynamics.records import Record
 from throughtime.engine import History, Weights
 from throughtime.losses import SquaredError
 from throughtime.models import running
-from throughtime.models.storage import Column, limits, restore, standardise
+from throughtime.models.columns import Column, limits, restore, standardise
 from throughtime.network import Network
 
 Values = NDArray[np.float64]

@@ -18,8 +18,9 @@ from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
 from throughtime.models import running
+from throughtime.models.columns import Column, limits, standardise
+from throughtime.models.model import Model
 from throughtime.models.running import streams
-from throughtime.models.storage import Column, Model, limits, standardise
 from throughtime.network import Network
 from throughtime.sequences import dtype_of
 from throughtime.times import check_plan, coming, refuse

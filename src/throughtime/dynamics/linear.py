@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.models.storage import columns_of, standardise
+from throughtime.models.columns import columns_of, standardise
 from throughtime.network import Network
 from throughtime.rounding import unvarying
 

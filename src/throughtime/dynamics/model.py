@@ -22,7 +22,8 @@ from throughtime.engine import Weights, init
 from throughtime.engine.door import native
 from throughtime.layers import an_instance
 from throughtime.models import running
-from throughtime.models.storage import Column, Model, columns_of, refuse_limits
+from throughtime.models.columns import Column, columns_of, refuse_limits
+from throughtime.models.model import Model
 from throughtime.network import CLOCK, Network
 
 Values = NDArray[np.float64]

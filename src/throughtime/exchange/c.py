@@ -13,7 +13,9 @@ from throughtime.exchange.c_text import comment, constant, defined, function, he
 from throughtime.exchange.history import row_told
 from throughtime.exchange.plan import Plan, plan_of
 from throughtime.io import files
-from throughtime.models.storage import Column, Model, library_version, limits
+from throughtime.models.columns import Column, limits
+from throughtime.models.model import Model
+from throughtime.models.saving import library_version
 
 
 def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:

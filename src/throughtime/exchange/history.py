@@ -14,7 +14,8 @@ from throughtime.engine.door import native
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths
 from throughtime.exchange.plan import Plan, Values, each_member, plan_of
-from throughtime.models.storage import Model, standardise
+from throughtime.models.columns import standardise
+from throughtime.models.model import Model
 from throughtime.network import Network
 from throughtime.sequences import refuse_first
 

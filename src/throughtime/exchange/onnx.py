@@ -11,7 +11,9 @@ import numpy as np
 from throughtime.exchange.onnx_layers import Graph, activity, heard, net_inputs
 from throughtime.exchange.plan import Part, Plan, Values, plan_of
 from throughtime.io import files
-from throughtime.models.storage import Column, Model, library_version, limits
+from throughtime.models.columns import Column, limits
+from throughtime.models.model import Model
+from throughtime.models.saving import library_version
 
 OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
 

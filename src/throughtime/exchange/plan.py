@@ -20,7 +20,8 @@ from throughtime.engine.door import native
 from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
-from throughtime.models.storage import Column, Model, limits
+from throughtime.models.columns import Column, limits
+from throughtime.models.model import Model
 from throughtime.network import Connection, Layer, Network
 from throughtime.units import BUILT_IN
 

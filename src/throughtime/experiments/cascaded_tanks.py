@@ -49,7 +49,7 @@ from throughtime.dynamics.teaching import Teaching
 from throughtime.engine import Weights, init
 from throughtime.experiments import Progress, entry
 from throughtime.io import files
-from throughtime.models.storage import save
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
 

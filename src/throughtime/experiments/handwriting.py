@@ -77,7 +77,8 @@ from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures, in_usual_
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.plots import new_figure
 from throughtime.sequences import inputs_of, run_each
@@ -172,9 +173,9 @@ def taught(
     done = course.follow(corpus.part("train").sequences, seen, seed, out / "training" / f"{stem}.npz", progress)
     raw = replace(features, kept=False)  # who uses the model has drawings of as many points as a pen gives, not eight
     settings = {"data": name, "seed": seed, "features": raw.settings, "answer": "mean over time"}
-    storage.save(
+    save(
         out / f"{stem}.safetensors",
-        storage.Model(form.network, done.weights, classes=corpus.names, settings=settings),
+        Model(form.network, done.weights, classes=corpus.names, settings=settings),
     )
     return done, outputs(name, form, done, corpus.part("test").xs)
 

@@ -32,7 +32,8 @@ from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 
@@ -100,9 +101,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             "data": "words", "seed": seed, "features": features.settings, "answer": "ctc", "blank": 0,
             "vocabulary": ["".join(corpus.names[k] for k in word) for word in lexicon.words],
         }  # fmt: skip
-        storage.save(
+        save(
             out / f"{stem}.safetensors",
-            storage.Model(network, done.weights, classes=corpus.names, settings=settings),
+            Model(network, done.weights, classes=corpus.names, settings=settings),
         )
         said.append(run_each(network, done.weights, [inputs_of(network, x) for x in features(test.xs)]))
     read = [Read.of(ys, lexicon) for ys in said]

@@ -39,7 +39,7 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry, rows_of
 from throughtime.io import files
-from throughtime.models.storage import columns_of, standardise
+from throughtime.models.columns import columns_of, standardise
 from throughtime.plots import COLOURS, MEASURED, new_figure
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 

@@ -38,7 +38,8 @@ from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.ntm import looked, ntm
 from throughtime.plots import COLOURS, new_figure
@@ -156,7 +157,7 @@ def _leave(task: Task, name: str, network: Network, weights: Any, seed: int, out
     """The model of a seed, and for the first a picture of where its heads look."""
     stem = f"{task.name.replace(' ', '-')}-{name}-{seed}"
     settings = {"task": task.name, "seed": seed, "rounds": task.rounds}
-    storage.save(out / f"{stem}.safetensors", storage.Model(network, weights, settings=settings))
+    save(out / f"{stem}.safetensors", Model(network, weights, settings=settings))
     if name == "NTM" and seed == 0:
         files.write_figure(out / f"{task.name.replace(' ', '-')}-heads.png", heads_picture(task, network, weights))
 

@@ -47,7 +47,8 @@ from throughtime.io import files
 from throughtime.layers import LearnedDelays
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated, SquaredError
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 from throughtime.training import sharpen, train
@@ -232,8 +233,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             checked.append(wrong(_outputs(network, weights, validation), [t for _, t in validation]))
             curves.update({(name, seed): curve} if len(curve) else {})
             about = {"seed": seed, "features": "normalise(with_deltas(mfcc13, 1))", "asked": ASKED}
-            model = storage.Model(network, weights, classes=corpus.names, settings=about)
-            storage.save(out / f"{stem}.safetensors", model)
+            model = Model(network, weights, classes=corpus.names, settings=about)
+            save(out / f"{stem}.safetensors", model)
         results += [
             entry(name, "festvox_ru", METRIC, [wrong(ys, [t for _, t in test]) for ys in said]),
             entry(name, "validation", "validation error, %", checked),

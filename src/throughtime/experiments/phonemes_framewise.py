@@ -40,7 +40,8 @@ from throughtime.features import Values, normalise, with_deltas
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 
@@ -152,8 +153,8 @@ def taught(
     done = course.follow(learnt, seen.part("validation").sequences, seed, file, progress)
     ys = run_each(form.network, done.weights, [inputs_of(form.network, x) for x in seen.part("test").xs])
     settings = {"corpus": name, "seed": seed, "features": "normalise(with_deltas(mfcc13))", "ahead": form.ahead}
-    model = storage.Model(form.network, done.weights, classes=corpus.names, settings=settings)
-    storage.save(out / f"framewise-{name}-{label.replace(' ', '-')}-{seed}.safetensors", model)
+    model = Model(form.network, done.weights, classes=corpus.names, settings=settings)
+    save(out / f"framewise-{name}-{label.replace(' ', '-')}-{seed}.safetensors", model)
     return done, ys, done.curve
 
 

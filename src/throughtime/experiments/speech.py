@@ -38,7 +38,8 @@ from throughtime.experiments.speech_text import chosen, greedy
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.plots import COLOURS, new_figure
 from throughtime.texts import literal
 
@@ -196,7 +197,7 @@ def _leave(network: Any, weights: Any, seed: int, decoder: Sentences, out: Path)
     settings = {
         "data": "an4", "seed": seed, "features": SETTINGS, "answer": "ctc", "blank": 0, "decoder": decoder.settings
     }  # fmt: skip
-    storage.save(out / f"speech-{seed}.safetensors", storage.Model(network, weights, classes=NAMES, settings=settings))
+    save(out / f"speech-{seed}.safetensors", Model(network, weights, classes=NAMES, settings=settings))
 
 
 def _published() -> list[dict[str, Any]]:

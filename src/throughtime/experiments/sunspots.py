@@ -52,7 +52,9 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Progress, entry
 from throughtime.io import files
-from throughtime.models.storage import Column, Model, restore, save, standardise
+from throughtime.models.columns import Column, restore, standardise
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.plots import plot_prediction, plot_training
 

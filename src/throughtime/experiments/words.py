@@ -75,7 +75,8 @@ from throughtime.experiments.words_data import Task, tasks
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
-from throughtime.models import storage
+from throughtime.models.model import Model
+from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 
@@ -190,8 +191,8 @@ def answered(
         done = last.follow(everything.sequences, validation[:1], seed, file, told)
         said.append(run_each(form.network, done.weights, [inputs_of(form.network, x) for x, _ in test]))
         settings = {"data": name, "seed": seed, "features": task.settings, "answer": "mean over time"}
-        model = storage.Model(form.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
-        storage.save(out / f"{stem}-{seed}.safetensors", model)
+        model = Model(form.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
+        save(out / f"{stem}-{seed}.safetensors", model)
     curve = first.curve[np.isfinite(first.curve[:, 2])]
     return Asked(said, [k for _, k in test], float(curve[-1, 2])), curve
 

@@ -19,7 +19,7 @@ from throughtime.features import (
     splice,
     trim,
 )
-from throughtime.models.storage import Column, columns_of, standardise
+from throughtime.models.columns import Column, columns_of, standardise
 
 MARGIN = 3  # frames before and after a word of an4
 SILENCE = 8.0  # of fsdd, see `trim`: 35 dB
