@@ -10,6 +10,7 @@ from throughtime import answers
 from throughtime.cli import data as columns
 from throughtime.cli import tables
 from throughtime.cli.errors import Problem
+from throughtime.dynamics.measured import Values
 from throughtime.estimators import SequenceClassifier, SequenceRegressor
 from throughtime.models.model import Model
 
@@ -46,7 +47,7 @@ def _refuse_numbered(made: Model, read: tables.Table) -> None:
         )
 
 
-def _classes(made: Model, u: columns.Values) -> pd.DataFrame:
+def _classes(made: Model, u: Values) -> pd.DataFrame:
     model = SequenceClassifier.from_model(made)
     (chances,) = model.predict_proba([_as_taught(model, u)])
     chances = np.atleast_2d(chances)
@@ -54,13 +55,13 @@ def _classes(made: Model, u: columns.Values) -> pd.DataFrame:
     return pd.DataFrame(best | {f"probability of {name}": p for name, p in zip(made.classes, chances.T, strict=True)})
 
 
-def _numbers(made: Model, u: columns.Values) -> pd.DataFrame:
+def _numbers(made: Model, u: Values) -> pd.DataFrame:
     model = SequenceRegressor.from_model(made)
     values = np.reshape(model.predict([_as_taught(model, u)]), (1, -1))
     return pd.DataFrame(values, columns=[c.name for c in made.outputs])
 
 
-def _as_taught(model: Any, u: columns.Values) -> Any:
+def _as_taught(model: Any, u: Values) -> Any:
     """The inputs with names if the model was taught with names, else without: scikit-learn warns of anything else."""
     names = getattr(model, "feature_names_in_", None)
     return u if names is None else pd.DataFrame(u, columns=names)

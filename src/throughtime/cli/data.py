@@ -2,52 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from throughtime.cli import output, tables
 from throughtime.cli.dates import Reading, times_of
 from throughtime.cli.errors import Problem
+from throughtime.dynamics.measured import Measured
 from throughtime.rounding import unvarying
 from throughtime.times import told_uneven, uneven
 
-Values = NDArray[np.float64]
 
+@dataclass(frozen=True, eq=False)
+class Data(Measured):
+    """Columns of a table in a file.
 
-@dataclass(frozen=True)
-class Data:
-    """Columns of a table.
-
-    u, y             (T, I) and (T, O); NaN in y are empty cells
-    inputs, outputs  their names
-    times            of the rows; row numbers where the table has no column for them
-    time             the name of that column, or None
-    source           the file
-    reading          how its times were read
-    remarks          lines on what was unusual in the file
+    reading  how its times were read
+    remarks  lines on what was unusual in the file
     """
 
-    u: Values
-    y: Values
-    inputs: list[str]
-    outputs: list[str]
-    times: pd.Index
-    time: str | None
-    source: Path
     reading: Reading = field(default_factory=Reading)
     remarks: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def frames(self, rows: slice = slice(None)) -> tuple[pd.DataFrame | None, pd.DataFrame]:
-        """u and y as tables with names and times; no u if there are no inputs."""
-        index = self.times[rows]
-        y = pd.DataFrame(self.y[rows], index, pd.Index(self.outputs))
-        return (pd.DataFrame(self.u[rows], index, pd.Index(self.inputs)) if self.inputs else None), y
 
 
 def read(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from throughtime.checks import is_whole
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
-from throughtime.cli.plan import Parts
 from throughtime.cli.wiring import MOST_DELAYS
 from throughtime.dynamics.fitted import FREE, ONE_STEP, steps_ahead
+from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.linear import Linear, taps_of
 from throughtime.dynamics.model import DynamicModel

@@ -11,8 +11,8 @@ import numpy as np
 from throughtime.cli import judging, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Failure, Interrupted
-from throughtime.cli.plan import Parts
 from throughtime.drawing import count
+from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Progress, Teaching
 from throughtime.io import files

@@ -1,7 +1,7 @@
 """From the options of `fit` to how a network is taught, and which rows are for what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from throughtime.cli import wiring
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.drawing import count
-from throughtime.dynamics.holding import Mask, held_out
+from throughtime.dynamics.holding import Parts, held_out
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
@@ -121,25 +121,6 @@ def refuse_large(network: Network, stages: Sequence[Teaching], members: int, row
         f"training {members:.3g} x {known:.3g} weights",
         "use fewer units (--hidden, --slots), delays or --restarts",
     )
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Which rows of a table are for what.
-
-    first  rows in which nothing is asked: those that fill the delays, and the washout
-    end    the rows from here on are for the test
-    held   (F, end): the rows held out of training in each fold
-    """
-
-    first: int
-    end: int
-    held: Mask
-
-    @property
-    def training(self) -> int:
-        """The number of rows that are trained on, by any fold."""
-        return self.end - int(self.held.all(axis=0).sum())
 
 
 def parts_of(data: Data, network: Network, shares: tuple[float, float], folds: int, washout: int | None) -> Parts:

@@ -1,6 +1,7 @@
 """What is held out of training: the last part of every record, or blocks in turn; always whole stretches of time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +18,25 @@ class Fold(NamedTuple):
 
     asked: Mask
     held_out: Mask
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which rows of a table are for what.
+
+    first  rows in which nothing is asked: those that fill the delays, and the washout
+    end    the rows from here on are for the test
+    held   (F, end): the rows held out of training in each fold
+    """
+
+    first: int
+    end: int
+    held: Mask
+
+    @property
+    def training(self) -> int:
+        """The number of rows that are trained on, by any fold."""
+        return self.end - int(self.held.all(axis=0).sum())
 
 
 def held_out(records: Sequence[Record], used: int, folds: int, share: float) -> list[Mask]:
