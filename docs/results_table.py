@@ -17,7 +17,7 @@ HEAD = """# Results
 
 Every experiment that was run in full, every network and every seed. Generated from the files in `docs/results/`, each the
 `results.json` of `throughtime experiment NAME`, by `docs/results_table.py --write`. Baselines and published figures are in italics,
-below the networks they are to be compared with; how choices were made is told at the head of each experiment's file.
+below the networks they are to be compared with; what was tried, and how choices were made, is told on the other pages.
 """
 COLUMNS = ("network", "split", "metric", "mean", "every seed", "bar", "")
 

@@ -78,9 +78,9 @@ def follow(folder: str) -> None:
     """An experiment that is a course of a few seconds."""
     from test_courses import TRAIN, VALIDATION, course
 
-    def run(_: bool, __: int | None, out: Path, progress: experiments.Progress) -> dict[str, str]:
+    def run(_: bool, __: int | None, out: Path, progress: experiments.Progress) -> experiments.Results:
         course(epochs=6).follow(TRAIN, VALIDATION, 0, out / "seed-0.npz", progress)
-        return {"experiment": "course"}
+        return experiments.Results([])
 
     experiments.load = lambda _: run
     sys.argv[1:] = ["experiment", "words", "--out", folder, "--overwrite", "--quiet"]

@@ -114,7 +114,7 @@ def test_every_network_and_seed_is_in_the_table(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(counting, "pupils", lambda letters: few)
     monkeypatch.setattr(counting, "LANGUAGES", {"a^n b^n": 2})
     parts: list[float] = []
-    said = counting.run(False, 3, tmp_path, lambda done, remark: parts.append(done))
+    said = counting.run(False, 3, tmp_path, lambda done, remark: parts.append(done)).to_dict()
     assert json.loads(json.dumps(said)) == said
     assert [(e["network"], len(e["values"])) for e in said["results"]] == [(name, 3) for name in few]
     assert {p.name for p in tmp_path.iterdir()} == {"counting.csv", "counting.png"}

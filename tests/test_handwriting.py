@@ -60,7 +60,7 @@ def test_the_networks_of_the_experiments_fit_their_data() -> None:
 
 def small(name: str, out: Path) -> dict[str, Any]:
     """What the small version says, one value per row."""
-    said = experiments.load(name)(True, 1, out, lambda done, remark: None)
+    said = experiments.conduct(name, True, 1, out, lambda done, remark: None)
     assert json.loads(json.dumps(said)) == said
     return {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
 

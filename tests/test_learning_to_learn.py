@@ -104,7 +104,7 @@ def test_a_lesson_leaves_a_whole_table(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(l2l, "SIZES", {"3 units": [3]})
     monkeypatch.setattr(l2l, "POINTS", l2l.ASKED)
     parts: list[float] = []
-    said = l2l.run(False, 2, tmp_path, lambda done, remark: parts.append(done))
+    said = l2l.run(False, 2, tmp_path, lambda done, remark: parts.append(done)).to_dict()
     assert json.loads(json.dumps(said)) == said
     assert {p.name for p in tmp_path.iterdir()} == {"learning-to-learn.csv", "learning-to-learn.png"}
     assert parts == sorted(parts)

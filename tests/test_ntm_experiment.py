@@ -108,7 +108,7 @@ def test_wrong_bits_are_counted_where_something_is_asked() -> None:
 def test_the_experiment_leaves_tables_models_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "QUICK", SMALL)
     parts: list[float] = []
-    said = experiment.run(True, 2, tmp_path, lambda part, remark: parts.append(part))
+    said = experiment.run(True, 2, tmp_path, lambda part, remark: parts.append(part)).to_dict()
     assert parts == sorted(parts)
     assert parts[-1] == 1.0
     json.dumps(said)

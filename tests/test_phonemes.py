@@ -103,7 +103,7 @@ def test_delays_are_learned_sharpened_and_hardened_and_an_interruption_changes_n
 
 def small(name: str, out: Path) -> dict[str, Any]:
     """What the small version says, one value per row."""
-    said = experiments.load(name)(True, 1, out, lambda done, remark: None)
+    said = experiments.conduct(name, True, 1, out, lambda done, remark: None)
     assert json.loads(json.dumps(said)) == said
     return {r["network"]: r["values"][0] for r in said["baselines"] + said["results"] if r["split"] != "validation"}
 

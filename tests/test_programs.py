@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from throughtime import turing
-from throughtime.experiments import load
+from throughtime.experiments import conduct
 from throughtime.experiments import turing as experiment
 
 
@@ -16,7 +16,7 @@ def test_the_experiment_counts_steps_and_writes_what_it_saw(tmp_path: Path, monk
     monkeypatch.setattr(experiment, "QUICK", ("beaver2", "universal"))
     monkeypatch.setattr(experiment, "MACHINES", {"beaver2": "", "universal": "a000$A0LIE"})
     monkeypatch.setattr(experiment, "ANIMATED", "beaver2")
-    said = load("turing")(True, None, tmp_path, lambda part, remark: None)
+    said = conduct("turing", True, None, tmp_path, lambda part, remark: None)
     values = {(e["network"], e["split"]): e["values"] for e in [*said["results"], *said["baselines"]]}
     assert values["rational numbers", "beaver2"] == values["float64", "beaver2"] == [6]
     assert values["rational numbers", "universal"] == values["direct simulator", "universal"]

@@ -57,7 +57,7 @@ def test_narma10_is_scaled_by_the_training_sequence_alone() -> None:
 
 
 def test_quick_narma10_reaches_the_bars_and_arx_does_not(tmp_path: Path) -> None:
-    said = narma.run(True, 1, tmp_path, silent)
+    said = narma.run(True, 1, tmp_path, silent).to_dict()
     assert json.loads(json.dumps(said)) == said
     found = {(e["network"], e["split"]): e["values"] for e in [*said["results"], *said["baselines"]]}
     for mode, bar in narma.BARS.items():
@@ -103,7 +103,7 @@ def test_forecasts_of_one_step_are_the_one_step_predictions(samples: np.ndarray)
 def test_mackey_glass_runs_without_its_rival_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mg, "QUICK", SMALL)
     monkeypatch.setattr(mg, "find_spec", lambda name: None)
-    said = mg.run(True, 1, tmp_path, silent)
+    said = mg.run(True, 1, tmp_path, silent).to_dict()
     assert json.loads(json.dumps(said)) == said
     assert (said["notes"], said["baselines"], len(said["bars"])) == ([mg.MISSING], [], 1)
     near = next(e for e in said["results"] if (e["network"], e["split"]) == ("NARX", "one step ahead"))

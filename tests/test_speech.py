@@ -112,7 +112,7 @@ def test_always_the_same_answer_is_the_closest_of_the_known_ones() -> None:
 @pytest.mark.data
 @pytest.mark.skipif(datasets.VARIABLE not in os.environ, reason="THROUGHTIME_DATA is not set")
 def test_the_small_version_learns(tmp_path: Path) -> None:
-    said = experiments.load("speech")(True, 1, tmp_path, lambda done, remark: None)
+    said = experiments.conduct("speech", True, 1, tmp_path, lambda done, remark: None)
     assert json.loads(json.dumps(said)) == said
     value = {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
     error = value[f"{speech.NAME}, greedy", "test"]

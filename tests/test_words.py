@@ -124,8 +124,10 @@ def test_all_kinds_of_networks_together_have_a_row_of_their_own() -> None:
 
 def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
     folds = {f"data without {who}": task() for who in ("ann", "bob")} | {"other": task()._replace(data="other")}
-    rows = [experiments.entry("TDNN", name, "e", values) for name, values in zip(folds, ([1, 2], [3, 6]), strict=False)]
-    assert words._over_folds(rows, folds) == [experiments.entry("TDNN", "data", "e", [2, 4])]
+    rows = [
+        experiments.Result("TDNN", name, "e", values) for name, values in zip(folds, ([1, 2], [3, 6]), strict=False)
+    ]
+    assert words._over_folds(rows, folds) == [experiments.Result("TDNN", "data", "e", [2, 4])]
     assert words._over_folds(rows[1:], folds) == []
     checked = [{**row, "split": f"{row['split']}, validation"} for row in rows]
     assert [row["split"] for row in words._over_folds(checked, folds)] == ["data, validation"]
@@ -193,7 +195,7 @@ class TestReal:
         assert np.median([error(number, settings | {"prior": None}) for number in range(0, 3000, 60)]) > 0.05
 
     def test_the_small_version_learns(self, tmp_path: Path) -> None:
-        said = experiments.load("words")(True, 1, tmp_path, lambda done, remark: None)
+        said = experiments.conduct("words", True, 1, tmp_path, lambda done, remark: None)
         assert json.loads(json.dumps(said)) == said
         value = {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
         assert value[words.BEST, "japanese_vowels"] < 5

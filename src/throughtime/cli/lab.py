@@ -58,7 +58,7 @@ def _run(
 ) -> None:
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
-        said = experiments.load(name)(quick, seeds, path, bar)
+        said = experiments.conduct(name, quick, seeds, path, bar)
         files.write(path / "results.json", json.dumps(said, indent=2) + "\n")
     if json_:
         typer.echo(json.dumps(said))
@@ -77,9 +77,9 @@ def show(said: dict[str, Any]) -> None:
     title = f"{said['experiment']}{', quick' if said['quick'] else ''}: {measures} ({said['seconds']:.1f} s)"
     rows = [[str(split), *(found.get((split, network), "") for network in networks)] for split in splits]
     output.table(title, ["", *networks], rows)
-    for bar in said.get("bars", []):
+    for bar in said["bars"]:
         output.say(_reached(bar, entries))
-    for note in said.get("notes", []):
+    for note in said["notes"]:
         output.say(f"note: {note}")
 
 

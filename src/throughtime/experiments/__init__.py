@@ -2,26 +2,72 @@
 
 An experiment is a module with a function
 
-    run(quick, seeds, out, progress) -> {"experiment", "quick", "seconds", "results": [...], "baselines": [...]}
+    run(quick, seeds, out, progress) -> Results
 
     quick     a small version, to see that it works
     seeds     how many; None: its own number
     out       a folder that exists, for its table and pictures
     progress  is called with the part done, 0 to 1, and a remark
 
-where each result is {"network", "split", "metric", "values"}, with one value per seed. It may also say
-
-    "bars"   [{"network", "split", "at_most", "about"}], what the values of that network were meant to reach
-    "notes"  [text], what else must be known to read the table
+`conduct` calls it, and says what a file holds of it. What was tried, and how choices were made, is told in `docs/`.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 Progress = Callable[[float, str], None]
-Run = Callable[[bool, int | None, Path, Progress], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one network reached on one split: a value per seed."""
+
+    network: str
+    split: str
+    metric: str
+    values: Sequence[float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a file holds it."""
+        return asdict(self) | {"values": [float(value) for value in self.values]}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the values of a network were meant to reach, and of whom: "mean of the seeds", "every seed", "most seeds"."""
+
+    network: str
+    split: str
+    at_most: float
+    about: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an experiment brought.
+
+    results    of the networks
+    baselines  of simpler rivals, and published figures
+    bars       what was meant to be reached
+    notes      what else must be known to read the table
+    """
+
+    results: Sequence[Result]
+    baselines: Sequence[Result] = ()
+    bars: Sequence[Bar] = ()
+    notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a file holds it."""
+        made: dict[str, Any] = {part: [r.to_dict() for r in getattr(self, part)] for part in ("results", "baselines")}
+        return made | {"bars": [asdict(bar) for bar in self.bars], "notes": list(self.notes)}
+
+
+Run = Callable[[bool, int | None, Path, Progress], Results]
 
 EXPERIMENTS = {
     "cascaded-tanks": "throughtime.experiments.cascaded_tanks",
@@ -49,17 +95,19 @@ def load(name: str) -> Run:
     return found
 
 
-def entry(network: str, split: str, metric: str, values: Any) -> dict[str, Any]:
-    """A result: one value per seed."""
-    return {"network": network, "split": split, "metric": metric, "values": [float(value) for value in values]}
+def conduct(name: str, quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+    """Run the experiment of that name; what its `results.json` holds."""
+    began = time.perf_counter()
+    found = load(name)(quick, seeds, out, progress)
+    return {"experiment": name, "quick": quick, "seconds": time.perf_counter() - began} | found.to_dict()
 
 
-def rows_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(results: Sequence[Result]) -> list[dict[str, Any]]:
     """The results as rows of a table, one per seed."""
     return [
-        {key: made[key] for key in ("network", "split", "metric")} | {"seed": seed, "value": value}
-        for made in entries
-        for seed, value in enumerate(made["values"])
+        {"network": made.network, "split": made.split, "metric": made.metric, "seed": seed, "value": float(value)}
+        for made in results
+        for seed, value in enumerate(made.values)
     ]
 
 

@@ -21,24 +21,12 @@ The extended Kalman filter, decoupled unit by unit, also updates after every str
 teaches an LSTM of 4 units, by an error that is 0 for an output beyond its target on the right side, so that a count may show
 as it is; an LSTM of 4 units with that error and Adam stands beside it, so that only the teacher differs.
 
-Choices were made on other seeds (0-9; here are 100-109), by how far the LSTM, with 5 units, generalises on a^n b^n. With online
-updates, 3000 epochs and forget bias 5, squared error led to n = 16 to 200 (as far as was asked), cross-entropy to 14 to 69;
-with forget bias 9, squared error to 32 to 200. Cross-entropy in batches of all ten strings, 4000 epochs: 16 to 65.
-Levenberg-Marquardt, with 3 units, 150 steps and 5 seeds: 12 to 33.
-
-What the Kalman filter is given was chosen by how far it generalises on a^n b^n c^n, seeds 0-9 (0-5 where "6 seeds" stands). In
-medians: an update after every step, 8 units, plain squared error, P = 100, R from 100 to 3 and Q from 1e-2 to 1e-6, as in the
-source below, 26 after 25 epochs and then falling to 13; slower annealing 31, then 21; 4 units 35, then 22 (6 seeds); all ten
-strings at once 18 (6 seeds). With the error that is 0 beyond the target, which does not fall any more: 8 units 18, 4
-units 35 (6 seeds each), 3 units 33.5, 2 units 17.5. An update after every string: 8 units 17, 4 units 36.5; with forget bias 15
-instead of 9, 40.5 after 40 epochs and 43.5 after 80, but the best seeds 218 and 102; with the plain error 32.5; P = 1: nothing
-learned. Outputs of tanh 30, cells read without tanh 10 (6 seeds each).
-
 Sources: F. Gers, J. Schmidhuber, IEEE Trans. Neural Networks 12, 2001, whose LSTM has peepholes and linear cell outputs; with
 the Kalman filter: J. A. Perez-Ortiz, F. Gers, D. Eck, J. Schmidhuber, Neural Networks 16, 2003 (noise and P recalled).
+
+What was tried, and how choices were made: `docs/counting.md`.
 """
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,7 +52,7 @@ from throughtime.architectures import (
     tdnn,
     window,
 )
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Progress, Result, Results, rows_of
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -201,46 +189,43 @@ def taught(pupil: Pupil, letters: int, seeds: int, epochs: int) -> tuple[Any, An
     return last.weights, last.loss
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network from every seed, ask how far it counts, write table and picture."""
-    began, count = time.perf_counter(), seeds or SEEDS
+    count = seeds or SEEDS
     languages = dict(list(LANGUAGES.items())[:1]) if quick else LANGUAGES
-    results, notes = list[dict[str, Any]](), list[str]()
+    results, notes = list[Result](), list[str]()
     for place, (language, letters) in enumerate(languages.items()):
         known = {"LSTM": pupils(letters)["LSTM"]} if quick else pupils(letters)
         for number, (name, pupil) in enumerate(known.items()):
             progress((place + number / len(known)) / len(languages), f"{language}, {name}")
             weights, losses = taught(pupil, letters, count, FILTERED if pupil.filter else EPOCHS)
-            results.append(entry(name, language, METRIC, reach(pupil.network, letters, weights)))
+            results.append(Result(name, language, METRIC, reach(pupil.network, letters, weights)))
             notes.append(f"{language}, {name}: training error {min(losses):.1e} to {max(losses):.1e}")
     progress(1.0, "done")
-    baselines = [entry("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
+    baselines = [Result("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
     files.write(out / "counting.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     files.write_figure(out / "counting.png", _picture(results, count))
-    return {
-        "experiment": "counting",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": baselines,
-        "notes": notes,
-    }
+    return Results(
+        results=results,
+        baselines=baselines,
+        notes=notes,
+    )
 
 
-def _picture(results: list[dict[str, Any]], seeds: int) -> Figure:
-    languages = list(dict.fromkeys(made["split"] for made in results))
-    names = list(dict.fromkeys(made["network"] for made in results))
+def _picture(results: list[Result], seeds: int) -> Figure:
+    languages = list(dict.fromkeys(made.split for made in results))
+    names = list(dict.fromkeys(made.network for made in results))
     figure = Figure(figsize=(1.2 + 5.2 * len(languages), 3.8), dpi=150, layout="constrained")
     for axes, language in zip(
         figure.subplots(1, len(languages), sharey=True, squeeze=False)[0], languages, strict=True
     ):
         axes.axhspan(0.8, max(TRAINED), color="#f3e6d3", lw=0)
         for made in results:
-            if made["split"] == language:
-                place = names.index(made["network"])
-                spread = place + np.linspace(-0.25, 0.25, len(made["values"]))
-                axes.plot(spread, np.maximum(sorted(made["values"]), 0.9), "o", ms=4, color=COLOURS[0], alpha=0.7)
-                axes.plot(place + np.array([-0.3, 0.3]), [np.median(made["values"])] * 2, color=COLOURS[1], lw=2)
+            if made.split == language:
+                place = names.index(made.network)
+                spread = place + np.linspace(-0.25, 0.25, len(made.values))
+                axes.plot(spread, np.maximum(sorted(made.values), 0.9), "o", ms=4, color=COLOURS[0], alpha=0.7)
+                axes.plot(place + np.array([-0.3, 0.3]), [np.median(made.values)] * 2, color=COLOURS[1], lw=2)
         axes.set(yscale="log", ylim=(0.8, 1.3 * ASKED[-1][1]), title="$" + language.replace(" ", r"\,") + "$")
         axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
         axes.axhline(ASKED[-1][1], color="grey", lw=0.8, ls=":")

@@ -12,42 +12,11 @@ averaged over updates, are those of the epoch with the lowest validation error. 
 discriminant analysis on the same points' positions. UNIPEN's own test was never released, so published figures (97.1 % digits
 and 90.7 % lower case, CSDTW, recalled) are of other splits.
 
-The first setting was 2 x (64, 64) units, 30 and 60 epochs, changes of 0.1, 0.2, 0.15, 0.03, positions in heights, no dx and dy,
-for pendigits at 16 new points; its test was seen: digits 1.24 %, pendigits 1.36 %. Others were chosen on validation (error in %).
-
-    pendigits  The usual validation, by writers who are trained on, prefers what is worse for others: the eight points with the
-               features of the digits had 0.1 to 0.4 there and 1.9 to 2.3 in the test. Drawings of the files fill a square,
-               both ways; when they were changed they did not any more. Since they do, settings have been compared in two other
-               ways, 20 epochs: (a) by style, the drawings of each digit in ten clusters, in five folds, of which two to five
-               were held out in turn; (b) by UNIPEN's training digits as the files would have them, 110 writers to learn from and
-               100 to judge. Two seeds differ by 0.3 in (b), two folds by up to 3 in (a).
-
-                                                                                           (a)           (b)
-                   x, y, dx, dy, direction, turn; no changes, weak, usual, strong ones     3.2-4.9       4.3 3.9 3.9 4.1
-                   the same at 16 new points                                               5.1           6.0
-                   without dx, dy; without turn; without direction                         -  3.2 2.9    4.9 3.9 3.8
-                   without direction and turn, weak changes; usual ones                    2.4 3.1       4.8 4.5
-                   points moved along the way; moved at random; dropout 0.4                4.5 4.1 3.4   4.5 3.9 4.2
-
-               Chosen: without direction, changes between weak and usual, 40 epochs. Tested once: 1.32. Then, and only told: with
-               direction 1.79; with direction and taught UNIPEN's digits, too, 1.76 (a: 1.9); as (a) has it best 1.36
-    digits     Second setting: 2 x (80, 80) units, changes of 0.15, 0.25, 0.2, 0.05, 32 epochs; validation 4.2, 4.0, 4.2 for 4.0,
-               4.2, 4.6 of the first, which decides little, since two of the 20 writers held out make 14 of 21 mistakes; test 1.18.
-               Then, by thirds of the writers of training and validation, 2 x (48, 48) units, 6 epochs: second setting 4.5; without
-               turn 4.8; with the first changes 3.7; boxed 3.5; boxed, with dx and dy and the first changes 3.7, directions in the
-               square or not. Of the two thirds that do not turn on one writer, the latter is better, 4.1 for 4.9 of the second
-               setting and 4.2 of boxed alone: chosen. Tested once: 1.01. Then, the same thirds, 6 epochs: with the size 3.3, 4.1
-               and 3.5 for 3.8, 3.6 and 3.4, not taken; 12 epochs, 80 units 2.6, 2.7 and 2.2, with 100 2.3, 2.7 and 2.3: chosen.
-               Tested once: 1.04
-    lower      second setting: test 6.11. Then, two of the thirds, 2 epochs: 11.5; changes of the first setting 10.9; boxed 10.8,
-               with dx and dy 10.4; both chosen together. Tested once: 6.11. Then, the same thirds, 64 units: 9.0 and 10.9; with the
-               size 8.9 and 9.4, a quarter of the drawings without it 8.6 and 9.7; 5 epochs, one third, 7.1, 6.5, 6.7; with 100
-               units and 12 epochs 5.6. Chosen: the size, a quarter without it, 100 units, 20 epochs. Tested once: 5.07
-
 A course can be interrupted: its state is in `training/` in the output folder.
+
+What was tried, and how choices were made: `docs/handwriting.md`.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +32,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from throughtime import architectures
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, rows_of
 from throughtime.experiments.courses import Course, Finished
 from throughtime.experiments.judging import (
     confusion_picture,
@@ -147,13 +116,15 @@ def letters() -> Corpus:
     return replace(corpus, xs=in_usual_heights(corpus.xs, corpus.who))
 
 
-def baselines(name: str, corpus: Corpus) -> list[dict[str, Any]]:
+def baselines(name: str, corpus: Corpus) -> list[Result]:
     """What is known without a network: positions of all points, side by side; learnt from training and validation."""
     flat = np.stack([x[:, :2].ravel() for x in FEATURES[name](corpus.xs)])
     test, truth = corpus.parts == "test", np.array(corpus.targets)
     known = {"nearest neighbour": KNeighborsClassifier(1, algorithm="brute"), "LDA": LinearDiscriminantAnalysis()}
     return [
-        entry(label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])])
+        Result(
+            label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])]
+        )
         for label, m in known.items()
     ]
 
@@ -186,10 +157,10 @@ def outputs(name: str, form: Form, done: Finished, drawings: Sequence[Values]) -
     return run_each(form.network, done.weights, [inputs_of(form.network, x) for x in seen])
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network on every data set from every seed, write table and pictures."""
-    began, count = time.perf_counter(), seeds or (1 if quick else SEEDS)
-    results: list[dict[str, Any]] = []
+    count = seeds or (1 if quick else SEEDS)
+    results: list[Result] = []
     known, notes, data = [], [], corpora(quick)
     for place, (name, corpus) in enumerate(data.items()):
         known += baselines(name, corpus)
@@ -209,30 +180,27 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
                 said.append(ys)
                 if unknown:
                     alone.append(outputs(name, form, done, unknown))
-            results.append(entry(label, name, METRIC, [wrong(ys, test.targets) for ys in said]))
+            results.append(Result(label, name, METRIC, [wrong(ys, test.targets) for ys in said]))
             if alone:
                 of_one = f"{label}, each letter alone"
-                results.append(entry(of_one, name, METRIC, [wrong(ys, test.targets) for ys in alone]))
+                results.append(Result(of_one, name, METRIC, [wrong(ys, test.targets) for ys in alone]))
             best = [float(np.nanmin(curves[label, seed][:, 2])) for seed in range(count)]
-            results.append(entry(label, f"{name}, validation", "validation error, %", best))
+            results.append(Result(label, f"{name}, validation", "validation error, %", best))
             if count > 1:
-                results.append(entry(f"{label}, {count} together", name, METRIC, [wrong_together(said, test.targets)]))
+                results.append(Result(f"{label}, {count} together", name, METRIC, [wrong_together(said, test.targets)]))
             if label == BEST:
                 _pictures(name, said[0], test, out)
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights, {form.epochs} epochs")
             files.write(out / "handwriting.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
         files.write_figure(out / f"handwriting-{name}-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
-    bars = [{"network": BEST, "split": n, "at_most": most, "about": "mean of the seeds"} for n, most in BARS.items()]
-    return {
-        "experiment": "handwriting",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": known,
-        "bars": [] if quick else bars,
-        "notes": notes,
-    }
+    bars = [Bar(BEST, n, most, "mean of the seeds") for n, most in BARS.items()]
+    return Results(
+        results=results,
+        baselines=known,
+        bars=[] if quick else bars,
+        notes=notes,
+    )
 
 
 def _pictures(name: str, outputs: list[Any], test: Corpus, out: Path) -> None:

@@ -8,11 +8,9 @@ with the lowest character error in validation.
     greedy      the most probable path, without any list of words
     vocabulary  the most probable of the 2,724 words of the corpus, exactly (`decoding.Lexicon`); words alike, no frequencies
 
-Sizes, rates and epochs were set once: with the first seed they brought a character error of 12.2 % in validation, and nothing was
-changed. A course can be interrupted: its state is in `training/` in the output folder.
+A course can be interrupted: its state is in `training/` in the output folder. What was tried: `docs/handwriting.md`.
 """
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +22,7 @@ from throughtime import architectures
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
-from throughtime.experiments import Progress, entry, part_of, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import Drawn, examples_picture
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
@@ -78,9 +76,9 @@ def words(quick: bool) -> Corpus:
     return corpus.pick([len(target) <= QUICK_LETTERS for target in corpus.targets])
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train from every seed, write table and pictures."""
-    began, count, corpus = time.perf_counter(), seeds or (1 if quick else SEEDS), words(quick)
+    count, corpus = seeds or (1 if quick else SEEDS), words(quick)
     features = COARSE if quick else FEATURES
     lexicon = Lexicon(sorted({tuple(target) for target in corpus.targets}))
     network, epochs, rate, batch = form(len(corpus.names), quick)
@@ -109,7 +107,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     read = [Read.of(ys, lexicon) for ys in said]
     results = judged(NAME, read, test.targets)
     checked = [float(np.nanmin(curve[:, 2])) for curve in curves.values()]
-    results.append(entry(f"{NAME}, greedy", "validation", CER, checked))
+    results.append(Result(f"{NAME}, greedy", "validation", CER, checked))
     if count > 1:
         results += judged(f"{NAME}, {count} together", [Read.of(together(said), lexicon)], test.targets)
     files.write(out / "handwriting-words.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
@@ -120,20 +118,14 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     _examples(said[0], read[0], test, out)
     progress(1.0, "done")
     bars = [
-        {"network": f"{NAME}, greedy", "split": "test", "at_most": 12.0, "about": "characters, mean of the seeds"},
-        {"network": f"{NAME}, vocabulary", "split": "test", "at_most": 8.0, "about": "words, mean of the seeds"},
+        Bar(f"{NAME}, greedy", "test", 12.0, "characters, mean of the seeds"),
+        Bar(f"{NAME}, vocabulary", "test", 8.0, "words, mean of the seeds"),
     ]
-    return {
-        "experiment": "handwriting-words",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": [],
-        "bars": [] if quick else bars,
-        "notes": [
-            f"{weight_count(network):,} weights, {epochs} epochs, {len(lexicon.words):,} words in the vocabulary"
-        ],
-    }
+    return Results(
+        results=results,
+        bars=[] if quick else bars,
+        notes=[f"{weight_count(network):,} weights, {epochs} epochs, {len(lexicon.words):,} words in the vocabulary"],
+    )
 
 
 class Read(NamedTuple):
@@ -148,12 +140,12 @@ class Read(NamedTuple):
         return Read([ctc_greedy(y) for y in outputs], [lexicon.best(y)[0].labels for y in outputs])
 
 
-def judged(name: str, read: list[Read], targets: Sequence[Any]) -> list[dict[str, Any]]:
+def judged(name: str, read: list[Read], targets: Sequence[Any]) -> list[Result]:
     """The rows of the table."""
     return [
-        entry(f"{name}, greedy", "test", CER, [100 * label_error_rate(targets, r.greedy) for r in read]),
-        entry(f"{name}, greedy", "test words", WER, [word_error(targets, r.greedy) for r in read]),
-        entry(f"{name}, vocabulary", "test", WER, [word_error(targets, r.known) for r in read]),
+        Result(f"{name}, greedy", "test", CER, [100 * label_error_rate(targets, r.greedy) for r in read]),
+        Result(f"{name}, greedy", "test words", WER, [word_error(targets, r.greedy) for r in read]),
+        Result(f"{name}, vocabulary", "test", WER, [word_error(targets, r.known) for r in read]),
     ]
 
 

@@ -23,7 +23,6 @@ Source of DCLS: I. Khalfaoui Hassani, T. Pellegrini, T. Masquelier, ICLR 2023; w
 delays: I. Hammouamri, I. Khalfaoui Hassani, T. Masquelier, ICLR 2024. Written anew here.
 """
 
-import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -39,7 +38,7 @@ from matplotlib.figure import Figure
 
 from throughtime import engine
 from throughtime.engine import anneal, harden, selected_delays
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Progress, Result, Results, rows_of
 from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Data, Task, Values, data, found
 from throughtime.io import files
 from throughtime.learners import BPTT
@@ -188,9 +187,9 @@ def error(answer: Answer, x: Values, y: Values) -> float:
     return float(np.mean((np.asarray(ys)[LONGEST:, 0] - y[LONGEST:]) ** 2) / y[LONGEST:].var())
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Find the delays of a system per seed with every method, write table and picture."""
-    began, count = time.perf_counter(), seeds or (2 if quick else SEEDS)
+    count = seeds or (2 if quick else SEEDS)
     tasks = dict(list(TASKS.items())[:1]) if quick else TASKS
     methods = {name: METHODS[name] for name in (QUICK if quick else METHODS)}
     results = []
@@ -200,35 +199,31 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             progress((place + number / len(methods)) / len(tasks), f"{name}, {method}")
             answers = [find(task, given, seed) for seed, given in enumerate(systems)]
             errors = [error(answer, *given.test) for answer, given in zip(answers, systems, strict=True)]
-            results.append(entry(method, f"{name}, error", "error", errors))
+            results.append(Result(method, f"{name}, error", "error", errors))
             if method not in ("all delays", "known delays"):
                 shares = [found(g.known, a.delays or {}) for a, g in zip(answers, systems, strict=True)]
-                results.append(entry(method, f"{name}, found", "share of delays found", shares))
+                results.append(Result(method, f"{name}, found", "share of delays found", shares))
     progress(1.0, "done")
     files.write(out / "learned-delays.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     files.write_figure(out / "learned-delays.png", _picture(results))
-    return {
-        "experiment": "learned-delays",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": [],
-    }
+    return Results(
+        results=results,
+    )
 
 
-def _picture(results: list[dict[str, Any]]) -> Figure:
+def _picture(results: list[Result]) -> Figure:
     """Above the errors, below the shares of delays found; a point is a seed."""
-    tasks = list(dict.fromkeys(made["split"].rpartition(", ")[0] for made in results))
-    names = list(dict.fromkeys(made["network"] for made in results))
+    tasks = list(dict.fromkeys(made.split.rpartition(", ")[0] for made in results))
+    names = list(dict.fromkeys(made.network for made in results))
     figure = Figure(figsize=(1.4 + 3.0 * len(tasks), 5.2), dpi=150, layout="constrained")
     panels = figure.subplots(2, len(tasks), squeeze=False, sharex=True, sharey="row")
     for column, task in enumerate(tasks):
         for row, what in enumerate(("error", "found")):
             axes = panels[row, column]
             for made in results:
-                if made["split"] == f"{task}, {what}":
-                    place = names.index(made["network"])
-                    values, colour = np.array(made["values"]), COLOURS[place % len(COLOURS)]
+                if made.split == f"{task}, {what}":
+                    place = names.index(made.network)
+                    values, colour = np.array(made.values), COLOURS[place % len(COLOURS)]
                     axes.plot(place + np.linspace(-0.2, 0.2, len(values)), values, "o", ms=3, color=colour, alpha=0.6)
                     axes.hlines(np.median(values), place - 0.35, place + 0.35, color=colour, lw=2)
             axes.spines[["top", "right"]].set_visible(False)

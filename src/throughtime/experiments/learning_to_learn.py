@@ -23,7 +23,6 @@ functions, one seed, a quarter of the lessons, the same bar.
 Choices (units, rates, lessons) were made on quadratic functions and a split of the boolean ones that are not used here.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,7 +40,7 @@ from numpy.typing import NDArray
 from throughtime import engine
 from throughtime.architectures import feedforward, lstm
 from throughtime.descent import TEACHER
-from throughtime.experiments import Progress, entry, part_of, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.io import files
 from throughtime.learners import BPTT, Backprop
 from throughtime.losses import SquaredError
@@ -209,9 +208,9 @@ def least_squares(family: Family, functions: Functions, count: int) -> Values:
 class Compared(NamedTuple):
     """What one family brought: entries, the bar, a remark, and the weights of every seed."""
 
-    results: list[dict[str, Any]]
-    baselines: list[dict[str, Any]]
-    bar: dict[str, Any]
+    results: list[Result]
+    baselines: list[Result]
+    bar: Bar
     note: str
     learned: list[Any]
 
@@ -229,14 +228,14 @@ def compared(name: str, family: Family, seeds: int, tell: Callable[[float, str],
         baselines += _entries(name, known, {n: [error(guess(family, new, n), new)] for n in POINTS})
     best = min(float(np.mean(found[DECISIVE])) for found in rivals.values())
     about = f"a tenth of the best backpropagation, {best:.3f}"
-    bar = {"network": LEARNER, "split": _split(name, DECISIVE), "at_most": SHARE * best, "about": about}
+    bar = Bar(LEARNER, _split(name, DECISIVE), SHARE * best, about)
     note = f"{name} functions, best rates: {', '.join(f'{rival} {rate}' for rival, rate in rates.items())}"
     return Compared(_entries(name, LEARNER, said), baselines, bar, note, learned)
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Compare in every family; write table and picture."""
-    began, count, families = time.perf_counter(), seeds or (1 if quick else SEEDS), QUICK if quick else FAMILIES
+    count, families = seeds or (1 if quick else SEEDS), QUICK if quick else FAMILIES
     found = {}
     for place, (name, family) in enumerate(families.items()):
         found[name] = compared(name, family, count, part_of(progress, place, len(families)))
@@ -246,15 +245,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     files.write_figure(out / "learning-to-learn.png", _picture(list(families), [*results, *baselines], sight))
     files.write(out / "learning-to-learn.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     told = {_split(name, n) for name in families for n in ASKED}
-    return {
-        "experiment": "learning-to-learn",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": [made for made in results if made["split"] in told],
-        "baselines": [made for made in baselines if made["split"] in told],
-        "bars": [made.bar for made in found.values()],
-        "notes": [made.note for made in found.values()],
-    }
+    return Results(
+        results=[made for made in results if made.split in told],
+        baselines=[made for made in baselines if made.split in told],
+        bars=[made.bar for made in found.values()],
+        notes=[made.note for made in found.values()],
+    )
 
 
 def _told(tell: Callable[[float, str], None], seeds: int, remark: str, seed: int, done: float) -> None:
@@ -265,8 +261,8 @@ def _split(name: str, count: int) -> str:
     return f"{name}, {count} examples"
 
 
-def _entries(name: str, network: str, found: dict[int, list[float]]) -> list[dict[str, Any]]:
-    return [entry(network, _split(name, n), METRIC, values) for n, values in found.items()]
+def _entries(name: str, network: str, found: dict[int, list[float]]) -> list[Result]:
+    return [Result(network, _split(name, n), METRIC, values) for n, values in found.items()]
 
 
 def backpropagations(
@@ -296,7 +292,7 @@ def landscapes(family: Family, weights: Any, side: int = 21) -> dict[str, Values
     return {title: np.reshape(values, (side, side)) for title, values in {**said, **truth}.items()}
 
 
-def _picture(names: list[str], entries: list[dict[str, Any]], sight: dict[str, Values]) -> Figure:
+def _picture(names: list[str], entries: list[Result], sight: dict[str, Values]) -> Figure:
     figure = Figure(figsize=(4.6 * len(names) + 0.6, 6.2 if sight else 4.0), dpi=150, layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=[2, 1]) if sight else [figure]
     for axes, name in zip(parts[0].subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -312,10 +308,10 @@ def _picture(names: list[str], entries: list[dict[str, Any]], sight: dict[str, V
     return figure
 
 
-def _curves(axes: Any, name: str, entries: list[dict[str, Any]]) -> None:
-    networks = list(dict.fromkeys(made["network"] for made in entries))
+def _curves(axes: Any, name: str, entries: list[Result]) -> None:
+    networks = list(dict.fromkeys(made.network for made in entries))
     for network, colour in zip(networks, (COLOURS[1], *COLOURS[3:], COLOURS[0], "grey"), strict=False):
-        own = {made["split"]: made["values"] for made in entries if made["network"] == network}
+        own = {made.split: made.values for made in entries if made.network == network}
         lines = np.array([own[_split(name, n)] for n in POINTS])
         axes.plot(POINTS, lines, color=colour, lw=0.7, alpha=0.5)
         axes.plot(POINTS, lines.mean(1), color=colour, lw=1.8, label=network)

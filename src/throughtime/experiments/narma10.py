@@ -12,19 +12,12 @@ Levenberg-Marquardt, 300 epochs, without weight decay; the weights kept are thos
 sequence, and of three restarts the best by the same measure is a seed's result. In the same table are ARX with the same
 delays by least squares, and the same networks with the same restarts trained by Adam, 10,000 epochs at 0.01.
 
-Bars: at most 0.01 one step ahead, at most 0.05 free. Test figures of ten seeds, range: 3.5e-4 to 2.0e-3 and 4.3e-4 to 2.5e-3;
-by Adam 4.4e-3 to 6.9e-3 and 5.9e-3 to 1.5e-2; ARX 0.314 and 0.384.
-
-Choices were made on the validation sequence, in plain numpy and before the test was looked at once: 6 tanh units often miss
-(one step 9e-4 to 0.16 over eight seeds), 10 do not (1.1e-3 to 3.0e-3), 16 are hardly better (4e-4 to 3.1e-3), and a linear
-connection past the hidden layer makes it worse (2.2e-3 to 4.2e-2). Other optimizers come near: two seeds gave 1.3e-3 and
-2.2e-3 by Levenberg-Marquardt, 4.6e-3 and 1.3e-3 by 4000 steps of L-BFGS, 1.3e-2 and 1.4e-2 by 10,000 of Adam.
+What was tried, and how choices were made: `docs/forecasting.md`.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -37,7 +30,7 @@ from throughtime.dynamics.holding import Fold
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, rows_of
 from throughtime.io import files
 from throughtime.models.columns import columns_of, standardise
 from throughtime.plots import COLOURS, MEASURED, new_figure
@@ -99,11 +92,11 @@ def records() -> dict[str, Record]:
     return {name: Record(rows[:, :1], rows[:, 1:]) for name, rows in scaled.items()}
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train from every seed, judge on the test sequence, write table and picture."""
-    began, count, known = time.perf_counter(), seeds or (QUICK if quick else SEEDS), records()
+    count, known = seeds or (QUICK if quick else SEEDS), records()
     methods, restarts = (QUICK_METHODS, QUICK) if quick else (METHODS, RESTARTS)
-    results, shown = list[dict[str, Any]](), dict[str, Values]()
+    results, shown = list[Result](), dict[str, Values]()
     with jax.enable_x64(True):
         for place, (name, teaching) in enumerate(methods.items()):
             judged = []
@@ -118,14 +111,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     files.write(out / "narma10.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     runs = {"NARX": shown["NARX"], "ARX": linear["free run"]}
     files.write_figure(out / "narma10.png", _picture(known["test"], runs, [*results, *baselines]))
-    return {
-        "experiment": "narma10",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": baselines,
-        "bars": [{"network": "NARX", "split": mode, "at_most": bar, "about": "the bar"} for mode, bar in BARS.items()],
-    }
+    return Results(
+        results=results,
+        baselines=baselines,
+        bars=[Bar("NARX", mode, bar, "the bar") for mode, bar in BARS.items()],
+    )
 
 
 def taught(
@@ -164,11 +154,11 @@ def judge(record: Record, guesses: dict[str, Values]) -> dict[str, float]:
     return {mode: float(np.sqrt(np.mean((y[UNSCORED:] - truth) ** 2)) / truth.std()) for mode, y in guesses.items()}
 
 
-def _entries(name: str, judged: list[dict[str, float]]) -> list[dict[str, Any]]:
-    return [entry(name, mode, MEASURE, [one[mode] for one in judged]) for mode in MODES]
+def _entries(name: str, judged: list[dict[str, float]]) -> list[Result]:
+    return [Result(name, mode, MEASURE, [one[mode] for one in judged]) for mode in MODES]
 
 
-def _picture(test: Record, runs: dict[str, Values], entries: list[dict[str, Any]]) -> Figure:
+def _picture(test: Record, runs: dict[str, Values], entries: list[Result]) -> Figure:
     """A stretch of the test sequence, and the errors of all seeds."""
     figure, (above, below) = new_figure(2, 6.4, heights=[3, 2], width=9.0, share=False)
     rows = slice(UNSCORED, UNSCORED + 150)
@@ -180,13 +170,13 @@ def _picture(test: Record, runs: dict[str, Values], entries: list[dict[str, Any]
     above.set_title("NARMA-10 from its input alone", loc="left")
     above.set_xlim(steps[0], steps[-1])
     above.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.12), borderaxespad=0)
-    names = list(dict.fromkeys(made["network"] for made in entries))
+    names = list(dict.fromkeys(made.network for made in entries))
     for made in entries:
-        mode = MODES.index(made["split"])
-        place = names.index(made["network"]) + 0.24 * mode - 0.12
-        spread = np.linspace(-0.06, 0.06, len(made["values"])) * (len(made["values"]) > 1)
-        label = made["split"] if made["network"] == names[0] else None
-        below.plot(place + spread, made["values"], "o", ms=4, color=COLOURS[2 + mode], alpha=0.8, label=label)
+        mode = MODES.index(made.split)
+        place = names.index(made.network) + 0.24 * mode - 0.12
+        spread = np.linspace(-0.06, 0.06, len(made.values)) * (len(made.values) > 1)
+        label = made.split if made.network == names[0] else None
+        below.plot(place + spread, made.values, "o", ms=4, color=COLOURS[2 + mode], alpha=0.8, label=label)
     for mode, bar in enumerate(BARS.values()):
         below.axhline(bar, color=COLOURS[2 + mode], lw=0.9, ls=":")
     below.set(yscale="log", ylabel="NRMSE on the test", title="Every seed a dot; dotted: the bars")

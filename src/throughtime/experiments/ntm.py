@@ -8,15 +8,11 @@ as in A. Graves, G. Wayne, I. Danihelka, arXiv:1410.5401. Bits are shown as -1 a
 memory is trained on the same sequences beside it. All seeds have the same number of rounds, lists grow from round to
 round, every sequence is new, and nothing is chosen by looking at longer ones.
 
-Batch and rate of repeat copy and recall were chosen by the losses of training, on one seed. In batches of 4 with a rate of
-3e-3 the NTM learns the first stage of repeat copy in 60 rounds, in batches of 16 with 1e-3 not in 80; the LSTM, with the
-same, in 80. A feedforward controller was slower. Recall was run twice: in batches of 4 with 3e-3, 150 rounds, 4 of 10
-seeds still made mistakes within the sizes of training; by the losses of one of them batches of 16 with 2e-3 are better.
-
 A course can be interrupted: it is written to `training/` in the output folder, and goes on from there.
+
+What was tried, and how choices were made: `docs/neural-turing-machine.md`.
 """
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +28,7 @@ from matplotlib.ticker import MaxNLocator
 
 from throughtime import engine
 from throughtime.architectures import lstm
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, rows_of
 from throughtime.experiments.courses import keep, resumed
 from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, Size, Task
 from throughtime.io import files
@@ -106,13 +102,13 @@ def wrong_bits(task: Task, network: Network, weights: Any, size: Size) -> float:
     return float((((np.asarray(said) > 0) != (ys > 0.5)) & ~np.isnan(ys)).sum() / TESTED)
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train on every task from every seed, ask, write tables and pictures."""
-    began, count = time.perf_counter(), seeds or (1 if quick else SEEDS)
+    count = seeds or (1 if quick else SEEDS)
     tasks = [QUICK] if quick else [COPY, REPEAT, RECALL]
     courses = [(task, name, network) for task in tasks for name, network in networks(task, quick).items()]
     (out / "training").mkdir(exist_ok=True)
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
     for place, (task, name, network) in enumerate(courses):
         optimizer, errors = optimizer_for(task), []
         for seed in range(count):
@@ -123,25 +119,18 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             errors.append([wrong_bits(task, network, at.weights, size) for size in task.sizes])
             _leave(task, name, network, at.weights, seed, out)
         for size, values in zip(task.sizes, zip(*errors, strict=True), strict=True):
-            results.append(entry(name, _split(task, size), METRIC, values))
+            results.append(Result(name, _split(task, size), METRIC, values))
         files.write(out / "ntm.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     for task in tasks:
         files.write_figure(out / f"{task.name.replace(' ', '-')}.png", _errors_picture(task, results))
-    return {
-        "experiment": "ntm",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": [
-            entry("guessing", _split(t, size), METRIC, [_guessed(t, size)]) for t in tasks for size in t.sizes
+    return Results(
+        results=results,
+        baselines=[Result("guessing", _split(t, size), METRIC, [_guessed(t, size)]) for t in tasks for size in t.sizes],
+        bars=[
+            Bar("NTM", _split(task, size), most, about) for task in tasks for size, (most, about) in task.bars.items()
         ],
-        "bars": [
-            {"network": "NTM", "split": _split(task, size), "at_most": most, "about": about}
-            for task in tasks
-            for size, (most, about) in task.bars.items()
-        ],
-        "notes": [f"each figure is the mean over {TESTED} new sequences; seconds are those of the last start"],
-    }
+        notes=[f"each figure is the mean over {TESTED} new sequences; seconds are those of the last start"],
+    )
 
 
 def _split(task: Task, size: Size) -> str:
@@ -194,15 +183,13 @@ def _image(axes: Axes, label: str, values: Any, first: int, colours: str = "Grey
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
 
 
-def _errors_picture(task: Task, results: list[dict[str, Any]]) -> Figure:
+def _errors_picture(task: Task, results: list[Result]) -> Figure:
     """The share of wrong bits at every size, a line for each seed."""
     figure, (axes,) = new_figure(1, 4.0)
     splits = [_split(task, size) for size in task.sizes]
     total = np.array([2 * _guessed(task, size) for size in task.sizes])[:, None]
-    for colour, name in zip(COLOURS, dict.fromkeys(r["network"] for r in results), strict=False):
-        values = np.array(
-            [r["values"] for split in splits for r in results if (r["split"], r["network"]) == (split, name)]
-        )
+    for colour, name in zip(COLOURS, dict.fromkeys(r.network for r in results), strict=False):
+        values = np.array([r.values for split in splits for r in results if (r.split, r.network) == (split, name)])
         axes.plot(values / total, color=colour, lw=0.7, alpha=0.5)
         axes.plot(np.median(values / total, axis=1), color=colour, lw=2, marker="o", ms=4, label=f"{name}, median")
     axes.set_xticks(range(len(splits)), [" x ".join(map(str, size)) for size in task.sizes])

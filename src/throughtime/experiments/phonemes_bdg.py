@@ -14,13 +14,9 @@ Training windows are moved by up to a frame either way, drawn out or shortened, 
 feature's level. The weights are chosen by the error on the validation sentences; those of learned delays are the last. Beside
 them: linear discriminant analysis and the nearest neighbour, on all 15 frames side by side.
 
-What was tried, on other seeds, with the validation error in per cent: learned delays in 30 epochs to a temperature of 0.3, 3.4;
-in 60 to 0.1 with penalties to 1e-3, 2.0, which was taken; with penalties to 1e-4 and twice the rate, 2.3. Waibel's network
-in 30 epochs, 4.0; in 80, 3.0; more were taken. After its test had been seen: with less noise in training, 3.4 and 6.7; with that
-and a higher rate, 3.7 and 4.0; neither was taken.
+What was tried, and how choices were made: `docs/phonemes.md`.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -39,7 +35,7 @@ from throughtime import architectures, engine
 from throughtime.datasets import festvox
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.engine import anneal, harden
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, rows_of
 from throughtime.experiments.courses import Course, keep, resumed
 from throughtime.experiments.judging import confusion_picture, curves_picture, outputs_picture, weight_count
 from throughtime.features import normalise, with_deltas
@@ -197,7 +193,7 @@ def _optimizer(form: Form, number: int, tokens: int) -> Any:
     return optax.chain(sharpen(anneal(form.network, TEMPERATURES[number]), STRENGTHS[number]), optax.adam(rate))
 
 
-def baselines(corpus: Corpus) -> list[dict[str, Any]]:
+def baselines(corpus: Corpus) -> list[Result]:
     """What is known without a network: all 15 frames side by side."""
     train, test = (corpus.part("train"), corpus.part("test"))
     seen, new = (np.stack([middle(x).ravel() for x in part.xs]) for part in (train, test))
@@ -206,12 +202,12 @@ def baselines(corpus: Corpus) -> list[dict[str, Any]]:
         "nearest neighbour": KNeighborsClassifier(1),
     }
     errors = {name: 100 * np.mean(m.fit(seen, train.targets).predict(new) != test.targets) for name, m in made.items()}
-    return [entry(name, "festvox_ru", METRIC, [error]) for name, error in errors.items()]
+    return [Result(name, "festvox_ru", METRIC, [error]) for name, error in errors.items()]
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network from every seed, write table and pictures."""
-    began, count = time.perf_counter(), seeds or (1 if quick else SEEDS)
+    count = seeds or (1 if quick else SEEDS)
     corpus, results, curves, notes = tokens(), [], {}, []
     parts = {name: corpus.part(name).sequences for name in ("train", "validation", "test")}
     truth, wanted = np.array([label for _, label in parts["test"]]), forms(quick)
@@ -236,30 +232,25 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             model = Model(network, weights, classes=corpus.names, settings=about)
             save(out / f"{stem}.safetensors", model)
         results += [
-            entry(name, "festvox_ru", METRIC, [wrong(ys, [t for _, t in test]) for ys in said]),
-            entry(name, "validation", "validation error, %", checked),
+            Result(name, "festvox_ru", METRIC, [wrong(ys, [t for _, t in test]) for ys in said]),
+            Result(name, "validation", "validation error, %", checked),
         ]
         chances = np.mean([_chances(form, decided(ys)) for ys in said], axis=0)
         if count > 1:
             together = [100 * np.mean(chances.argmax(1) != truth)]
-            results.append(entry(f"{name}, {count} together", "festvox_ru", METRIC, together))
+            results.append(Result(f"{name}, {count} together", "festvox_ru", METRIC, together))
         notes.append(f"{name}: {weight_count(network):,} weights")
         _pictures(_plain(name), said[0], truth, corpus, out)
         files.write(out / "phonemes-bdg.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     files.write_figure(out / "bdg-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     notes.append("Waibel et al. 1989 report 98.5 % right for a TDNN and 93.7 % for an HMM, on Japanese b, d, g")
-    return {
-        "experiment": "phonemes-bdg",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": baselines(corpus),
-        "bars": []
-        if quick
-        else [{"network": n, "split": "festvox_ru", "at_most": BAR, "about": "mean of the seeds"} for n in wanted],
-        "notes": notes,
-    }
+    return Results(
+        results=results,
+        baselines=baselines(corpus),
+        bars=[] if quick else [Bar(n, "festvox_ru", BAR, "mean of the seeds") for n in wanted],
+        notes=notes,
+    )
 
 
 def _outputs(network: Network, weights: Any, pairs: Any) -> list[Any]:

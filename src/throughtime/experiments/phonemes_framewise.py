@@ -10,12 +10,9 @@ units, 0.55 million weights, and dropout. All learn from stretches of 256 frames
 on the inputs; the weights, averaged over updates, are those of the epoch with the lowest validation error. Beside
 them: linear discriminant analysis of 7 frames.
 
-Sizes and rates were set once and not searched for; a look at two epochs on a quarter of an4, judged by the validation speakers,
-showed only that every network learns. The numbers of epochs are what the time allowed: more for the bidirectional LSTM, and
-few for the others. A course can be interrupted: its state is in `training/` in the output folder, and it goes on from there.
+What was tried, and how choices were made: `docs/phonemes.md`.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +24,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from throughtime import architectures
 from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
-from throughtime.experiments import Progress, entry, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import (
     confusion_picture,
@@ -158,10 +155,10 @@ def taught(
     return done, ys, done.curve
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network on both corpora from every seed, write table and pictures."""
-    began, count = time.perf_counter(), seeds or (1 if quick else SEEDS)
-    results: list[dict[str, Any]] = []
+    count = seeds or (1 if quick else SEEDS)
+    results: list[Result] = []
     baselines, notes = [], []
     names = ["an4"] if quick else list(CORPORA)
     for place, name in enumerate(names):
@@ -180,9 +177,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
 
                 _, ys, curves[label, seed] = taught(name, label, corpus, form, seed, out, quick, told)
                 said.append(ys)
-            results.append(entry(label, name, METRIC, [wrong(ys, truth) for ys in said]))
+            results.append(Result(label, name, METRIC, [wrong(ys, truth) for ys in said]))
             if label == BEST:
-                results.append(entry(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
+                results.append(Result(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
                 files.write_figure(
                     out / f"framewise-{name}-confusion.png", confusion_picture(said[0], truth, corpus.names)
                 )
@@ -191,17 +188,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
                 )
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")
             files.write(out / "phonemes-framewise.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
-        baselines.append(entry("LDA, 7 frames", name, METRIC, [linear(corpus)]))
+        baselines.append(Result("LDA, 7 frames", name, METRIC, [linear(corpus)]))
         files.write_figure(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
     progress(1.0, "done")
-    return {
-        "experiment": "phonemes-framewise",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": baselines,
-        "bars": []
-        if quick
-        else [{"network": BEST, "split": n, "at_most": most, "about": "mean of the seeds"} for n, most in BARS.items()],
-        "notes": notes,
-    }
+    return Results(
+        results=results,
+        baselines=baselines,
+        bars=[] if quick else [Bar(BEST, n, most, "mean of the seeds") for n, most in BARS.items()],
+        notes=notes,
+    )

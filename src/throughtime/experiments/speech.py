@@ -15,7 +15,6 @@ way, and its averaged weights after the last epoch are those that the test is as
 A course can be interrupted: its state is in `training/` in the output folder, and it goes on from there.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from throughtime import architectures
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
 from throughtime.decoding import Sentences, ctc_greedy, edit_distance, label_error_rate, word_error_rate
-from throughtime.experiments import Progress, entry, part_of, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
@@ -80,9 +79,9 @@ def form(quick: bool) -> Form:
     return Form(course, 10_000)
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Choose on held-out speakers, train every seed on all, write table, models and pictures."""
-    began, count, (course, longest) = time.perf_counter(), seeds or (1 if quick else SEEDS), form(quick)
+    count, (course, longest) = seeds or (1 if quick else SEEDS), form(quick)
     corpus = an4.utterances()
     corpus = corpus.pick([len(x) <= longest for x in corpus.xs])
     held, test = Pairs.of(corpus.part("validation")), Pairs.of(corpus.part("test"))
@@ -108,9 +107,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     if count > 1:
         results += judged(f"{NAME}, {count} together", [together(said)], test.texts, decoder)
     results += [
-        entry(f"{NAME}, greedy", "held out", CER, [100 * label_error_rate(held.texts, greedy(checked))]),
-        entry(f"{NAME}, greedy", "held out words", WER, [100 * word_error_rate(held.texts, greedy(checked))]),
-        entry(f"{NAME}, decoder", "held out words", WER, [error]),
+        Result(f"{NAME}, greedy", "held out", CER, [100 * label_error_rate(held.texts, greedy(checked))]),
+        Result(f"{NAME}, greedy", "held out words", WER, [100 * word_error_rate(held.texts, greedy(checked))]),
+        Result(f"{NAME}, decoder", "held out words", WER, [error]),
     ]
     files.write(out / "speech.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     files.write(out / "speech-texts.csv", mistakes(said[0], test.texts, decoder).to_csv(index=False))
@@ -122,32 +121,29 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     names, read = ["", "space", *NAMES[2:]], [ctc_greedy(y) for y in said[0]]
     files.write_figure(out / "speech-confusion.png", edits_picture(test.labels, read, names))
     progress(1.0, "done")
-    return {
-        "experiment": "speech",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": [
-            entry("the same answer always", "test", CER, [constant(decoder.sentences, test.texts)]),
+    return Results(
+        results=results,
+        baselines=[
+            Result("the same answer always", "test", CER, [constant(decoder.sentences, test.texts)]),
             *([] if quick else _published()),
         ],
-        "bars": [] if quick else _bars(),
-        "notes": [
+        bars=[] if quick else _bars(),
+        notes=[
             f"{weight_count(network):,} weights, {course.epochs} epochs; decoder: order {decoder.order}, weight "
             f"{decoder.weight}, bonus {decoder.bonus}",
             "published: ESPnet2, jkang/espnet2_an4_asr and espnet2_an4_transformer, on all of this test",
         ],
-    }
+    )
 
 
-def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Sentences) -> list[dict[str, Any]]:
+def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Sentences) -> list[Result]:
     """The rows of the table: of each seed what it says of every utterance of the test."""
     made = []
     for how, read in (("greedy", greedy), ("decoder", decoder)):
         given = [read(outputs) for outputs in said]
         made += [
-            entry(f"{name}, {how}", "test", CER, [100 * label_error_rate(texts, own) for own in given]),
-            entry(f"{name}, {how}", "test words", WER, [100 * word_error_rate(texts, own) for own in given]),
+            Result(f"{name}, {how}", "test", CER, [100 * label_error_rate(texts, own) for own in given]),
+            Result(f"{name}, {how}", "test words", WER, [100 * word_error_rate(texts, own) for own in given]),
         ]
     return made
 
@@ -200,14 +196,14 @@ def _leave(network: Any, weights: Any, seed: int, decoder: Sentences, out: Path)
     save(out / f"speech-{seed}.safetensors", Model(network, weights, classes=NAMES, settings=settings))
 
 
-def _published() -> list[dict[str, Any]]:
+def _published() -> list[Result]:
     metrics = {"test": CER, "test words": WER}
-    return [entry("transformers, published", split, metrics[split], values) for split, values in PUBLISHED.items()]
+    return [Result("transformers, published", split, metrics[split], values) for split, values in PUBLISHED.items()]
 
 
-def _bars() -> list[dict[str, Any]]:
+def _bars() -> list[Bar]:
     return [
-        {"network": f"{NAME}, {how}", "split": split, "at_most": most, "about": "mean of the seeds"}
+        Bar(f"{NAME}, {how}", split, most, "mean of the seeds")
         for how, splits in BARS.items()
         for split, most in splits.items()
     ]

@@ -8,7 +8,6 @@ Every network is trained on the same 20 sequences, by BPTT, with the same optimi
 Nothing is chosen by looking at longer sequences.
 """
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from matplotlib.figure import Figure
 
 from throughtime import engine
 from throughtime.architectures import elman, fully_recurrent, jordan, lstm, window
-from throughtime.experiments import Progress
+from throughtime.experiments import Progress, Result, Results
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
@@ -95,9 +94,9 @@ def accuracy(network: Network, weights: Any) -> dict[int, Array]:
     return found
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network from every seed, ask it, write table and picture."""
-    began, count = time.perf_counter(), seeds or SEEDS
+    count = seeds or SEEDS
     networks = dict(list(NETWORKS.items())[:2]) if quick else NETWORKS
     optimizer, results = optax.adam(RATE), []
     for place, (name, network) in enumerate(networks.items()):
@@ -107,28 +106,18 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
             progress((place + (seed + 1) / (count + 1)) / len(networks), f"{name}, seed {seed}")
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
         for n, values in accuracy(network, stacked).items():
-            entry = {"network": name, "split": f"n={n}", "metric": "accuracy", "values": [float(v) for v in values]}
-            results.append(entry)
+            results.append(Result(name, f"n={n}", "accuracy", [float(v) for v in values]))
     table = _table(results)
     files.write(out / "temporal-generalization.csv", table.to_csv(index=False))
     files.write_figure(out / "temporal-generalization.png", _picture(table, count))
-    baselines = [
-        {"network": "guessing", "split": f"n={n}", "metric": "accuracy", "values": [1 / len(STARTS)]} for n in ASKED
-    ]
-    return {
-        "experiment": "temporal-generalization",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results,
-        "baselines": baselines,
-    }
+    return Results(results, [Result("guessing", f"n={n}", "accuracy", [1 / len(STARTS)]) for n in ASKED])
 
 
-def _table(results: list[dict[str, Any]]) -> pd.DataFrame:
+def _table(results: list[Result]) -> pd.DataFrame:
     rows = [
-        {"network": r["network"], "n": int(r["split"][2:]), "seed": seed, "accuracy": value}
+        {"network": r.network, "n": int(r.split[2:]), "seed": seed, "accuracy": value}
         for r in results
-        for seed, value in enumerate(r["values"])
+        for seed, value in enumerate(r.values)
     ]
     return pd.DataFrame(rows)
 

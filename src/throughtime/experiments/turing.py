@@ -8,7 +8,6 @@ random: there are no seeds. The last machine is a universal one that runs a busy
 For every machine a text and a picture show the tape next to the network's activities; one is an animation too.
 """
 
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from throughtime import turing
-from throughtime.experiments import Progress
+from throughtime.experiments import Progress, Result, Results
 from throughtime.io import files
 from throughtime.plots import COLOURS
 from throughtime.turing.equations import Label
@@ -52,9 +51,9 @@ class Frame(NamedTuple):
     seen: dict[Label, int | Fraction]
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:  # noqa: ARG001
     """Run every machine in all three ways, write the table, texts and pictures."""
-    began, rows = time.perf_counter(), []
+    rows = []
     names = QUICK if quick else tuple(MACHINES)
     for done, name in enumerate(names):
         progress(done / len(names), name)
@@ -68,15 +67,14 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
     progress(1.0, "done")
     table = pd.DataFrame(rows)
     files.write(out / "turing.csv", table.to_csv(index=False))
-    seconds = time.perf_counter() - began
     results = [*_entries(table, "rational numbers"), *_entries(table, "float64")]
     baselines = _entries(table, "direct simulator")
-    return {"experiment": "turing", "quick": quick, "seconds": seconds, "results": results, "baselines": baselines}
+    return Results(results, baselines)
 
 
-def _entries(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+def _entries(table: pd.DataFrame, column: str) -> list[Result]:
     pairs = zip(table["machine"], table[column], strict=True)
-    return [{"network": column, "split": name, "metric": METRIC, "values": [int(steps)]} for name, steps in pairs]
+    return [Result(column, name, METRIC, [int(steps)]) for name, steps in pairs]
 
 
 def simulated(machine: turing.Machine, tape: str) -> Iterator[turing.Configuration]:

@@ -14,40 +14,11 @@ every seed is trained in the same way on all but the test, and its averaged weig
 the test is asked with, once. Beside them: linear discriminant analysis and the nearest neighbour, on 20 points in
 time of what the networks hear.
 
-What was tried, with the error on validation speakers in per cent. fsdd, one seed of a bidirectional LSTM on four speakers, mean of
-the six folds, each with the speaker after the one left out; two seeds of one setting differed by 2.4 and by 1.7, so that smaller
-differences tell little:
-
-    mean of each recording taken away, 64 units, dropout 0.3                                    16.6
-    the same with a prior of the mean worth 20, 50, 150 steps (1)                               11.6, 14.2, 16.8
-    as further voices, recordings at 7 or 9 speeds, resampled, without a prior                  19.2, 18.1
-    prior 50; half, all of the recordings spliced (1)                                           11.4, 12.3
-    prior 50; mel warp of 0.2 instead of 0.1; each recording moved by 0.3 deviations (1)        19.9; 13.6
-    prior 50, half spliced; moved; mixed with another; filters up to 2900 to 4000 Hz (1)        11.5; 12.0; 13.4
-    prior 20, half spliced (1)                                                                  10.3
-    the same with the prior for the energy, too, spliced before all other changes: two seeds    11.9, 14.3
-    prior 10; none for the energy; spliced after the warps; noise 0.6                           11.8; 12.3; 11.4; 12.1
-    128 units, dropout 0.5, without a prior for the energy; moved, too, and spliced late        11.4; 12.0
-    128 units, dropout 0.5: chosen; the first seed and another                                  12.7, 11.0
-    LSTM: 64 units, dropout 0.3; 128, 0.5: chosen                                               12.3; 11.8
-    TDNN: 64 units, dropout 0.3; 128, 0.5: chosen                                               18.1; 18.4
-
-The best single run, 10.3, was not chosen: two seeds of one setting differ by as much.
-
-(1) energy and deltas without the prior, spliced after the warps. In fsdd everybody is somebody's validation speaker: each, on
-networks that were not trained with him, had a sixth of the say in what is common to all folds, that in which he is the test
-among them. The test had been asked of an earlier setting, the first line, chosen with jackson, lucas and yweweler alone: 17.2.
-From that choice: silence 35 dB below the loudest is trimmed, without which lucas, who leaves long silence, has 38 instead of
-17 (TDNN); a time warp of 0.4 instead of 0.2 brought 3; noise before the deltas instead of after them cost 10 and more; the
-deviation normalised, too, 20 instead of 16.
-
-Letters: 9 after 8 epochs with two frames in a step, 13 with one. Vowels: 7 with noise of 0.3 (TDNN), 2 with 1.0 (bidirectional
-LSTM). The row of all kinds together was added after the tests of the earlier setting had been seen.
-
 A course can be interrupted: its state is in `training/` in the output folder, and it goes on from there.
+
+What was tried, and how choices were made: `docs/words-and-speech.md`.
 """
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,7 +31,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from throughtime import architectures
 from throughtime.datasets.corpus import Values
-from throughtime.experiments import Progress, entry, part_of, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import (
     confusion_picture,
@@ -137,9 +108,9 @@ def forms(task: Task, quick: bool) -> dict[str, Form]:
     return {label: Form(network.with_dropout(dropout), 0.005) for label, network in made.items()}
 
 
-def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
+def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Answer every question with every network, write table, models and pictures."""
-    began, count, asked = time.perf_counter(), seeds or (1 if quick else SEEDS), tasks(quick)
+    count, asked = seeds or (1 if quick else SEEDS), tasks(quick)
     answers: dict[tuple[str, str], Asked] = {}
     curves: dict[tuple[str, str], Values] = {}
     known = [row for name, task in asked.items() for row in baselines(name, task)]
@@ -152,21 +123,16 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[s
         files.write(out / "words.csv", pd.DataFrame(rows_of(results(answers, asked))).to_csv(index=False))
     _pictures(answers, asked, curves, out)
     progress(1.0, "done")
-    bars = [
-        {"network": BEST, "split": data, "at_most": most, "about": "mean of the seeds"} for data, most in BARS.items()
-    ]
-    return {
-        "experiment": "words",
-        "quick": quick,
-        "seconds": time.perf_counter() - began,
-        "results": results(answers, asked),
-        "baselines": known + _over_folds(known, asked),
-        "bars": [] if quick else bars,
-        "notes": [
+    bars = [Bar(BEST, data, most, "mean of the seeds") for data, most in BARS.items()]
+    return Results(
+        results=results(answers, asked),
+        baselines=known + _over_folds(known, asked),
+        bars=[] if quick else bars,
+        notes=[
             f"{n}, {what}: {weight_count(f.network):,} weights, {SETTINGS[t.data].epochs[what]} epochs"
             for n, t, what, f in todo
         ],
-    }
+    )
 
 
 def answered(
@@ -197,34 +163,34 @@ def answered(
     return Asked(said, [k for _, k in test], float(curve[-1, 2])), curve
 
 
-def results(answers: dict[tuple[str, str], Asked], asked: dict[str, Task]) -> list[dict[str, Any]]:
+def results(answers: dict[tuple[str, str], Asked], asked: dict[str, Task]) -> list[Result]:
     """The rows of the table: every test, kind by kind and all kinds together, and the mean over the folds of a data set."""
     made = []
     for (name, label), (said, targets, checked) in answers.items():
-        made.append(entry(label, name, METRIC, [wrong(ys, targets) for ys in said]))
+        made.append(Result(label, name, METRIC, [wrong(ys, targets) for ys in said]))
         if len(said) > 1:
-            made.append(entry(f"{label}, {len(said)} together", name, METRIC, [wrong_together(said, targets)]))
-        made.append(entry(label, f"{name}, validation", CHECKED, [checked]))
+            made.append(Result(f"{label}, {len(said)} together", name, METRIC, [wrong_together(said, targets)]))
+        made.append(Result(label, f"{name}, validation", CHECKED, [checked]))
     for name in asked:
         kinds = [answer for (own, _), answer in answers.items() if own == name]
         said = [ys for answer in kinds for ys in answer.said]
         if len(kinds) > 1:
-            made.append(entry("all kinds together", name, METRIC, [wrong_together(said, kinds[0].targets)]))
+            made.append(Result("all kinds together", name, METRIC, [wrong_together(said, kinds[0].targets)]))
     return made + _over_folds(made, asked)
 
 
-def _over_folds(rows: list[dict[str, Any]], asked: dict[str, Task]) -> list[dict[str, Any]]:
+def _over_folds(rows: list[Result], asked: dict[str, Task]) -> list[Result]:
     """For each network the mean over the folds of a data set, seed by seed; once all of them are there."""
     folds: dict[tuple[str, str, str], list[Any]] = {}
     for row in rows:
-        name, comma, rest = row["split"].partition(", ")
+        name, comma, rest = row.split.partition(", ")
         if asked[name].data != name:
-            folds.setdefault((row["network"], asked[name].data + comma + rest, row["metric"]), []).append(row["values"])
+            folds.setdefault((row.network, asked[name].data + comma + rest, row.metric), []).append(row.values)
     count = sum(task.data != name for name, task in asked.items())  # one data set only has folds
-    return [entry(*key, np.mean(values, axis=0)) for key, values in folds.items() if len(values) == count]
+    return [Result(*key, np.mean(values, axis=0)) for key, values in folds.items() if len(values) == count]
 
 
-def baselines(name: str, task: Task) -> list[dict[str, Any]]:
+def baselines(name: str, task: Task) -> list[Result]:
     """What is known without a network, learnt from all but the test: 20 points in time of what networks hear, no deltas."""
     own, features = task.corpus.xs[0].shape[1], replace(task.heard.features, frames=1)
     flat = np.stack([_points(x[:, :own]) for x in features(task.corpus.xs)])
@@ -234,7 +200,9 @@ def baselines(name: str, task: Task) -> list[dict[str, Any]]:
         "nearest neighbour": KNeighborsClassifier(1, algorithm="brute"),
     }
     return [
-        entry(label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])])
+        Result(
+            label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])]
+        )
         for label, m in known.items()
     ]
 
