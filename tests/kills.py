@@ -30,7 +30,7 @@ import conftest  # noqa: F401  JAX's settings, before JAX, and for the processes
 from command_line import FILES, plant
 from throughtime import cli, experiments
 from throughtime.dynamics import choosing
-from throughtime.experiments import courses
+from throughtime.experiments import course_states
 from throughtime.io import files
 from throughtime.models.saving import load
 
@@ -157,7 +157,7 @@ def _whole(path: Path, data: bytes) -> bool:
         elif path.suffix == ".jsonl":
             choosing._done(path)
         elif path.suffix == ".npz":
-            courses._kept_in(path)
+            course_states._kept_in(path)
         return path.suffix != ".png" or (data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82"))
     except (ValueError, OSError):
         return False

@@ -856,7 +856,7 @@ FAULTS = [
     ),
     Fault(
         "an interrupted course begins again",
-        "experiments/courses.py",
+        "experiments/course_states.py",
         "return int(done), jax.tree",
         "return 0, jax.tree",
         "test_ntm_experiment.py",
@@ -864,7 +864,7 @@ FAULTS = [
     ),
     Fault(
         "the average of a course is a step behind",
-        "experiments/courses.py",
+        "experiments/averaging.py",
         "return d * before + (1 - d) * (weight + step)",
         "return d * before + (1 - d) * weight",
         "test_courses.py",

@@ -11,7 +11,7 @@ import pytest
 
 import throughtime as tt
 from throughtime import Connection, Layer, Network, units
-from throughtime.experiments import counting
+from throughtime.experiments import counting, counting_data
 
 
 def text(letters: int, n: int) -> str:
@@ -26,7 +26,7 @@ def continuations(letters: int, prefix: str) -> set[str]:
 
 @pytest.mark.parametrize(("letters", "n"), list(itertools.product((2, 3), (1, 2, 5))))
 def test_what_may_come_next_is_what_some_string_goes_on_with(letters: int, n: int) -> None:
-    heard, possible = counting.told(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
+    heard, possible = counting_data.told(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
     said = "".join("Sabc"[row.argmax()] for row in heard)
     assert said == text(letters, n)
     assert (heard.sum(1) == 1).all()
@@ -78,7 +78,7 @@ def test_a_counter_counts_to_the_end_and_a_leaking_one_does_not() -> None:
 def naive_reach(network: Network, weights: tt.engine.Weights) -> int:
     """One string after the other, until one is wrong."""
     for n in itertools.count(1):
-        heard, possible = counting.told(2, np.full(2 * n + 1, n), np.arange(2 * n + 1))
+        heard, possible = counting_data.told(2, np.full(2 * n + 1, n), np.arange(2 * n + 1))
         ys, _ = tt.run(network, weights, heard[:, None].astype(float))
         if not ((np.asarray(ys[:, 0]) > 0) == possible).all():
             return n - 1
@@ -109,7 +109,7 @@ def test_the_window_and_the_tdnn_see_the_longest_training_string() -> None:
 
 def test_every_network_and_seed_is_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "EPOCHS", 2)
-    monkeypatch.setattr(counting, "ASKED", ((1, 3), (4, 6)))
+    monkeypatch.setattr(counting_data, "ASKED", ((1, 3), (4, 6)))
     few = {name: pupil for name, pupil in counting.pupils(2).items() if name in ("Jordan", "window")}
     monkeypatch.setattr(counting, "pupils", lambda letters: few)
     monkeypatch.setattr(counting, "LANGUAGES", {"a^n b^n": 2})

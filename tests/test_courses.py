@@ -11,8 +11,10 @@ import optax
 import pytest
 
 import throughtime as tt
-from throughtime.experiments import courses
-from throughtime.experiments.courses import Averaging, Course
+from throughtime.experiments import averaging, courses
+from throughtime.experiments.averaging import Averaging
+from throughtime.experiments.course_states import DamagedState, Stand
+from throughtime.experiments.courses import Course
 from throughtime.io import files
 from throughtime.sequences import inputs_of, run_each
 from throughtime.training import epochs
@@ -97,7 +99,7 @@ def test_a_damaged_state_is_told_in_one_line(tmp_path: Path) -> None:
         (tmp_path / "numbers.npz").read_bytes(),
     ):
         file.write_bytes(damaged)
-        with pytest.raises(courses.DamagedState, match=r"course.npz is no state of a course, or damaged: ") as told:
+        with pytest.raises(DamagedState, match=r"course.npz is no state of a course, or damaged: ") as told:
             own.follow(TRAIN, VALIDATION, 0, file, quiet)
         assert "\n" not in str(told.value)
         assert str(told.value).endswith("; remove it to begin anew")
@@ -133,11 +135,11 @@ def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -
 def test_the_rate_rises_and_falls_to_nothing(tmp_path: Path) -> None:
     plan = courses._Plan.of(course(), TRAIN)
     kept = course(epochs=1, average=1).follow(TRAIN, VALIDATION, 0, tmp_path / "course.npz", quiet)
-    made = courses._optimizer(0.05, 1.0, 0.05, 1, plan.updates)
+    made = averaging.averaged_adam(0.05, 1.0, 0.05, 1, plan.updates)
     state = made.init(kept.weights)
     _, stand = courses.resumed(
         tmp_path / "course.npz",
-        courses._Stand(kept.weights, state, kept.weights, np.zeros(3), np.zeros(3), np.zeros((1, 4))),
+        Stand(kept.weights, state, kept.weights, np.zeros(3), np.zeros(3), np.zeros((1, 4))),
         _about(tmp_path / "course.npz"),
     )
     same(stand.optimizer[-1].weights, stand.weights)  # an average over one update
@@ -178,7 +180,7 @@ def test_where_lengths_are_given_other_recordings_compile_nothing(tmp_path: Path
 
 
 def test_weights_are_averaged_over_updates() -> None:
-    optimizer = optax.chain(optax.sgd(0.1), optax.GradientTransformation(courses._begin_average, Averaging(0.75)))
+    optimizer = optax.chain(optax.sgd(0.1), optax.GradientTransformation(averaging._begin_average, Averaging(0.75)))
     weights = {"w": jnp.array([1.0, -2.0])}
     state, naive, average = optimizer.init(weights), np.array([1.0, -2.0]), np.array([1.0, -2.0])
     for n in range(40):

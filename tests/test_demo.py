@@ -13,14 +13,8 @@ from throughtime import DynamicModel, load
 from throughtime.cli import program
 from throughtime.datasets import sunspots
 from throughtime.experiments import EXPERIMENTS
-from throughtime.experiments.sunspots import (
-    CHOSEN,
-    ENSEMBLE,
-    SINGLE,
-    autoregression,
-    judged_before_1920,
-    selections,
-)
+from throughtime.experiments.sunspots import ENSEMBLE, SINGLE
+from throughtime.experiments.sunspots_fitting import CHOSEN, autoregression, judged_before_1920, selections
 
 APP = program()
 FILES = {"model.safetensors", "sunspots.csv", "results.json", "wiring.png", "training.png", "prediction.png"}

@@ -132,11 +132,10 @@ def collect_and_work_on() -> None:
 
 def test_a_damaged_course_ends_an_experiment_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from throughtime import experiments
-    from throughtime.experiments.courses import resumed
+    from throughtime.experiments.course_states import resumed
 
-    def goes_on(_: bool, __: int | None, out: Path, ___: Any) -> dict[str, Any]:
+    def goes_on(_: bool, __: int | None, out: Path, ___: Any) -> None:
         resumed(out / "seed-0.npz", ())
-        return {}
 
     monkeypatch.setattr(experiments, "load", lambda _: goes_on)
     Path("tried").mkdir()

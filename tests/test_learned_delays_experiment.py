@@ -40,7 +40,7 @@ def test_a_delay_counts_once_however_often_it_is_found() -> None:
 @pytest.mark.parametrize("kind", ["Gaussian", "triangle"])
 def test_a_narrow_hill_at_a_delay_is_that_delay(kind: str) -> None:
     position, weight = jnp.array([[[4.0, 9.0]]]), jnp.array([[[2.0, -3.0]]])
-    made = learned_delays.interpolated(kind, jnp.asarray(learned_delays.LAST_WIDTH[kind]), position, weight)[:, 0, 0]
+    made = positions.interpolated(kind, jnp.asarray(positions.LAST_WIDTH[kind]), position, weight)[:, 0, 0]
     assert int(jnp.abs(made[:, 0]).argmax()) + 1 == 4
     assert int(jnp.abs(made[:, 1]).argmax()) + 1 == 9
     np.testing.assert_allclose(made.sum(0), [2.0, -3.0], rtol=1e-6)

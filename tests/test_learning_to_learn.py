@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
+from throughtime.experiments import learning_families, learning_pictures, learning_rivals
 from throughtime.experiments import learning_to_learn as l2l
 
 QUADRATIC, BOOLEAN = l2l.FAMILIES.values()
@@ -23,7 +24,7 @@ def test_quadratic_functions_are_six_coefficients_in_units_of_their_spread() -> 
         a, b = x[:, 0].astype(float), x[:, 1].astype(float)
         terms = np.stack([a**2, b**2, a * b, a, b, np.ones(len(a))], axis=1)
         found, *_ = np.linalg.lstsq(terms, y[:, 0], rcond=None)
-        assert np.abs(found).max() * l2l.SPREAD <= 1 + 1e-4
+        assert np.abs(found).max() * learning_families.SPREAD <= 1 + 1e-4
         p, q = asked[:, 0], asked[:, 1]
         again = found[0] * p * p + found[1] * q * q + found[2] * p * q + found[3] * p + found[4] * q + found[5]
         np.testing.assert_allclose(answers[:, 0], again, atol=1e-4)
@@ -61,14 +62,14 @@ def test_a_question_is_a_next_step_that_leaves_no_trace() -> None:
 def test_backpropagation_is_an_update_after_every_example() -> None:
     functions, rate = drawn(QUADRATIC, 2), 0.05
     network = tt.feedforward(2, 3, 1)
-    weights = l2l.several(network, 2, seed=4)
-    errors = l2l.backpropagation(network, rate, weights, functions)
-    wanted = np.zeros(l2l.STEPS)
+    weights = learning_rivals.several(network, 2, seed=4)
+    errors = learning_rivals.backpropagation(network, rate, weights, functions)
+    wanted = np.zeros(learning_families.STEPS)
     for number in range(2):
         own = tt.init(network, 4 * 2 + number)
         w, b = np.array(own["hidden"]["input"])[0, :, 0], np.array(own["hidden"]["bias"])[0]
         v, c = np.array(own["output"]["hidden"])[0, :, 0, 0], float(own["output"]["bias"][0, 0])
-        for step in range(l2l.STEPS):
+        for step in range(learning_families.STEPS):
             said = np.tanh(functions.asked[number] @ w + b) @ v + c
             wanted[step] += np.mean((said - functions.answers[number, :, 0]) ** 2) / 2
             x, y = functions.x[number, step], functions.y[number, step, 0]
@@ -81,9 +82,11 @@ def test_backpropagation_is_an_update_after_every_example() -> None:
 
 def test_a_rate_that_diverges_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = {0.1: np.nan, 0.2: 0.5, 0.3: 0.4}
-    monkeypatch.setattr(l2l, "RATES", tuple(errors))
-    monkeypatch.setattr(l2l, "backpropagation", lambda n, rate, w, f: jnp.full(l2l.STEPS, errors[rate]))
-    assert l2l.best_rate(tt.feedforward(2, 3, 1), drawn(QUADRATIC, 2)) == 0.3
+    monkeypatch.setattr(learning_rivals, "RATES", tuple(errors))
+    monkeypatch.setattr(
+        learning_rivals, "backpropagation", lambda n, rate, w, f: jnp.full(learning_families.STEPS, errors[rate])
+    )
+    assert learning_rivals.best_rate(tt.feedforward(2, 3, 1), drawn(QUADRATIC, 2)) == 0.3
 
 
 def test_what_knows_the_family_needs_six_examples_or_every_corner() -> None:
@@ -93,16 +96,17 @@ def test_what_knows_the_family_needs_six_examples_or_every_corner() -> None:
     tables = drawn(BOOLEAN, 5)
     said = l2l.least_squares(BOOLEAN, tables, 6)
     for x, guess, answers in zip(tables.x, said, tables.answers, strict=True):
-        seen = (l2l.CORNERS[:, None] == x[:6]).all(-1).any(-1)
+        seen = (learning_families.CORNERS[:, None] == x[:6]).all(-1).any(-1)
         np.testing.assert_allclose(guess, np.where(seen[:, None], answers, 0), atol=1e-9)
 
 
 def test_a_lesson_leaves_a_whole_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {name: family._replace(rounds=1) for name, family in l2l.FAMILIES.items()}
-    for name, value in {"FAMILIES": small, "UNITS": 3, "LESSONS": 64, "NEW": 4, "RATES": (0.01,)}.items():
-        monkeypatch.setattr(l2l, name, value)
-    monkeypatch.setattr(l2l, "SIZES", {"3 units": [3]})
-    monkeypatch.setattr(l2l, "POINTS", l2l.ASKED)
+    few = {"FAMILIES": small, "UNITS": 3, "LESSONS": 64, "NEW": 4, "RATES": (0.01,), "POINTS": l2l.ASKED}
+    for room in (l2l, learning_families, learning_rivals, learning_pictures):
+        for name in few.keys() & vars(room).keys():
+            monkeypatch.setattr(room, name, few[name])
+    monkeypatch.setattr(learning_rivals, "SIZES", {"3 units": [3]})
     parts: list[float] = []
     said = l2l.run(False, 2, tmp_path, lambda done, remark: parts.append(done)).to_dict()
     assert json.loads(json.dumps(said)) == said

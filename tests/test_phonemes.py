@@ -11,6 +11,7 @@ import pytest
 import throughtime as tt
 from throughtime import datasets, experiments
 from throughtime.experiments import phonemes_bdg as bdg
+from throughtime.experiments import phonemes_bdg_data
 from throughtime.experiments import phonemes_framewise as framewise
 
 real = [
@@ -52,7 +53,7 @@ def test_the_networks_with_few_weights_have_about_as_many() -> None:
 
 
 def test_windows_without_changes_are_the_middle_and_moved_ones_are_moved() -> None:
-    window = np.random.default_rng(1).normal(size=(bdg.FRAMES + 2 * bdg.MARGIN, 4)).astype(np.float32)
+    window = np.random.default_rng(1).normal(size=(bdg.FRAMES + 2 * phonemes_bdg_data.MARGIN, 4)).astype(np.float32)
     random = np.random.default_rng(0)
     (same,), labels = bdg.Changes(0.0, 0.0, 0.0, 0.0)([window], [2], random)
     assert labels == [2]

@@ -13,8 +13,9 @@ from throughtime import datasets, engine, experiments
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, Spoken
 from throughtime.datasets.corpus import Corpus
-from throughtime.experiments import judging, words, words_data
-from throughtime.experiments.courses import Course, Finished
+from throughtime.experiments import judging, words, words_data, words_forms, words_rivals
+from throughtime.experiments.course_states import Finished
+from throughtime.experiments.courses import Course
 from throughtime.experiments.words_data import Changed, Heard, Task
 from throughtime.features import SpeechChanges, SpeechFeatures, splice, with_deltas
 from throughtime.models.columns import columns_of
@@ -49,7 +50,7 @@ def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_eve
         return Finished(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
 
     monkeypatch.setattr(Course, "follow", follow)
-    monkeypatch.setitem(words.SETTINGS, "data", words.Setting({words.BEST: 1}, 2))
+    monkeypatch.setitem(words.SETTINGS, "data", words_forms.Setting({words.BEST: 1}, 2))
     form = words.forms(task(), quick=True)[words.BEST]
     asked, _ = words.answered("data", words.BEST, task(), form, 2, tmp_path, lambda share, remark: None)
     assert learnt[0] == ({0, 3}, {1, 4}, 0)
@@ -135,7 +136,7 @@ def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
 
 def test_points_in_time_are_equally_far_apart() -> None:
     x = np.column_stack([np.arange(39.0), np.arange(39.0) ** 2])
-    made = words._points(x).reshape(2, 20)
+    made = words_rivals._points(x).reshape(2, 20)
     np.testing.assert_allclose(made, [np.arange(0, 39, 2), np.arange(0, 39, 2) ** 2])
 
 

@@ -14,63 +14,27 @@ The averaged weights are validated, and those with the lowest error are kept.
 import json
 import re
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import Array
 from numpy.typing import NDArray
 
 from throughtime import engine
 from throughtime.engine import Weights
 from throughtime.experiments import Progress
-from throughtime.io import files
+from throughtime.experiments.averaging import averaged_adam
+from throughtime.experiments.course_states import CURVE, Finished, Stand, keep, remark_of, resumed
 from throughtime.network import Network
 from throughtime.sequences import Padding, inputs_of, padded_lengths, run_each
 from throughtime.training import evaluate, train
 
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)
 Augment = Callable[[list[Any], list[Any], np.random.Generator], tuple[list[Any], list[Any]]]
-CURVE = ("epoch", "loss", "error", "seconds")  # the columns of a curve
-
-
-class DamagedState(OSError):
-    """The file of a course cannot be read, so it cannot go on."""
-
-
-class Finished(NamedTuple):
-    """What a course brought.
-
-    weights  the averaged ones with the lowest validation error; of equals, those with the lower validation loss
-    error    that error
-    epoch    after which they stood, counted from 1
-    curve    (epochs, 4): epoch, mean training loss in it, validation error after it (NaN where not measured), seconds
-    """
-
-    weights: Weights
-    error: float
-    epoch: int
-    curve: NDArray[np.float64]
-
-
-class _Stand(NamedTuple):
-    """What a course is after a round."""
-
-    weights: Weights
-    optimizer: Any
-    best: Weights
-    judged: NDArray[np.float64]  # error, loss and epoch of the best
-    tally: NDArray[np.float64]  # of the epoch so far: summed loss, number asked; seconds of the course
-    curve: NDArray[np.float64]  # (epochs, 4), NaN where nothing stands yet
 
 
 @dataclass(frozen=True)
@@ -129,7 +93,7 @@ class Course:
         raises  ValueError if the file belongs to another course, and what `train` raises
         """
         plan = _Plan.of(self, recordings)
-        optimizer = _optimizer(self.rate, self.clip, self.warm_up, self.average, self.epochs * plan.updates)
+        optimizer = averaged_adam(self.rate, self.clip, self.warm_up, self.average, self.epochs * plan.updates)
         file.parent.mkdir(parents=True, exist_ok=True)
         about = f"{self.described()}, {plan.updates} updates of {len(recordings)} sequences, seed {seed}"
         done, stand = resumed(file, self._fresh(optimizer, seed), about)
@@ -139,7 +103,7 @@ class Course:
             if place == plan.rounds - 1:
                 stand = self._closed(stand, epoch + 1, validation)
             keep(file, number + 1, stand, about)
-            progress((number + 1) / (self.epochs * plan.rounds), _remark(stand, epoch + 1))
+            progress((number + 1) / (self.epochs * plan.rounds), remark_of(stand, epoch + 1))
         return Finished(stand.best, float(stand.judged[0]), int(stand.judged[2]), stand.curve)
 
     def described(self) -> str:
@@ -147,12 +111,12 @@ class Course:
         told = {f.name: repr(getattr(self, f.name)) for f in fields(self)} | {"network": self.network.to_json()}
         return re.sub(r" at 0x[0-9a-f]+", "", json.dumps(told))
 
-    def _fresh(self, optimizer: Any, seed: int) -> _Stand:
+    def _fresh(self, optimizer: Any, seed: int) -> Stand:
         weights = engine.init(self.network, seed, jnp.float32)
         judged, curve = np.array([np.inf, np.inf, 0.0]), np.full((self.epochs, len(CURVE)), np.nan)
-        return _Stand(weights, jax.jit(optimizer.init)(weights), weights, judged, np.zeros(3), curve)
+        return Stand(weights, jax.jit(optimizer.init)(weights), weights, judged, np.zeros(3), curve)
 
-    def _round(self, plan: "_Plan", optimizer: Any, recordings: Recordings, stand: _Stand, at: Any) -> _Stand:
+    def _round(self, plan: "_Plan", optimizer: Any, recordings: Recordings, stand: Stand, at: Any) -> Stand:
         """The stand after a round; `at`: seed, epoch and round."""
         began, chosen = time.perf_counter(), plan.dealt(at)
         xs, targets = ([recordings[n][part] for n in chosen] for part in (0, 1))
@@ -174,7 +138,7 @@ class Course:
         told = np.array([report.lesson.loss, report.lesson.asked, time.perf_counter() - began])
         return stand._replace(weights=report.weights, optimizer=report.optimizer_state, tally=stand.tally + told)
 
-    def _closed(self, stand: _Stand, epoch: int, validation: Recordings) -> _Stand:
+    def _closed(self, stand: Stand, epoch: int, validation: Recordings) -> Stand:
         """The stand after the last round of an epoch: judged, and written into the curve."""
         began, (total, asked, seconds) = time.perf_counter(), stand.tally
         judged, best, error = stand.judged, stand.best, np.nan
@@ -225,89 +189,3 @@ class _Plan(NamedTuple):
         seed, epoch, place = at
         order = np.random.default_rng((seed, epoch)).permutation(len(self.classes))
         return order[np.argsort(self.classes[order], kind="stable")][place :: self.rounds]
-
-
-def _remark(stand: _Stand, epoch: int) -> str:
-    known = f", best error {stand.judged[0]:.4g} after epoch {stand.judged[2]:.0f}" if stand.judged[2] else ""
-    return f"epoch {epoch}{known}"
-
-
-@cache
-def _optimizer(rate: float, clip: float, warm_up: float, average: int, updates: int) -> Any:
-    """One object for all seeds: compiled code belongs to it."""
-    warm = round(warm_up * updates)
-    planned = optax.warmup_cosine_decay_schedule(0.0 if warm else rate, rate, warm, max(updates, warm + 1))
-    averaging = optax.GradientTransformation(_begin_average, Averaging(1 - 1 / average))
-    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(planned), averaging)
-
-
-class Averaged(NamedTuple):
-    """The average of the weights over updates, and how many there were."""
-
-    weights: Weights
-    updates: Array
-
-
-def _begin_average(weights: Weights) -> Averaged:
-    return Averaged(jax.tree.map(jnp.array, weights), jnp.zeros((), jnp.int32))
-
-
-@dataclass(frozen=True)
-class Averaging:
-    """The last stage of an optax optimizer: averages the weights that its steps lead to, and leaves the steps as they are."""
-
-    decay: float
-
-    def __call__(self, steps: Weights, state: Averaged, weights: Weights | None = None) -> tuple[Weights, Averaged]:
-        n = state.updates.astype(jnp.float32)
-        decay = jnp.minimum(self.decay, (1 + n) / (10 + n))
-
-        def mixed(before: Array, weight: Array, step: Array) -> Array:
-            d = decay.astype(before.dtype)
-            return d * before + (1 - d) * (weight + step)
-
-        return steps, Averaged(jax.tree.map(mixed, state.weights, weights, steps), state.updates + 1)
-
-
-def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
-    """Write the state of a course; whoever is interrupted here finds the file from before.
-
-    done   rounds
-    tree   of arrays
-    about  the course, so that no other goes on with it
-    """
-    made = BytesIO()
-    np.savez(made, done, about, *jax.tree.leaves(tree))
-    files.write(file, made.getvalue())
-
-
-def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
-    """Rounds done and the state after them, as `keep` wrote it; 0 and the fresh one without a file.
-
-    raises  ValueError if the file is of another course, or of another network; DamagedState if it is no state at all
-    """
-    if not file.exists():
-        return 0, fresh
-    leaves, tree = jax.tree.flatten(fresh)
-    done, told, *kept = _kept_in(file)
-    if str(told) != about:
-        raise ValueError(f"{file} is the state of another course; name another folder, or remove it")
-    if [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
-        raise ValueError(f"{file} is the course of another network; name another folder, or remove it")
-    return int(done), jax.tree.unflatten(tree, [_like(a, b) for a, b in zip(kept, leaves, strict=True)])
-
-
-def _kept_in(file: Path) -> list[NDArray[Any]]:
-    """The arrays of a state: rounds done, the course, and the leaves of its tree."""
-    try:
-        with np.load(BytesIO(file.read_bytes())) as found:
-            made = [found[f"arr_{number}"] for number in range(len(found.files))]
-        if made[0].shape or made[0].dtype.kind != "i" or made[1].dtype.kind != "U":
-            raise ValueError("it does not say how far it is")
-    except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, BadZipFile, zlib.error) as error:
-        raise DamagedState(f"{file} is no state of a course, or damaged: {error}; remove it to begin anew") from None
-    return made
-
-
-def _like(values: NDArray[Any], fresh: Any) -> Any:
-    return values if isinstance(fresh, np.ndarray) else jnp.asarray(values, fresh.dtype)

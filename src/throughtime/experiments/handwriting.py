@@ -18,7 +18,7 @@ What was tried, and how choices were made: `docs/handwriting.md`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,14 +26,13 @@ import jax
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.neighbors import KNeighborsClassifier
 
 from throughtime import architectures
-from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus, Values
 from throughtime.experiments import Bar, Progress, Result, Results, rows_of
-from throughtime.experiments.courses import Course, Finished
+from throughtime.experiments.course_states import Finished
+from throughtime.experiments.courses import Course
+from throughtime.experiments.handwriting_data import BEST, FEATURES, METRIC, SEEDS, Drawn, baselines, corpora
 from throughtime.experiments.judging import (
     confusion_picture,
     curves_picture,
@@ -42,7 +41,7 @@ from throughtime.experiments.judging import (
     wrong,
     wrong_together,
 )
-from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures, in_usual_heights
+from throughtime.features.pen import PenChanges, in_usual_heights
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
@@ -52,14 +51,7 @@ from throughtime.network import Network
 from throughtime.plots import new_figure
 from throughtime.sequences import inputs_of, run_each
 
-BEST, METRIC, SEEDS = "bidirectional LSTM", "test error, %", 3
 BARS = {"digits": 1.0, "pendigits": 0.7, "lower": 5.5}
-ALL = PenFeatures(36, boxed=True, columns=(*COLUMNS, "dx", "dy"))
-FEATURES = {
-    "digits": ALL,
-    "pendigits": PenFeatures(8, kept=True, boxed=True, columns=("x", "y", "dx", "dy", "turn", "ahead")),
-    "lower": replace(ALL, columns=(*ALL.columns, "size")),
-}
 CHANGES = {
     "digits": PenChanges(),
     "pendigits": PenChanges(0.07, 0.15, 0.0, 0.02),
@@ -90,43 +82,6 @@ def forms(name: str, outputs: int, quick: bool) -> dict[str, Form]:
         "LSTM": Form(architectures.lstm(inputs, 100, outputs), short, 0.005),
         "TDNN": Form(architectures.tdnn(inputs, [64, 64], outputs, windows), short, 0.003),
     }
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Augmentation: raw drawings to the features of changed ones."""
-
-    changes: PenChanges
-    features: PenFeatures
-
-    def __call__(self, xs: list[Any], targets: list[Any], rng: np.random.Generator) -> tuple[list[Any], list[Any]]:
-        """(P, 3) each, to (T, columns); the targets stay."""
-        return self.features(self.changes(xs, rng)), targets
-
-
-def corpora(quick: bool) -> dict[str, Corpus]:
-    """Drawings as the files have them; letters in heights that are usual for their writer."""
-    small = {"pendigits": pens.pendigits()}
-    return small if quick else {"digits": pens.unipen("digits"), **small, "lower": letters()}
-
-
-def letters() -> Corpus:
-    """UNIPEN's lower case, in heights that are usual for their writer: what is measured is all their letters, not the labels."""
-    corpus = pens.unipen("lower")
-    return replace(corpus, xs=in_usual_heights(corpus.xs, corpus.who))
-
-
-def baselines(name: str, corpus: Corpus) -> list[Result]:
-    """What is known without a network: positions of all points, side by side; learnt from training and validation."""
-    flat = np.stack([x[:, :2].ravel() for x in FEATURES[name](corpus.xs)])
-    test, truth = corpus.parts == "test", np.array(corpus.targets)
-    known = {"nearest neighbour": KNeighborsClassifier(1, algorithm="brute"), "LDA": LinearDiscriminantAnalysis()}
-    return [
-        Result(
-            label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])]
-        )
-        for label, m in known.items()
-    ]
 
 
 def taught(

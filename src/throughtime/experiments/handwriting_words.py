@@ -24,7 +24,8 @@ from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
 from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.experiments.courses import Course
-from throughtime.experiments.handwriting import Drawn, examples_picture
+from throughtime.experiments.handwriting import examples_picture
+from throughtime.experiments.handwriting_data import Drawn
 from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
 from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.io import files

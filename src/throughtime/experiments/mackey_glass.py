@@ -18,10 +18,8 @@ README, and tuned on the same validation samples (81 settings of 500 units, the 
 What was tried, and how choices were made: `docs/forecasting.md`.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from throughtime.architectures import narx
@@ -37,19 +34,28 @@ from throughtime.dynamics.preparing import prepare
 from throughtime.engine import Weights, init
 from throughtime.engine import run as activate
 from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.experiments.mackey_glass_data import (
+    AHEAD,
+    DELAYS,
+    ECHOES,
+    TOTAL,
+    TRAINED,
+    VALIDATED,
+    WINDOW,
+    echo_state,
+    mackey_glass,
+)
+from throughtime.experiments.mackey_glass_pictures import picture, rms
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.models.running import stack
 from throughtime.network import Network
-from throughtime.plots import COLOURS, MEASURED, new_figure
 from throughtime.training import Report, evaluate, train
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
 Origins = NDArray[np.int64]
-LAG, TRAINED, VALIDATED, TOTAL = 17, 3000, 5000, 12_000
-DELAYS, AHEAD, WINDOW = (1, 2, 3, *range(15, 21)), 84, 40
 PAST, LOSS, BAR = max(DELAYS), SquaredError(), 4e-4
 SPLITS = {"one step ahead": "RMSE", "84 steps ahead": "NRMSE"}
 SEEDS, MISSING = 5, "reservoirpy is not installed, so its rows are missing: pip install 'throughtime[peers]'"
@@ -70,47 +76,7 @@ class Course:
         return narx(0, self.units, 1, output_delays=DELAYS, skip=True)
 
 
-@dataclass(frozen=True)
-class Echo:
-    """Settings of an echo state network; the deviation of its reservoir's weights follows from `radius`."""
-
-    units: int
-    radius: float
-    leak: float
-    ridge: float
-    scaling: float
-    heard: float  # share of the units that hear the input
-
-
 QUICK = Course(units=16, opened=200, closed=10, restarts=2)
-ECHOES = {
-    "ESN, README": Echo(100, 1.25, 0.3, 1e-5, 1.0, 0.1),
-    "ESN, tuned": Echo(1000, 1.0, 0.5, 1e-11, 0.3, 0.2),
-}
-
-
-def mackey_glass(steps: int, every: float = 0.1, dropped: int = 1000) -> Values:
-    """Samples at whole t, (steps,), integrated with steps `every`, which must divide 1.
-
-    x(t - 17) lies on the grid; halfway between two of its points it is their cubic Hermite interpolation. Left of t = 0, where
-    the slope jumps, it is zero.
-    """
-    often, lag = round(1 / every), round(LAG / every)
-    x, slopes = [1.2] * (lag + 1), [0.0] * lag
-
-    def slope(now: float, then: float) -> float:
-        return 0.2 * then / (1 + then**10) - 0.1 * now
-
-    for k in range((dropped + steps - 1) * often):
-        now, here, there = x[-1], x[k], x[k + 1]
-        slopes.append(slope(now, here))
-        end = 0.0 if k + 1 == lag else slopes[k + 1]
-        half = (here + there) / 2 + every / 8 * (slopes[k] - end)
-        second = slope(now + every / 2 * slopes[-1], half)
-        third = slope(now + every / 2 * second, half)
-        fourth = slope(now + every * third, there)
-        x.append(now + every / 6 * (slopes[-1] + 2 * second + 2 * third + fourth))
-    return np.array(x[lag::often][dropped:])
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
@@ -134,7 +100,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     results = {name: _entries(name, found, float(deviation)) for name, found in errors.items()}
     flat = [made for name in errors for made in results[name]]
     files.write(out / "mackey-glass.csv", pd.DataFrame(rows_of(flat)).to_csv(index=False))
-    files.write_figure(out / "mackey-glass.png", _picture(z[origins[0] - 50 :], errors))
+    files.write_figure(out / "mackey-glass.png", picture(z[origins[0] - 50 :], errors))
     return Results(
         results=[made for made in flat if made.network not in ECHOES],
         baselines=[made for made in flat if made.network in ECHOES],
@@ -206,52 +172,6 @@ def _errors(network: Network, weights: Weights, z: Values, origins: Origins, ste
     return np.asarray(ys - batch.targets)[:, :, 0].T
 
 
-def echo_state(echo: Echo, z: Values, seed: int, origins: Origins) -> tuple[Values, Values]:
-    """The same errors of reservoirpy's echo state network.
-
-    It hears the samples scaled to [-1, 1]; its free runs, side by side, are written out here with the weights it drew and
-    learned, which is what its own loop does one run at a time.
-    """
-    nodes = import_module("reservoirpy.nodes")
-    low, high = z[:TRAINED].min(), z[:TRAINED].max()
-    scaled = (2 * (z - low) / (high - low) - 1)[:, None]
-    reservoir = nodes.Reservoir(
-        echo.units,
-        lr=echo.leak,
-        sr=echo.radius,
-        input_scaling=echo.scaling,
-        input_connectivity=echo.heard,
-        rc_connectivity=0.1,
-        seed=seed,
-    )
-    readout = nodes.Ridge(ridge=echo.ridge)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # small ridges make its equations badly conditioned, which it warns of
-        (reservoir >> readout).fit(scaled[: TRAINED - 1], scaled[1:TRAINED], warmup=100)
-    reservoir.reset()
-    states = reservoir.run(scaled)
-    told = states @ readout.Wout + readout.bias
-    one_step = (told[VALIDATED - 1 : -1] - scaled[VALIDATED:])[:, 0]
-    state, y, free = states[origins - 1], told[origins - 1], []
-    inside, into = _dense(reservoir.W), _dense(reservoir.Win)
-    for _ in range(AHEAD):
-        free.append(y)
-        state = (1 - echo.leak) * state + echo.leak * np.tanh(state @ inside.T + y @ into.T + reservoir.bias)
-        y = state @ readout.Wout + readout.bias
-    truth = scaled[origins[:, None] + np.arange(AHEAD), 0]
-    back = (high - low) / 2
-    return back * one_step, back * (np.stack(free, axis=1)[:, :, 0] - truth)
-
-
-def _dense(matrix: Any) -> Values:
-    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
-
-
-def rms(errors: Values) -> Values:
-    """Over the first axis."""
-    return np.asarray(np.sqrt(np.mean(errors**2, axis=0)))
-
-
 def _entries(name: str, found: list[tuple[Values, Values]], deviation: float) -> list[Result]:
     values = {
         "one step ahead": [deviation * rms(one) for one, _ in found],
@@ -268,25 +188,3 @@ def _bars(results: dict[str, list[Result]]) -> list[Bar]:
             median = float(np.median(results[name][1].values))
             bars.append(Bar("NARX", far, median, f"median of {name}"))
     return bars
-
-
-def _picture(z: Values, errors: dict[str, list[tuple[Values, Values]]]) -> Figure:
-    """The first free run against the samples, and how errors grow with the steps ahead, of all seeds."""
-    figure, (above, below) = new_figure(2, 7.2, heights=[2, 3], width=9.0, share=False)
-    times, ahead = np.arange(-50, AHEAD), np.arange(AHEAD)
-    above.plot(times, z[: len(times)], color=MEASURED, lw=3.0, alpha=0.35, label="Mackey-Glass")
-    for (name, found), colour in zip(errors.items(), COLOURS[1:], strict=False):
-        if name in ("NARX", "ESN, README"):  # the others cannot be told from the samples
-            above.plot(ahead, z[50 : 50 + AHEAD] + found[0][1][0], color=colour, lw=1.2, label=name)
-        for seed, (_, free) in enumerate(found):
-            below.plot(ahead + 1, rms(free), color=colour, lw=1.1, alpha=0.8, label=None if seed else name)
-    above.axvline(0, color="#999999", lw=0.8)
-    above.set(xlabel="steps from the last sample heard", ylabel="x, standardised", title="A free run on the test")
-    above.set_xlim(times[0], times[-1])
-    below.set(
-        yscale="log", xlabel="steps ahead", ylabel="NRMSE", title="Errors of all test forecasts, every seed a line"
-    )
-    below.set_xlim(1, AHEAD)
-    for axes in (above, below):
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure

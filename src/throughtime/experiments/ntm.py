@@ -29,7 +29,7 @@ from matplotlib.ticker import MaxNLocator
 from throughtime import engine
 from throughtime.architectures import lstm
 from throughtime.experiments import Bar, Progress, Result, Results, rows_of
-from throughtime.experiments.courses import keep, resumed
+from throughtime.experiments.course_states import keep, resumed
 from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, Size, Task
 from throughtime.io import files
 from throughtime.learners import BPTT

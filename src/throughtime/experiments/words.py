@@ -21,15 +21,12 @@ What was tried, and how choices were made: `docs/words-and-speech.md`.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.neighbors import KNeighborsClassifier
 
-from throughtime import architectures
 from throughtime.datasets.corpus import Values
 from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
 from throughtime.experiments.courses import Course
@@ -43,69 +40,16 @@ from throughtime.experiments.judging import (
     wrong_together,
 )
 from throughtime.experiments.words_data import Task, tasks
+from throughtime.experiments.words_forms import BEST, SETTINGS, Asked, Form, forms
+from throughtime.experiments.words_rivals import CHECKED, METRIC, SEEDS, baselines
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
 from throughtime.models.model import Model
 from throughtime.models.saving import save
-from throughtime.network import Network
 from throughtime.sequences import inputs_of, run_each
 
-SEEDS, METRIC, CHECKED, POINTS = 3, "test error, %", "validation error, %", 20
 BARS = {"fsdd": 14.0, "japanese_vowels": 1.5, "an4 letters": 8.0, "an4 digits": 2.0}
-BEST = "bidirectional LSTM"
-
-
-class Setting(NamedTuple):
-    """Of a data set: epochs, by the kind of network, recordings in a batch, units of a layer, and their dropout."""
-
-    epochs: dict[str, int]
-    batch: int
-    units: int = 64
-    dropout: float = 0.3
-
-
-SETTINGS = {
-    "fsdd": Setting({"TDNN": 14, "LSTM": 10, BEST: 10}, 64, 128, 0.5),
-    "japanese_vowels": Setting({"TDNN": 40, "LSTM": 40, BEST: 40}, 32),
-    "an4 letters": Setting({"TDNN": 20, "LSTM": 16, BEST: 16}, 64),
-    "an4 digits": Setting({"TDNN": 20, "LSTM": 16, BEST: 16}, 64),
-}
-
-
-class Form(NamedTuple):
-    """A network and the highest rate."""
-
-    network: Network
-    rate: float
-
-
-class Asked(NamedTuple):
-    """What the networks of all seeds say about a test.
-
-    said     of each seed the outputs
-    targets  the labels
-    checked  the validation error of the one that was trained without the speakers of validation
-    """
-
-    said: list[list[Any]]
-    targets: list[int]
-    checked: float
-
-
-def forms(task: Task, quick: bool) -> dict[str, Form]:
-    """The networks to compare; `quick`: the best one, small."""
-    inputs, outputs = task.inputs, len(task.corpus.names)
-    if quick:
-        return {BEST: Form(architectures.lstm(inputs, 24, outputs, bidirectional=True), 0.01)}
-    units, dropout = SETTINGS[task.data].units, SETTINGS[task.data].dropout
-    windows: list[Any] = [range(3), range(5), 0]
-    made = {
-        "TDNN": architectures.tdnn(inputs, [units, units], outputs, windows),
-        "LSTM": architectures.lstm(inputs, units, outputs),
-        BEST: architectures.lstm(inputs, units, outputs, bidirectional=True),
-    }
-    return {label: Form(network.with_dropout(dropout), 0.005) for label, network in made.items()}
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
@@ -188,28 +132,6 @@ def _over_folds(rows: list[Result], asked: dict[str, Task]) -> list[Result]:
             folds.setdefault((row.network, asked[name].data + comma + rest, row.metric), []).append(row.values)
     count = sum(task.data != name for name, task in asked.items())  # one data set only has folds
     return [Result(*key, np.mean(values, axis=0)) for key, values in folds.items() if len(values) == count]
-
-
-def baselines(name: str, task: Task) -> list[Result]:
-    """What is known without a network, learnt from all but the test: 20 points in time of what networks hear, no deltas."""
-    own, features = task.corpus.xs[0].shape[1], replace(task.heard.features, frames=1)
-    flat = np.stack([_points(x[:, :own]) for x in features(task.corpus.xs)])
-    test, truth = task.corpus.parts == "test", np.array(task.corpus.targets)
-    known = {
-        "LDA": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-        "nearest neighbour": KNeighborsClassifier(1, algorithm="brute"),
-    }
-    return [
-        Result(
-            label, name, METRIC, [100 * np.mean(m.fit(flat[~test], truth[~test]).predict(flat[test]) != truth[test])]
-        )
-        for label, m in known.items()
-    ]
-
-
-def _points(values: Values) -> Values:
-    places = np.linspace(0, len(values) - 1, POINTS)
-    return np.concatenate([np.interp(places, np.arange(len(values)), column) for column in values.T])
 
 
 def _pictures(
