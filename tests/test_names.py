@@ -180,7 +180,7 @@ def test_pictures_show_names_letter_by_letter() -> None:
     values = np.random.default_rng(0).normal(size=(9, 3))
     figure = pictures.plot_step_response({"_jump": values}, names)
     drawn = Path("response.png")
-    files.write_figure(drawn, figure)
+    files.write_whole(drawn, figure)
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [" _jump"]
 
 

@@ -56,7 +56,7 @@ def delays(
         raise Problem(f"--lags {lags} is too many for the {len(y)} rows of {table}; take fewer")
     found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
     if out is not None:
-        files.write_figure(out, plot_delays(found))
+        files.write_whole(out, plot_delays(found))
     if json_:
         typer.echo(json.dumps(_plain(found)))
         return

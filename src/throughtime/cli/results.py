@@ -31,8 +31,8 @@ def describe(
     """Write all files but the model; each appears only when it is complete."""
     files.write(out / "metrics.json", json.dumps(said, indent=2) + "\n")
     draw(model.network_, out / "wiring.png")
-    files.write_figure(out / "training.png", plot_course(model))
-    files.write_figure(out / "prediction.png", response(data, spans, own))
+    files.write_whole(out / "training.png", plot_course(model))
+    files.write_whole(out / "prediction.png", response(data, spans, own))
 
 
 def response(data: Data, spans: Sequence[Span], own: Predicted) -> Figure:

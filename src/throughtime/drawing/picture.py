@@ -41,7 +41,7 @@ def draw(network: Network, where: str | Path | Axes) -> None:
         return
     figure = Figure(figsize=(made.width, made.height))
     _paint(made, network, handles, figure.add_axes((0.0, 0.0, 1.0, 1.0)))
-    files.write_figure(where, figure, dpi=150)
+    files.write_whole(where, figure, dpi=150)
 
 
 def label(layer: Layer, connection: Connection) -> str:

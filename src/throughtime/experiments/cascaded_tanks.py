@@ -169,7 +169,7 @@ def _write(out: Path, made: dict[str, Judged], test: Record, best: Values) -> No
     shown = {"best model": best} | {
         name: made[name].free.mean(axis=0) for name in ("NARX", "NARX, open loop") if name in made
     }
-    files.write_figure(out / "response.png", _picture(test.y[START:, 0], shown))
+    files.write_whole(out / "response.png", _picture(test.y[START:, 0], shown))
 
 
 def _picture(truth: Values, shown: dict[str, Values]) -> Figure:

@@ -148,7 +148,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     progress(1.0, "done")
     baselines = [Result("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
     files.write(out / "counting.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
-    files.write_figure(out / "counting.png", _picture(results, count))
+    files.write_whole(out / "counting.png", _picture(results, count))
     return Results(
         results=results,
         baselines=baselines,

@@ -147,7 +147,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
                 _pictures(name, said[0], test, out)
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights, {form.epochs} epochs")
             files.write(out / "handwriting.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
-        files.write_figure(out / f"handwriting-{name}-curves.png", curves_picture(curves, "validation error, %"))
+        files.write_whole(out / f"handwriting-{name}-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     bars = [Bar(BEST, n, most, "mean of the seeds") for n, most in BARS.items()]
     return Results(
@@ -161,11 +161,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
 def _pictures(name: str, outputs: list[Any], test: Corpus, out: Path) -> None:
     figure = confusion_picture([decided(outputs)], [np.asarray(test.targets)], test.names)
     figure.axes[0].set_ylabel("written")
-    files.write_figure(out / f"handwriting-{name}-confusion.png", figure)
+    files.write_whole(out / f"handwriting-{name}-confusion.png", figure)
     missed = np.flatnonzero(decided(outputs).argmax(1) != np.asarray(test.targets))
     shown = [0, *missed[:: max(1, len(missed) // 3)][:3].tolist()]
     chosen = [(test.xs[n], np.asarray(outputs[n]), test.names[test.targets[n]]) for n in shown]
-    files.write_figure(out / f"handwriting-{name}-examples.png", examples_picture(chosen, test.names))
+    files.write_whole(out / f"handwriting-{name}-examples.png", examples_picture(chosen, test.names))
 
 
 def examples_picture(examples: list[tuple[Values, Values, str]], names: tuple[str, ...]) -> Figure:

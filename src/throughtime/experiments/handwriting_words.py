@@ -112,10 +112,10 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     if count > 1:
         results += judged(f"{NAME}, {count} together", [Read.of(together(said), lexicon)], test.targets)
     files.write(out / "handwriting-words.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
-    files.write_figure(out / "handwriting-words-curves.png", curves_picture(curves, "validation character error, %"))
+    files.write_whole(out / "handwriting-words-curves.png", curves_picture(curves, "validation character error, %"))
     picture = edits_picture(test.targets, read[0].greedy, corpus.names)
     picture.axes[0].set_ylabel("written")
-    files.write_figure(out / "handwriting-words-confusion.png", picture)
+    files.write_whole(out / "handwriting-words-confusion.png", picture)
     _examples(said[0], read[0], test, out)
     progress(1.0, "done")
     bars = [
@@ -163,4 +163,4 @@ def _examples(outputs: list[Any], read: Read, test: Corpus, out: Path) -> None:
         (test.xs[n], np.asarray(outputs[n]), f"{spelled(test.targets[n])}, read: {spelled(read.greedy[n])}")
         for n in shown
     ]
-    files.write_figure(out / "handwriting-words-examples.png", examples_picture(chosen, test.names))
+    files.write_whole(out / "handwriting-words-examples.png", examples_picture(chosen, test.names))

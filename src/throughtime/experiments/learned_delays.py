@@ -133,7 +133,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
                 results.append(Result(method, f"{name}, found", "share of delays found", shares))
     progress(1.0, "done")
     files.write(out / "learned-delays.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
-    files.write_figure(out / "learned-delays.png", _picture(results))
+    files.write_whole(out / "learned-delays.png", _picture(results))
     return Results(
         results=results,
     )

@@ -128,7 +128,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     results = [one for made in found.values() for one in made.results]
     baselines = [one for made in found.values() for one in made.baselines]
     sight = {} if quick else landscapes(FAMILIES["quadratic"], found["quadratic"].learned[0])
-    files.write_figure(out / "learning-to-learn.png", picture(list(families), [*results, *baselines], sight))
+    files.write_whole(out / "learning-to-learn.png", picture(list(families), [*results, *baselines], sight))
     files.write(out / "learning-to-learn.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     told = {split_of(name, n) for name in families for n in ASKED}
     return Results(

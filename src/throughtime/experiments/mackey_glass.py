@@ -100,7 +100,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     results = {name: _entries(name, found, float(deviation)) for name, found in errors.items()}
     flat = [made for name in errors for made in results[name]]
     files.write(out / "mackey-glass.csv", pd.DataFrame(rows_of(flat)).to_csv(index=False))
-    files.write_figure(out / "mackey-glass.png", picture(z[origins[0] - 50 :], errors))
+    files.write_whole(out / "mackey-glass.png", picture(z[origins[0] - 50 :], errors))
     return Results(
         results=[made for made in flat if made.network not in ECHOES],
         baselines=[made for made in flat if made.network in ECHOES],

@@ -110,7 +110,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     baselines = _entries("ARX", [judge(known["test"], linear)])
     files.write(out / "narma10.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     runs = {"NARX": shown["NARX"], "ARX": linear["free run"]}
-    files.write_figure(out / "narma10.png", _picture(known["test"], runs, [*results, *baselines]))
+    files.write_whole(out / "narma10.png", _picture(known["test"], runs, [*results, *baselines]))
     return Results(
         results=results,
         baselines=baselines,

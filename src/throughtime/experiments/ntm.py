@@ -122,7 +122,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             results.append(Result(name, _split(task, size), METRIC, values))
         files.write(out / "ntm.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     for task in tasks:
-        files.write_figure(out / f"{task.name.replace(' ', '-')}.png", _errors_picture(task, results))
+        files.write_whole(out / f"{task.name.replace(' ', '-')}.png", _errors_picture(task, results))
     return Results(
         results=results,
         baselines=[Result("guessing", _split(t, size), METRIC, [_guessed(t, size)]) for t in tasks for size in t.sizes],
@@ -148,7 +148,7 @@ def _leave(task: Task, name: str, network: Network, weights: Any, seed: int, out
     settings = {"task": task.name, "seed": seed, "rounds": task.rounds}
     save(out / f"{stem}.safetensors", Model(network, weights, settings=settings))
     if name == "NTM" and seed == 0:
-        files.write_figure(out / f"{task.name.replace(' ', '-')}-heads.png", heads_picture(task, network, weights))
+        files.write_whole(out / f"{task.name.replace(' ', '-')}-heads.png", heads_picture(task, network, weights))
 
 
 def heads_picture(task: Task, network: Network, weights: Any) -> Figure:

@@ -149,7 +149,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         notes.append(f"{name}: {weight_count(network):,} weights")
         _pictures(_plain(name), said[0], truth, corpus, out)
         files.write(out / "phonemes-bdg.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
-    files.write_figure(out / "bdg-curves.png", curves_picture(curves, "validation error, %"))
+    files.write_whole(out / "bdg-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     notes.append("Waibel et al. 1989 report 98.5 % right for a TDNN and 93.7 % for an HMM, on Japanese b, d, g")
     return Results(
@@ -174,7 +174,7 @@ def _plain(name: str) -> str:
 
 
 def _pictures(stem: str, outputs: list[Any], truth: Values, corpus: Corpus, out: Path) -> None:
-    files.write_figure(out / f"bdg-{stem}-confusion.png", confusion_picture([decided(outputs)], [truth], corpus.names))
-    files.write_figure(
+    files.write_whole(out / f"bdg-{stem}-confusion.png", confusion_picture([decided(outputs)], [truth], corpus.names))
+    files.write_whole(
         out / f"bdg-{stem}-outputs.png", outputs_picture(outputs[0], np.full(FRAMES, truth[0]), corpus.names)
     )

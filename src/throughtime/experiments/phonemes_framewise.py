@@ -180,16 +180,16 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             results.append(Result(label, name, METRIC, [wrong(ys, truth) for ys in said]))
             if label == BEST:
                 results.append(Result(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
-                files.write_figure(
+                files.write_whole(
                     out / f"framewise-{name}-confusion.png", confusion_picture(said[0], truth, corpus.names)
                 )
-                files.write_figure(
+                files.write_whole(
                     out / f"framewise-{name}-outputs.png", outputs_picture(said[0][0], truth[0], corpus.names)
                 )
             notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")
             files.write(out / "phonemes-framewise.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
         baselines.append(Result("LDA, 7 frames", name, METRIC, [linear(corpus)]))
-        files.write_figure(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
+        files.write_whole(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
     progress(1.0, "done")
     return Results(
         results=results,

@@ -111,12 +111,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     files.write(out / "speech.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     files.write(out / "speech-texts.csv", mistakes(said[0], test.texts, decoder).to_csv(index=False))
     curve = first.curve[np.isfinite(first.curve[:, 2])]
-    files.write_figure(
+    files.write_whole(
         out / "speech-curve.png", curves_picture({(NAME, 0): curve}, "character error of held-out speakers, %")
     )
-    files.write_figure(out / "speech-example.png", example_picture(said[0], test.texts, decoder))
+    files.write_whole(out / "speech-example.png", example_picture(said[0], test.texts, decoder))
     names, read = ["", "space", *NAMES[2:]], [ctc_greedy(y) for y in said[0]]
-    files.write_figure(out / "speech-confusion.png", edits_picture(test.labels, read, names))
+    files.write_whole(out / "speech-confusion.png", edits_picture(test.labels, read, names))
     progress(1.0, "done")
     return Results(
         results=results,

@@ -95,7 +95,7 @@ def _write(out: Path, years: Values, numbers: Values, fits: Fits, together: Valu
     files.write(out / "sunspots.csv", pd.DataFrame(columns).to_csv(index=False, float_format="%.6g"))
     draw(CHOSEN.network.open_loop(), out / "wiring.png")
     curve = fits.losses[:, :TOGETHER].mean(axis=1)
-    files.write_figure(
+    files.write_whole(
         out / "training.png", plot_training(curve.tolist(), unit="mean squared error, standardised roots")
     )
     picture = plot_prediction(
@@ -107,4 +107,4 @@ def _write(out: Path, years: Values, numbers: Values, fits: Fits, together: Valu
         title=f"One year ahead, {TOGETHER} networks of two units together",
         time_name="year",
     )
-    files.write_figure(out / "prediction.png", picture)
+    files.write_whole(out / "prediction.png", picture)

@@ -109,7 +109,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             results.append(Result(name, f"n={n}", "accuracy", [float(v) for v in values]))
     table = _table(results)
     files.write(out / "temporal-generalization.csv", table.to_csv(index=False))
-    files.write_figure(out / "temporal-generalization.png", _picture(table, count))
+    files.write_whole(out / "temporal-generalization.png", _picture(table, count))
     return Results(results, [Result("guessing", f"n={n}", "accuracy", [1 / len(STARTS)]) for n in ASKED])
 
 

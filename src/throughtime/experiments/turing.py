@@ -45,7 +45,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         frames = [Frame(*step) for step in program.look(tape)]
         rows.append(_judged(name, program, tape, frames))
         files.write(out / f"{name}.txt", told(program, frames))
-        files.write_figure(out / f"{name}.png", strip(program, frames, f"{name}, {len(frames)} steps"))
+        files.write_whole(out / f"{name}.png", strip(program, frames, f"{name}, {len(frames)} steps"))
         if name == ANIMATED:
             film(program, frames[: 20 if quick else None], out / f"{name}.gif")
     progress(1.0, "done")

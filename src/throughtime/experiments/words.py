@@ -146,13 +146,13 @@ def _pictures(
         figure.axes[0].set_title(
             "Learning, without the speakers of validation" + "; a line is a fold" * (len(folds) > 1)
         )
-        files.write_figure(out / f"{stem}-curves.png", figure)
+        files.write_whole(out / f"{stem}-curves.png", figure)
         best = [answers[name, BEST] for name in folds]
         outputs, targets = ([y for a in best for y in a.said[0]], [k for a in best for k in a.targets])
-        files.write_figure(
+        files.write_whole(
             out / f"{stem}-confusion.png", confusion_picture([decided(outputs)], [np.array(targets)], names)
         )
         missed = np.flatnonzero(decided(outputs).argmax(1) != targets)
         shown = int(missed[len(missed) // 2]) if len(missed) else 0
         truth = np.full(len(outputs[shown]), targets[shown])
-        files.write_figure(out / f"{stem}-outputs.png", outputs_picture(outputs[shown], truth, names))
+        files.write_whole(out / f"{stem}-outputs.png", outputs_picture(outputs[shown], truth, names))

@@ -130,7 +130,7 @@ def append(path: str | os.PathLike[str], line: str) -> None:
         os.fsync(file.fileno())
 
 
-def write_figure(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
+def write_whole(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
     """Write a picture of a kind that its name's ending says, none is .png; `how` as `savefig` of matplotlib takes it."""
     path = Path(path) if Path(path).suffix else Path(path).with_suffix(".png")
     with whole(path) as file, warnings.catch_warnings():
