@@ -39,10 +39,10 @@ from throughtime.dynamics.linear import Linear
 from throughtime.features import Prior, SpeechFeatures
 from throughtime.features.pen import PenFeatures
 from throughtime.io.container import ModelFileError
+from throughtime.io.files import fingerprint
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
 from throughtime.models.saving import load, save
-from throughtime.reports.page import fingerprint
 
 ZEROS = "0" * 64  # where a checksum belongs
 LONGEST = 1000 + len("error: ")

@@ -13,8 +13,8 @@ from command_line import APP, FILES, TINY, dated, fit_plant, fitted, plant, refu
 from throughtime.cli.fit import command_of
 from throughtime.cli.plan import OPTIMIZERS
 from throughtime.dynamics.linear import Linear
+from throughtime.io.files import fingerprint
 from throughtime.models.saving import load
-from throughtime.reports.page import fingerprint
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ import throughtime as tt
 from command_line import dated, fit_plant, fitted, plant, refused, run
 from throughtime import blocks
 from throughtime.dynamics.model import DynamicModel
+from throughtime.io.files import fingerprint
 from throughtime.models.columns import restore, standardise
 from throughtime.models.saving import load
-from throughtime.reports.page import fingerprint
 
 MODEL, TABLE = "out/model.safetensors", "hours.csv"
 

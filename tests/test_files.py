@@ -1,7 +1,9 @@
 """The one writer: whole files or none, together or not at all, and nothing of a killed process is left."""
 
 import errno
+import hashlib
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -179,3 +181,11 @@ def test_a_folder_is_held_by_one_and_free_when_its_holder_is_killed(tmp_path: Pa
     with files.held(tmp_path) as ours:
         assert ours
     assert left(tmp_path) == []
+
+
+def test_a_fingerprint_is_the_sha256_of_the_file(tmp_path: Path) -> None:
+    content = random.Random(0).randbytes(300_000)
+    (tmp_path / "data.csv").write_bytes(content)
+    assert files.fingerprint(tmp_path / "data.csv") == hashlib.sha256(content).hexdigest()
+    with pytest.raises(OSError, match=r"nothing\.csv"):
+        files.fingerprint(tmp_path / "nothing.csv")

@@ -1,7 +1,6 @@
 """The report is whole, self-contained HTML that says what was found, whatever names and numbers it is given."""
 
 import base64
-import hashlib
 import math
 import re
 from dataclasses import replace
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from throughtime.dynamics.intervals import Coverage
-from throughtime.reports.page import ColumnFacts, Data, Findings, Origin, Picture, Score, fingerprint, write_report
+from throughtime.reports.page import ColumnFacts, Data, Findings, Origin, Picture, Score, write_report
 from throughtime.reports.pictures import plot_errors
 
 NASTY = "<b>\"tank\" & 'co'</b>"
@@ -151,11 +149,3 @@ def test_little_can_be_told_too(tmp_path: Path) -> None:
 
 def test_the_same_findings_give_the_same_file(tmp_path: Path) -> None:
     assert written(tmp_path, findings()) == written(tmp_path, findings())
-
-
-def test_a_fingerprint_is_the_sha256_of_the_file(tmp_path: Path) -> None:
-    content = np.random.default_rng(0).bytes(300_000)
-    (tmp_path / "data.csv").write_bytes(content)
-    assert fingerprint(tmp_path / "data.csv") == hashlib.sha256(content).hexdigest()
-    with pytest.raises(OSError, match=r"nothing\.csv"):
-        fingerprint(tmp_path / "nothing.csv")

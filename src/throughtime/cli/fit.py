@@ -20,8 +20,8 @@ from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.teaching import Teaching
+from throughtime.io.files import fingerprint
 from throughtime.models.columns import refuse_limits
-from throughtime.reports.page import fingerprint
 
 Values = NDArray[np.float64]
 PATHS = ("table", "out")  # whose folders are not kept; a Path, or its text, as the version of typer has it

@@ -18,9 +18,9 @@ from throughtime.cli.data import Data
 from throughtime.cli.dates import Reading
 from throughtime.cli.errors import Failure, Problem
 from throughtime.dynamics.model import DynamicModel
+from throughtime.io.files import fingerprint
 from throughtime.models.model import Model
 from throughtime.models.saving import load
-from throughtime.reports.page import fingerprint
 
 MOST_ROWS = 10**12  # of any table
 

@@ -20,6 +20,7 @@ from throughtime.cli.plan import parts_of
 from throughtime.dynamics.fitted import FREE, ONE_STEP
 from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.model import DynamicModel
+from throughtime.io.files import fingerprint
 from throughtime.reports import page as pages
 from throughtime.reports.page import ColumnFacts, Findings, Origin, Picture, Score
 from throughtime.reports.pictures import plot_errors, plot_forecast, plot_residual_tests, plot_step_response
@@ -116,7 +117,7 @@ def _findings(
             data.source.name,
             len(data),
             tuple(_facts(data)),
-            pages.fingerprint(data.source),
+            fingerprint(data.source),
             told_step(usual_step(data.times)) if data.time is not None and len(data) > 1 else "",
         ),
         origin=Origin(

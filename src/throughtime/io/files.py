@@ -6,6 +6,7 @@ temporary file without a lock is one that a killed process has left, and the nex
 """
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -136,6 +137,12 @@ def write_whole(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
     with whole(path) as file, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # of a name in a script the font lacks
         figure.savefig(file, format=path.suffix[1:], **how)
+
+
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, in hexadecimal: another number means other data. Raises `OSError` if it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def temporary(path: str | os.PathLike[str]) -> bool:

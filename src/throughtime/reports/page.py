@@ -1,7 +1,6 @@
 """What was found about a model, as one HTML file that needs nothing else: it can be mailed, printed and kept."""
 
 import base64
-import hashlib
 import html
 import io
 import json
@@ -43,7 +42,7 @@ class Data:
     name         of the file
     rows         of the table
     columns      that were used
-    fingerprint  see `fingerprint`
+    fingerprint  of the file, see `io.files`
     sample_time  such as "4 s"
     """
 
@@ -114,12 +113,6 @@ class Findings:
     beliefs: tuple[str, ...] = ()
     coverage: Mapping[str, Sequence[Coverage]] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
-
-
-def fingerprint(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, in hexadecimal: another number means other data. Raises `OSError` if it cannot be read."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
