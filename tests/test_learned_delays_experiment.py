@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from drawn import inside
-from throughtime.experiments import delay_data, learned_delays
+from throughtime.experiments import Result, delay_data, learned_delays
+from throughtime.experiments import learned_delays_positions as positions
 from throughtime.experiments.delay_data import LONGEST, Taps, Task
 
 
@@ -48,5 +49,5 @@ def test_a_narrow_hill_at_a_delay_is_that_delay(kind: str) -> None:
 
 def test_the_title_of_a_quick_run_is_not_cut_off() -> None:
     splits = ("one task, error", "one task, found")
-    results = [{"network": "learned", "split": split, "values": [0.1, 0.2]} for split in splits]
+    results = [Result("learned", split, "error", [0.1, 0.2]) for split in splits]
     inside(learned_delays._picture(results))
