@@ -12,6 +12,7 @@ import reference
 import throughtime as tt
 import zoo
 from throughtime import Network
+from throughtime.losses import traits_of
 from wirings import wirings
 
 TOLERANCE = 1e-10
@@ -100,7 +101,7 @@ LOSS_CELLS = [
     pytest.param(loss, learner, id=f"{name}-{rule}")
     for name, loss in zoo.LOSSES.items()
     for rule, learner in {"BPTT": tt.BPTT(), "RTRL(4)": tt.RTRL(4), "BPTT(9)": tt.BPTT(9)}.items()
-    if rule != "BPTT(9)" or name not in ("CTC", "own, per sequence")
+    if rule != "BPTT(9)" or traits_of(loss).per == "step"
 ]
 
 

@@ -229,6 +229,9 @@ def last_step(ys: jax.Array, targets: jax.Array) -> jax.Array:
     return 1.0 + jnp.sum(known * (ys - jnp.nan_to_num(targets)) ** 2, axis=(0, 2))
 
 
+last_step.per = "sequence"
+
+
 def test_a_loss_per_sequence_is_counted_alike_in_training_and_validation() -> None:
     still = optax.sgd(0.0)
     for batch in (2, 3):  # with batch=2 one sequence is a filling one, which pays nothing

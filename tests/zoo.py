@@ -12,6 +12,7 @@ from jax import Array
 import reference
 import throughtime as tt
 from throughtime import Connection, Layer, LearnedDelays, Network, Unit, units
+from throughtime.losses import traits_of
 from throughtime.ntm import heads
 
 STEPS, BATCH = 6, 2
@@ -220,6 +221,8 @@ def last(ys: Array, targets: Array) -> Array:
     return jnp.sum((ys[-1] - targets[-1]) ** 2, axis=-1)
 
 
+last.per = "sequence"
+
 LOSSES: dict[str, Any] = {
     "squared error": tt.SquaredError(),
     "cross-entropy": tt.CrossEntropy(),
@@ -249,10 +252,10 @@ def targets_for(network: Network, loss: Any = None, steps: int = STEPS, batch: i
     """Random targets that the loss understands; not everything is asked."""
     draw = np.random.default_rng(seed)
     size = network.size_of(network.output)
-    loss = loss.loss if isinstance(loss, tt.Integrated) else loss
-    if isinstance(loss, tt.CTC):
+    kind = traits_of(loss).targets
+    if kind == "strings":
         return jnp.asarray(draw.integers(1, size, (batch, 2))), jnp.full(batch, steps)
-    if isinstance(loss, tt.CrossEntropy):
+    if kind == "labels":
         labels = draw.integers(0, size, (steps, batch))
         return jnp.asarray(labels).at[1 % max(steps, 1) :: 4, :1].set(-1)
     values = draw.uniform(0.1, 0.9, (steps, batch, size))

@@ -7,10 +7,10 @@ What the target is depends on the loss:
 
     numbers    (steps, outputs): asked at every step;  (outputs,): asked at the last step;  NaN: not asked
     labels     (steps,) whole numbers: at every step;  one whole number: at the last step;  -1: not asked
-    CTC        a list of labels, as long as it is
+    strings    a list of labels, as long as it is
 
-`Integrated` asks for one target of a sequence at all its steps; at the last step alone it is refused where layers run
-backward, which have heard only that step there.
+Which of them it takes a loss says itself, as told in `losses.Traits`. `Integrated` asks for one target of a sequence at
+all its steps; at the last step alone it is refused where layers run backward, which have heard only that step there.
 
 Where several networks are trained side by side, numbers may be (members, steps, outputs): NaN differ from one to another.
 Sequences of similar length share a bucket, padded to one length: few lengths are compiled. Padding asks nothing.
@@ -181,34 +181,20 @@ def too_large(values: Values) -> Values:
     return np.asarray(np.abs(values) > np.finfo(precision()).max)
 
 
-def kind_of(loss: Any, target: Any) -> str:
-    """What targets of this loss are: "numbers", "labels" or "strings"; a loss of one's own takes what it is given."""
-    known = {
-        losses.SquaredError: "numbers",
-        losses.BinaryCrossEntropy: "numbers",
-        losses.CrossEntropy: "labels",
-        losses.CTC: "strings",
-    }
-    whole = np.asarray(target).dtype.kind in "iub" and np.ndim(target) < 2
-    judge = loss.loss if isinstance(loss, losses.Integrated) else loss
-    return known.get(type(judge), "labels" if whole else "numbers")
-
-
 def target_of(network: Network, target: Any, steps: int, loss: Any, number: int = 0) -> Values:
     """The target of sequence `number`: (steps, outputs), (steps,) or, for CTC, (labels,), checked."""
-    where, outputs = f"target of sequence {number}", network.size_of(network.output)
-    kind = kind_of(loss, target)
-    if kind == "numbers":
+    where, outputs, traits = f"target of sequence {number}", network.size_of(network.output), losses.traits_of(loss)
+    if traits.targets == "numbers":
         rows = _number_target(where, target, outputs, steps)
         if rows.ndim == 2 and len(rows) < steps:
-            return _asked_once(network, where, rows, steps, loss)
+            return _asked_once(network, where, rows, steps, traits.everywhere)
         return rows
     labels = _labels(where, target, outputs)
-    if kind == "strings":
-        loss.refuse_blank(outputs)
-        return _string(where, labels, steps, loss.blank)
+    if traits.targets == "strings":
+        losses.refuse_blank(loss, outputs)
+        return _string(where, labels, steps, losses.named(loss), traits.blank)
     if labels.ndim == 0:
-        return _asked_once(network, where, labels[None], steps, loss)
+        return _asked_once(network, where, labels[None], steps, traits.everywhere)
     if labels.shape != (steps,):
         one_hot = labels.shape[-1] == outputs and ((labels == 0) | (labels == 1)).all() and (labels.sum(-1) == 1).all()
         remedy = "; of one-hot rows give the labels, target.argmax(axis=-1)" if one_hot else ""
@@ -216,9 +202,9 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
     return labels
 
 
-def _asked_once(network: Network, where: str, target: Values, steps: int, loss: Any) -> Values:
+def _asked_once(network: Network, where: str, target: Values, steps: int, everywhere: bool) -> Values:
     """The one target (1, ...) of a sequence: asked at the last step, or of an integral at all its steps."""
-    answer = answers.MEAN if isinstance(loss, losses.Integrated) else answers.LAST
+    answer = answers.MEAN if everywhere else answers.LAST
     if answer == answers.LAST and steps > 1 and any(layer.backward for layer in network.layers):
         raise ValueError(
             f"{where}: one target is asked at the last step, where the backward layers have heard that step only; take the "
@@ -233,8 +219,10 @@ def _number_target(where: str, target: Any, outputs: int, steps: int) -> Values:
     if values.ndim == 3:
         return np.stack([_number_target(f"{where}, member {k}", part, outputs, steps) for k, part in enumerate(values)])
     if values.shape not in ((steps, outputs), (outputs,)) and (values.ndim or outputs > 1):
+        whole = values.shape in ((), (steps,)) and np.asarray(target).dtype.kind in "biu"
+        remedy = "; labels are for a loss that takes them and says so, targets = 'labels'" if whole else ""
         raise ValueError(
-            f"{where} has shape {values.shape}; wanted {(steps, outputs)}, a row per step, or {(outputs,)}, at the end"
+            f"{where} has shape {values.shape}; wanted {(steps, outputs)}, a row per step, or {(outputs,)}, at the end{remedy}"
         )
     rows = values.reshape(-1, outputs)
     refuse_first(where, rows, np.isinf(rows), "give a number, or NaN where nothing is asked")
@@ -253,9 +241,12 @@ def _labels(where: str, target: Any, outputs: int) -> Values:
     return values.astype(np.int32)
 
 
-def _string(where: str, labels: Values, steps: int, blank: int) -> Values:
+def _string(where: str, labels: Values, steps: int, loss: str, blank: int | None) -> Values:
     if labels.ndim != 1 or (labels < 0).any() or (labels == blank).any():
-        raise ValueError(f"{where}: CTC wants a list of labels without -1 and without the blank {blank}")
+        but = "" if blank is None else f" and without the blank {blank}"
+        raise ValueError(f"{where}: {loss} wants a list of labels without -1{but}")
+    if blank is None:
+        return labels
     needed = len(labels) + int((labels[1:] == labels[:-1]).sum())
     if needed > steps:
         raise ValueError(f"{where}: {len(labels)} labels need at least {needed} steps, but the sequence has {steps}")
@@ -421,7 +412,7 @@ def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: 
         name: pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
     }
     targets: Any = [e.target for e in examples]
-    if isinstance(loss, losses.CTC):
+    if losses.traits_of(loss).targets == "strings":
         targets = (pad(targets, widest, -1, np.int32).T, jnp.asarray(lengths))
     elif targets[0].ndim == 3:
         targets = jnp.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*targets, strict=True)])

@@ -22,7 +22,7 @@ from throughtime.engine.forward import Arrays, History, Tape, forward, within
 from throughtime.engine.looking import errors
 from throughtime.engine.native.elsewhere import found_by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
-from throughtime.losses import asked
+from throughtime.losses import asked, judged
 from throughtime.network import Network
 
 Loss = Callable[[Array, Any], Array]
@@ -120,7 +120,7 @@ def study(
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
     tape, after = forward(network, acting, inputs, history, lengths)
     ys = outputs(network, tape, lengths)
-    seed, value = errors(loss, ys, targets, lengths)
+    seed, value = errors(partial(judged, loss), ys, targets, lengths)
     return Study(acting, _chain(acting, pull), tape, after, seed, value, _count(targets, lengths, steps), ys, lengths)
 
 

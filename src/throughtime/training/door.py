@@ -7,15 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from throughtime import units
 from throughtime.checks import quoted
 from throughtime.layers import an_instance
-from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated
+from throughtime.losses import named, traits_of
 from throughtime.network import a_network
 from throughtime.training.kalman_filter import Estimate, KalmanFilter
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt, Progress
-
-ANSWERED_TWICE = ((units.softmax, (CrossEntropy, CTC)), (units.logistic, (BinaryCrossEntropy,)))
 
 
 def check_judged(network: Any, weights: Any, loss: Any) -> None:
@@ -27,13 +24,12 @@ def check_judged(network: Any, weights: Any, loss: Any) -> None:
         raise ValueError(
             f"the loss must be one such as SquaredError(), or a function (ys, targets), not {quoted(loss)}"
         )
-    judge, output = loss.loss if isinstance(loss, Integrated) else loss, network.by_name[network.output]
-    for unit, losses in ANSWERED_TWICE:
-        if output.unit == unit and isinstance(judge, losses):
-            raise ValueError(
-                f"{type(judge).__name__} takes net inputs and puts the {unit.name} function on them, which the output layer "
-                f"{output.name!r} has too, so it would act twice: make that layer linear, g=units.linear"
-            )
+    unit, output = traits_of(loss).unit, network.by_name[network.output]
+    if unit is not None and output.unit == unit:
+        raise ValueError(
+            f"{named(loss)} takes net inputs and puts the {unit.name} function on them, which the output layer "
+            f"{output.name!r} has too, so it would act twice: make that layer linear, g=units.linear"
+        )
 
 
 def check_learner(learner: Any) -> None:

@@ -140,7 +140,7 @@ def _cut(xs: dict[str, Array], targets: Any, lengths: Array | None, every: int |
     def cut(values: Array) -> Array:
         return values.reshape(number, long, *values.shape[1:])
 
-    whole = isinstance(targets, tuple)  # CTC, whose sequences are one stretch
+    whole = isinstance(targets, tuple)  # strings, whose sequences are one stretch
     pieces = jax.tree.map((lambda t: t[None]) if whole else cut, targets)
     ends = None if lengths is None else jnp.clip(lengths - long * jnp.arange(number)[:, None], 0, long)
     return {name: cut(x) for name, x in xs.items()}, pieces, ends

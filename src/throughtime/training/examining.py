@@ -41,7 +41,7 @@ def _measure(
         before = part.begin(start(network, weights, part.lengths.shape[0]))
         ys, _ = run(network, weights, part.xs, before, part.lengths)
         wanted = losses.asked(part.targets)  # never beyond the lengths: buckets are padded with nothing asked
-        each = loss(ys, part.targets)
+        each = losses.judged(loss, ys, part.targets)
         return jnp.where(wanted.any(0) if wanted.ndim > each.ndim else wanted, each, 0).sum(), wanted.sum()
 
     if members is None:

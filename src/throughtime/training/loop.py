@@ -138,8 +138,10 @@ def train(
     if optimizer_state is not None:
         check_state(optimizer, weights, members, optimizer_state)
     _check(every=every, epochs=epochs, batch=batch, patience=patience, members=members, look=look)
-    if isinstance(loss, losses.CTC) and every is not None:
-        raise ValueError("CTC has one loss per sequence, so a sequence must be one stretch; leave every=None")
+    if losses.traits_of(loss).per == "sequence" and every is not None:
+        raise ValueError(
+            f"{losses.named(loss)} has one loss per sequence, so a sequence must be one stretch; leave every=None"
+        )
     if patience is not None and validation is None:
         raise ValueError("patience= waits for the validation loss; give validation= sequences")
     if clip is not None and not clip > 0:

@@ -1,7 +1,7 @@
 """The sum of squares over many sequences: in buckets of one length, and in groups that have room in memory."""
 
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,6 @@ from throughtime.sequences import Bucket
 from throughtime.training.jacobian import Normal, Stretch, normal_equations, squares
 
 
-@runtime_checkable
 class SumOfSquares(Protocol):
     """A loss that is the sum of squared residuals, such as `SquaredError`."""
 
@@ -25,7 +24,7 @@ class SumOfSquares(Protocol):
 
 def refuse_other(network: Network, loss: Any, name: str) -> None:
     """What no optimizer that reads the Jacobian of residuals can do; `name`: which of them says so."""
-    if not isinstance(loss, SumOfSquares):
+    if not callable(getattr(loss, "residual", None)):
         raise ValueError(
             f"{name} needs a sum of squares with a method residual(ys, targets), not {loss!r}: "
             "use SquaredError(), or another optimizer"
