@@ -39,6 +39,22 @@ class Fault(NamedTuple):
 
 FAULTS = [
     Fault(
+        "a unit that mixes its layer is taken for uncoupled",
+        "trial.py",
+        "halves = np.concatenate([digits == 0, digits == 1])[:, None]",
+        "halves = (digits == 0)[:, None]",
+        "test_units.py",
+        "weak_thread",
+    ),
+    Fault(
+        "only activities are asked whom they depend on",
+        "trial.py",
+        "asked[:, :, None] * draw.normal(size=(len(asked), *shapes[1]))]",
+        "np.zeros((len(asked), *shapes[1]))]",
+        "test_units.py",
+        "memories",
+    ),
+    Fault(
         "frames begin every so many whole samples",
         "features/sound.py",
         "begin = (2 * rate * np.arange(count) + 100) // 200",

@@ -26,6 +26,7 @@ PROMISED = [
     "LabelLanguage",
     "Layer",
     "LearnedDelays",
+    "Learner",
     "Lesson",
     "LevenbergMarquardt",
     "Lexicon",

@@ -44,7 +44,7 @@ from throughtime.engine import (
     using_engine,
 )
 from throughtime.features.sound import mfcc, read_audio
-from throughtime.learners import BPTT, RTRL, Backprop, Focused, Lesson, WeightNoise
+from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
@@ -101,6 +101,7 @@ __all__ = [
     "LabelLanguage",
     "Layer",
     "LearnedDelays",
+    "Learner",
     "Lesson",
     "LevenbergMarquardt",
     "Lexicon",

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from throughtime.checks import is_number
+from throughtime.trial import refusal
 from throughtime.units import Unit, named
 
 RESERVED = ("bias", "start")
@@ -136,6 +137,8 @@ class Layer:
             object.__setattr__(self, "unit", named(self.unit))
         if not isinstance(self.unit, Unit):
             raise ValueError(f"{what}: unit must be a Unit or the name of one, not {self.unit!r}")
+        if (trouble := refusal(self.unit, self.size)) is not None:
+            raise ValueError(f"{what}: unit {self.unit.name!r} cannot be taken: {trouble}")
         given: Any = (self.connections,) if isinstance(self.connections, (str, Connection)) else self.connections
         made = tuple(Connection(c) if isinstance(c, str) else c for c in given)
         object.__setattr__(self, "connections", made)

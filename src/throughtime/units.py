@@ -8,12 +8,15 @@ The activation functions are frozen dataclasses or functions of a module, never 
 compiled code. A unit of one's own is one more `Unit` value; `throughtime.from_json(text, units=[mine])` finds it again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from throughtime.checks import is_number, is_text, is_whole
 
 Elementwise = Callable[[Array], Array]
 Activate = Callable[[Array, Array], tuple[Array, Array]]
@@ -27,9 +30,12 @@ class Unit:
     nets      names of the net inputs, or a function of the layer's size N that gives them
     memory    values per unit that are kept from step to step (M), or a function of N
     activate  (net (..., nets, N), memory (..., M, N)) -> (activity (..., N), memory), any leading axes
-    coupled   True if an activity depends on the net inputs of other units of the layer (softmax)
+    coupled   True if an activity or memory depends on the net inputs or memories of other units of the layer (softmax)
     start     value of every memory before the first step
     bias      first values of the biases, as (net, value) pairs; 0 where not named
+
+    raises    ValueError for what cannot be a unit; `Layer` tries a unit of one's own (`throughtime.trial`), and raises one if its
+              `activate` gives other shapes than these, or mixes units without `coupled=True`
     """
 
     name: str
@@ -40,6 +46,28 @@ class Unit:
     start: float = 0.0
     bias: tuple[tuple[str, float], ...] = ()
 
+    def __post_init__(self) -> None:
+        what = f"unit {self.name!r}"
+        if not is_text(self.name) or not self.name:
+            raise ValueError(f"{what}: its name must be text")
+        if not callable(self.nets):
+            object.__setattr__(self, "nets", _net_names(what, self.nets))
+        if not callable(self.memory) and not is_whole(self.memory, 0):
+            raise ValueError(
+                f"{what}: memory must be how many values each unit keeps, 0 for none, or a function of the layer's size, "
+                f"not {self.memory!r}"
+            )
+        if (trouble := _wrong_bias(self.bias, self.nets)) is not None:
+            raise ValueError(f"{what}: bias must be pairs such as (('forget', 1.0),), {trouble}")
+        if not callable(self.activate):
+            raise ValueError(f"{what}: activate must be a function (net, memory) -> (activity, memory)")
+        try:
+            hash(self.activate)
+        except TypeError:
+            raise ValueError(
+                f"{what}: activate cannot be told from others (it has no hash); make it a frozen dataclass or a function"
+            ) from None
+
     def nets_of(self, size: int) -> tuple[str, ...]:
         """The names of the net inputs in a layer of that size."""
         return self.nets(size) if callable(self.nets) else self.nets
@@ -47,6 +75,26 @@ class Unit:
     def memory_of(self, size: int) -> int:
         """The number of memory values per unit (M) in a layer of that size."""
         return self.memory(size) if callable(self.memory) else self.memory
+
+
+def _net_names(what: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise ValueError(f"{what}: nets must be a tuple of names, not the text {given!r}: write ({given!r},)")
+    names = tuple(given) if isinstance(given, Iterable) else ()
+    if not names or not all(map(is_text, names)) or len(set(names)) < len(names):
+        raise ValueError(
+            f"{what}: nets must be a tuple of one or more different names, such as ('net',), not {given!r}"
+        )
+    return names
+
+
+def _wrong_bias(given: Any, nets: Any) -> str | None:
+    """Why these are no first values of biases, or None."""
+    pairs = given if isinstance(given, tuple) else (given,)
+    if not all(isinstance(pair, tuple) and len(pair) == 2 and is_number(pair[1]) for pair in pairs):
+        return f"a net input and a number each, not {given!r}"
+    unknown = [net for net, _ in pairs if not callable(nets) and net not in nets]
+    return f"and there is no net input {unknown[0]!r}; there are {', '.join(nets)}" if unknown else None
 
 
 def _identity(x: Array) -> Array:
@@ -160,6 +208,14 @@ BUILT_IN: dict[str, Unit] = {
 }
 
 FAMILIES: dict[str, Callable[[int], Unit]] = {}  # units made to measure, by the word before their number: "ntm-128"
+
+
+def built_in(unit: Unit) -> bool:
+    """True for a unit that is known by its name, with nothing of one's own in it."""
+    try:
+        return named(unit.name) == unit
+    except ValueError:
+        return False
 
 
 def named(name: str, units: tuple[Unit, ...] = ()) -> Unit:
