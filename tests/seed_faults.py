@@ -456,7 +456,7 @@ FAULTS = [
     ),
     Fault(
         "a program for another platform calls the CPU's kernels",
-        "engine/native/elsewhere.py",
+        "engine/elsewhere.py",
         "default=_there(compute))",
         "default=compute)",
         "test_platforms.py",
@@ -464,7 +464,7 @@ FAULTS = [
     ),
     Fault(
         "a lesson for another platform calls the CPU's kernels",
-        "engine/native/elsewhere.py",
+        "engine/elsewhere.py",
         "mlir.lower_fun(_there(compute), multiple",
         "mlir.lower_fun(compute, multiple",
         "test_platforms.py",

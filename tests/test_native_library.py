@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import pytest
 
 import throughtime as tt
-from throughtime.engine.native import EngineInfo, build, engine
+from throughtime.engine.choice import EngineInfo, engine
+from throughtime.engine.native import build
 from throughtime.engine.native.loading import HANDLERS
 
 NATIVE = tt.engine_info().engine == "native"
@@ -33,7 +34,7 @@ RUNS = """
 import warnings
 import jax.numpy as jnp
 import throughtime as tt
-from throughtime.engine.native import engine
+from throughtime.engine.choice import engine
 
 network = tt.elman(1, 2, 1)
 with warnings.catch_warnings(record=True) as seen:

@@ -12,7 +12,7 @@ import engines
 import throughtime as tt
 import zoo
 from engines import ERROR, by
-from throughtime.engine.native import elsewhere
+from throughtime.engine import elsewhere
 
 pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native engine")
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import jax.numpy as jnp
 
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import History, kind
+from throughtime.engine.forward import kind
 from throughtime.engine.running import run
 from throughtime.engine.schedule import depths
+from throughtime.engine.tape import History
 from throughtime.network import Network
 
 

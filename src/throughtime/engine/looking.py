@@ -12,12 +12,14 @@ from jaxtyping import Float, Int
 from throughtime.engine import wires
 from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
+from throughtime.engine.elsewhere import found_by_platform
 from throughtime.engine.first import check
-from throughtime.engine.forward import Arrays, History, Tape, forward, turn_round, within
-from throughtime.engine.native.elsewhere import found_by_platform
+from throughtime.engine.forward import forward
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.schedule import depths
-from throughtime.engine.sweep import local, sweep
+from throughtime.engine.slopes import local
+from throughtime.engine.sweep import sweep
+from throughtime.engine.tape import Arrays, History, Tape, turn_round, within
 from throughtime.layers import an_instance
 from throughtime.network import Connection, Layer, Network
 

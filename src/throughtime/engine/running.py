@@ -16,10 +16,11 @@ from jaxtyping import Float, Int
 
 from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
+from throughtime.engine.elsewhere import by_platform
 from throughtime.engine.first import check
-from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, start, within
-from throughtime.engine.native.elsewhere import by_platform
+from throughtime.engine.forward import forward, kind, start
 from throughtime.engine.schedule import depths
+from throughtime.engine.tape import Arrays, History, Tape, keep, within
 from throughtime.network import Network
 
 Xs = Array | Mapping[str, Array]

@@ -14,12 +14,13 @@ from jax import Array, lax
 
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import Arrays, Tape, in_call, keep, last_rows, tapped, turn_round, within
+from throughtime.engine.forward import in_call, tapped
 from throughtime.engine.native import calls
 from throughtime.engine.native.plan import Loop
 from throughtime.engine.schedule import Component, depths, schedule, state
+from throughtime.engine.slopes import elementwise, local, of_activity, slopes, tells
+from throughtime.engine.tape import Arrays, Tape, keep, last_rows, turn_round, within
 from throughtime.network import Connection, Layer, Network
-from throughtime.units import Activation
 
 Through = Literal["time", "delays", "layers"]
 Kept = Literal["all", "present"]
@@ -254,42 +255,6 @@ def _no_memory(component: Component, waiting: _Errors) -> Arrays:
     return {m.name: jnp.zeros((rows, batch, m.memory, m.size), waiting.dtype) for m in component.layers if m.memory}
 
 
-def local(layer: Layer, net: Array, before: Array, activity: Array, memory: Array) -> tuple[Array, Array]:
-    """vjp of `activate` for K rows: errors (..., K, B, N) and (..., K, B, M, N) at nets (..., B, nets, N)."""
-    axis = net.ndim - 3
-    _, pull = jax.vjp(layer.unit.activate, net, before)
-    if activity.shape[axis] == 1:  # where units are coupled, an axis of size 1 makes products slow
-        deltas, sooner = pull((activity.squeeze(axis), memory.squeeze(axis)))
-        return jnp.expand_dims(deltas, axis), jnp.expand_dims(sooner, axis)
-    return jax.vmap(lambda a, m: pull((a, m)), in_axes=(axis, axis), out_axes=axis)(activity, memory)
-
-
-def elementwise(layer: Layer) -> bool:
-    """True if a unit's activity depends on its own present net inputs only, so that f'(net) is a plain factor."""
-    return not layer.unit.coupled and not layer.memory
-
-
-def slopes(network: Network, tape: Tape, layer: Layer) -> Array:
-    """f'(net) = da_n/dnet_kn of an elementwise layer, (T, B, nets, N), in its own time."""
-    if isinstance(layer.unit.activate, Activation):  # then the nets need not be kept
-        return _slope(layer, _activities(network, tape, layer))
-    net = tape.nets[layer.name]
-    activity, pull = jax.vjp(lambda n: layer.unit.activate(n, n[..., :0, :])[0], net)
-    (slope,) = pull(jnp.ones_like(activity))
-    return slope
-
-
-def _activities(network: Network, tape: Tape, layer: Layer) -> Array:
-    """(T, B, N), in the layer's own time."""
-    return tape.heard(layer.backward)[layer.name][depths(network, layer.backward)[layer.name] :]
-
-
-def _slope(layer: Layer, activity: Array) -> Array:
-    """f'(net) from a = f(net): (..., 1, N)."""
-    assert isinstance(layer.unit.activate, Activation)
-    return layer.unit.activate.slope(activity)[..., None, :]
-
-
 def _at_once(
     acting: Weights, component: Component, tape: Tape, waiting: _Errors, valid: Array | None
 ) -> tuple[Arrays, Arrays]:
@@ -337,7 +302,11 @@ def _step_back(
         for m in component.layers
         for c in component.inner(m)
     }
-    told = {m.name: _activities(network, tape, m) for m in component.layers if isinstance(m.unit.activate, Activation)}
+    told = {
+        m.name: tape.heard(m.backward)[m.name][depths(network, m.backward)[m.name] :]
+        for m in component.layers
+        if tells(m)
+    }
     factor = {m.name: slopes(network, tape, m) for m in component.layers if elementwise(m) and m.name not in told}
     nets = {m.name: tape.nets[m.name] for m in component.layers if not elementwise(m)}
     before = {m.name: tape.before[m.name] for m in component.layers if m.memory}
@@ -345,7 +314,7 @@ def _step_back(
     def step(carry: tuple[Arrays, Arrays], now: Any) -> Any:
         past, memory = carry
         error, activity, factors, net, old, inside = now
-        factors = factors | {m.name: _slope(m, activity[m.name]) for m in component.layers if m.name in activity}
+        factors = factors | {m.name: of_activity(m, activity[m.name]) for m in component.layers if m.name in activity}
         here = {name: e.reshape(rows, batch, e.shape[-1]) for name, e in error.items()}
         here = {name: e + past[name][:, :, 0] if name in past else e for name, e in here.items()}
         moved = {n: jnp.concatenate([p[:, :, 1:], jnp.zeros_like(p[:, :, :1])], axis=2) for n, p in past.items()}

@@ -21,9 +21,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import History, kind, start
+from throughtime.engine.forward import kind, start
 from throughtime.engine.schedule import schedule, state
 from throughtime.engine.sweep import Adjoint, Through, gradients, sweep
+from throughtime.engine.tape import History
 from throughtime.learners.horizon import Window, first_window, reach, truncated
 from throughtime.learners.lesson import (
     Exact,

@@ -16,9 +16,10 @@ from jax import Array, lax
 
 from throughtime.engine import wires
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import Arrays, History, Tape, last_rows
 from throughtime.engine.schedule import depths, present_order, schedule, start_rows
-from throughtime.engine.sweep import elementwise, gradients, local, slopes
+from throughtime.engine.slopes import elementwise, local, slopes
+from throughtime.engine.sweep import gradients
+from throughtime.engine.tape import Arrays, History, Tape, last_rows
 from throughtime.learners.lesson import Lesson, Loss, Study, study, together
 from throughtime.network import Connection, Layer, Network
 

@@ -17,11 +17,12 @@ from jax import Array
 
 from throughtime.engine.door import native
 from throughtime.engine.effective import Weights, effective
+from throughtime.engine.elsewhere import found_by_platform
 from throughtime.engine.first import check
-from throughtime.engine.forward import Arrays, History, Tape, forward, within
+from throughtime.engine.forward import forward
 from throughtime.engine.looking import errors
-from throughtime.engine.native.elsewhere import found_by_platform
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
+from throughtime.engine.tape import Arrays, History, Tape, within
 from throughtime.losses import asked, judged
 from throughtime.network import Network
 

@@ -17,7 +17,7 @@ from jax import Array
 
 from throughtime.engine.door import native
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import History
+from throughtime.engine.tape import History
 from throughtime.layers import an_instance
 from throughtime.learners.lesson import Exact, Learner, Lesson, Loss, own_kind
 from throughtime.network import Network

@@ -23,9 +23,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from throughtime.engine.effective import Weights, effective
-from throughtime.engine.forward import Arrays, History, Tape, kind, start
+from throughtime.engine.forward import kind, start
 from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import gradients, identity_rows, sweep
+from throughtime.engine.tape import Arrays, History, Tape
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
 from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study

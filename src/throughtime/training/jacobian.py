@@ -27,12 +27,13 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 
+from throughtime.engine.choice import using_engine
 from throughtime.engine.effective import Weights, effective
-from throughtime.engine.forward import Arrays, History, Tape, forward, keep, kind, last_rows, start, within
-from throughtime.engine.native import using_engine
+from throughtime.engine.forward import forward, kind, start
 from throughtime.engine.running import outputs
 from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import identity_rows, sweep
+from throughtime.engine.tape import Arrays, History, Tape, keep, last_rows, within
 from throughtime.learners import influence, rtrl
 from throughtime.learners.influence import Influence
 from throughtime.network import Network

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from throughtime.engine import wires
-from throughtime.engine.native.choice import engine
+from throughtime.engine.choice import engine
 from throughtime.engine.native.plan import Loop, keeps_gates, kind_of, knows, plan, plan_alone, plan_turned
 from throughtime.engine.schedule import Component
 from throughtime.network import Connection, Layer

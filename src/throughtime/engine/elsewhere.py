@@ -13,7 +13,7 @@ from jax.core import Tracer
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
-from throughtime.engine.native.choice import engine, using_engine
+from throughtime.engine.choice import engine, using_engine
 
 Flat = Callable[..., Sequence[Any]]
 
