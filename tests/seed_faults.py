@@ -168,7 +168,7 @@ FAULTS = [
     ),
     Fault(
         "silence is what is quieter than the loudest of all recordings",
-        "features/__init__.py",
+        "features/steps.py",
         "np.maximum.reduceat(energy, first)) - below",
         "np.full(len(first), energy.max())) - below",
         "test_features.py",
@@ -176,7 +176,7 @@ FAULTS = [
     ),
     Fault(
         "a prior counts as one step, whatever it is worth",
-        "features/__init__.py",
+        "features/means.py",
         "counts * mean + prior.steps * np.array(prior.mean)",
         "counts * mean + np.array(prior.mean)",
         "test_features.py",
@@ -208,7 +208,7 @@ FAULTS = [
     ),
     Fault(
         "the air before a drawing's points is that of the way so far",
-        "features/pen.py",
+        "features/pen/ways.py",
         "np.diff(np.interp(asked, place, np.cumsum(air)), prepend=0.0)",
         "np.interp(asked, place, np.cumsum(air))",
         "test_pen.py",
@@ -216,16 +216,16 @@ FAULTS = [
     ),
     Fault(
         "a boxed drawing has the middle of its points at 0, not of its box",
-        "features/pen.py",
-        "seen = _boxed(seen) if self.boxed",
-        "seen = _centred(_boxed(seen)) if self.boxed",
+        "features/pen/features.py",
+        "seen = boxed(seen) if self.boxed",
+        "seen = centred(boxed(seen)) if self.boxed",
         "test_pen.py",
         "square",
     ),
     Fault(
         "the first of the points that are kept comes through the air",
-        "features/pen.py",
-        "    flown[joined.first] = 0\n",
+        "features/pen/ways.py",
+        "    flown[points.first] = 0\n",
         "",
         "test_pen.py",
         "kept_points",
@@ -256,7 +256,7 @@ FAULTS = [
     ),
     Fault(
         "deltas look one step too far back",
-        "features/__init__.py",
+        "features/deltas.py",
         "values[np.maximum(here - n, first)]) for",
         "values[np.maximum(here - n - (n < reach), first)]) for",
         "test_features.py",
@@ -1241,7 +1241,7 @@ FAULTS = [
     ),
     Fault(
         "how large a drawing is counts for nothing",
-        "features/pen.py",
+        "features/pen/features.py",
         "np.clip(np.log(size), -2, 2)",
         "np.clip(0 * np.log(size), -2, 2)",
         "test_pen.py",

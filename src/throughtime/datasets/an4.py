@@ -17,7 +17,7 @@ from throughtime.datasets.corpus import Corpus, Values, held_out
 SHARE = 0.12  # of the training speakers, to validate with
 NAMES = ("", " ", *string.ascii_uppercase)  # 0 is the blank of CTC
 SPACE = 1
-# How `audio.mfcc` makes such cepstra of sound: once normalised, within about 0.2 deviations of CMU's own front end.
+# How `mfcc` makes such cepstra of sound: once normalised, within about 0.2 deviations of CMU's own front end.
 MADE: dict[str, Any] = {"rate": 16000, "filters": 40, "low": 130, "high": 6800, "energy": False}
 LETTERS = tuple(string.ascii_uppercase)
 DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE", "OH")

@@ -12,7 +12,7 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 def without(speaker: str) -> Corpus:
     """All recordings, each (T, 13) MFCC at 100 frames per second.
 
-    The file has them without a lifter and of samples up to 1; here they have the size that `audio.mfcc` gives them, 8000 samples
+    The file has them without a lifter and of samples up to 1; here they have the size that `mfcc` gives them, 8000 samples
     per second, and differ from those by 4 to 16 hundredths of their deviation in the mean square: a model can be used on sound.
 
     speaker  whose recordings are the test; the next one's, in the order of `SPEAKERS`, are those of validation

@@ -152,7 +152,7 @@ def mel_warp(
 
         c'(t) = M c(t)      M: back to the filters, each hears what filter j f heard, and to cepstra again
 
-    cepstrum  how they were made; by default as by `audio.mfcc`
+    cepstrum  how they were made; by default as by `mfcc`
 
     Source: in the place of N. Jaitly, G. Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition",
     2013, which warps the frequencies of the spectrum; here, the mel filters.
