@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from throughtime.cli import tables
 from throughtime.cli.errors import Problem
-from throughtime.features.pen import FARTHEST
+from throughtime.features.pen.drawings import FARTHEST
 from throughtime.features.sound import read_audio
 
 Values = NDArray[Any]
