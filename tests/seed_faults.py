@@ -88,7 +88,7 @@ FAULTS = [
     ),
     Fault(
         "dates are numbers",
-        "sequences.py",
+        "sequences/numbers.py",
         'if getattr(kind, "kind", "") == letter:',
         "if kind == letter:",
         "test_sequences.py",
@@ -528,7 +528,7 @@ FAULTS = [
     ),
     Fault(
         "a true history gives way to the start",
-        "sequences.py",
+        "sequences/bucketing.py",
         'history["a"] | self.history}',
         'self.history | history["a"]}',
         "test_members.py",
@@ -600,7 +600,7 @@ FAULTS = [
     ),
     Fault(
         "sequences that have ended push others out",
-        "sequences.py",
+        "models/each.py",
         "if c >= np.count_nonzero(lengths > rows.start)",
         "if c >= np.count_nonzero(lengths > rows.stop)",
         "test_blocks.py",
@@ -945,7 +945,7 @@ FAULTS = [
     ),
     Fault(
         "one number of a sequence is asked at the last step of an integral",
-        "sequences.py",
+        "sequences/targets.py",
         "answers.MEAN if everywhere else",
         "answers.MEAN if everywhere and target.dtype.kind == 'i' else",
         "test_sequences.py",

@@ -16,7 +16,8 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.features import SpeechFeatures
 from throughtime.models import running
 from throughtime.models.columns import Column
-from throughtime.sequences import inputs_of, run_each
+from throughtime.models.each import run_each
+from throughtime.sequences import inputs_of
 from wirings import wirings
 
 TOLERANCE = 1e-12

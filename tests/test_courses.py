@@ -16,7 +16,8 @@ from throughtime.experiments.averaging import Averaging
 from throughtime.experiments.course_states import DamagedState, Stand
 from throughtime.experiments.courses import Course
 from throughtime.io import files
-from throughtime.sequences import inputs_of, run_each
+from throughtime.models.each import run_each
+from throughtime.sequences import inputs_of
 from throughtime.training import epochs
 
 NETWORK = tt.elman(2, 4, 3)

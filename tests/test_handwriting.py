@@ -14,7 +14,8 @@ from throughtime.datasets import pens
 from throughtime.experiments import handwriting, handwriting_words, judging
 from throughtime.experiments.judging import weight_count
 from throughtime.features.pen import PenChanges, PenFeatures, pen_input
-from throughtime.sequences import inputs_of, run_each
+from throughtime.models.each import run_each
+from throughtime.sequences import inputs_of
 
 real = [
     pytest.mark.data,

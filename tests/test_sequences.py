@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import throughtime as tt
 from throughtime import sequences
 from throughtime.losses import asked
+from throughtime.models.each import run_each
 
 NETWORK = tt.fully_recurrent(2, 3, 2)
 X = np.zeros((4, 2))
@@ -169,7 +170,7 @@ def test_running_padded_sequences_is_running_each() -> None:
     weights = tt.init(NETWORK, 0)
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=(n, 2)) for n in (5, 2, 4, 5)]
-    made = sequences.run_each(NETWORK, weights, [sequences.inputs_of(NETWORK, x) for x in xs])
+    made = run_each(NETWORK, weights, [sequences.inputs_of(NETWORK, x) for x in xs])
     for x, y in zip(xs, made, strict=True):
         np.testing.assert_allclose(y, tt.run(NETWORK, weights, x[:, None])[0][:, 0], atol=1e-12)
 

@@ -28,6 +28,7 @@ from throughtime.engine import init
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
 from throughtime.models.columns import Column, columns_of, restore, standardise
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.network import Network
 from throughtime.ntm import ntm
@@ -38,7 +39,6 @@ from throughtime.sequences import (
     numbers_of,
     refuse_first,
     refuse_other_kinds,
-    run_each,
     too_large,
 )
 from throughtime.training import train

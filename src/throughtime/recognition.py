@@ -26,8 +26,9 @@ from throughtime.features import SpeechFeatures
 from throughtime.features.pen import PenFeatures, pen_input
 from throughtime.features.sound import RATES, check_filters, mfcc, resample
 from throughtime.models.columns import standardise
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 
 Values = NDArray[Any]
 

@@ -4,7 +4,7 @@
                          --> beam: the best strings, with a language model if there is one
                          --> lexicon: the probability of every word of a list, exactly
 
-Nothing here is trained; numpy in, numpy out, one sequence at a time (`sequences.run_each` gives such outputs).
+Nothing here is trained; numpy in, numpy out, one sequence at a time (`models.each.run_each` gives such outputs).
 """
 
 from throughtime.decoding.beam import Hypothesis, Language, ctc_beam

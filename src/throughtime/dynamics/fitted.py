@@ -17,12 +17,12 @@ from throughtime.dynamics.records import Record, columns, in_order, index_of, ma
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
+from throughtime.engine.forward import kind
 from throughtime.models import running
 from throughtime.models.columns import Column, limits, standardise
 from throughtime.models.model import Model
 from throughtime.models.running import streams
 from throughtime.network import Network
-from throughtime.sequences import dtype_of
 from throughtime.times import check_plan, coming, refuse
 
 Values = NDArray[np.float64]
@@ -175,7 +175,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """
         if not hasattr(self, "_now"):
             self.start()
-        dtype = dtype_of(self.weights_)
+        dtype = kind(self.weights_)
         if measured is not None and self.network_.feedback is not None:
             known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
             self._now = running.told(self.network_, self._now, jnp.asarray(known[0], dtype))

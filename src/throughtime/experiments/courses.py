@@ -29,8 +29,9 @@ from throughtime.engine import Weights
 from throughtime.experiments import Progress
 from throughtime.experiments.averaging import averaged_adam
 from throughtime.experiments.course_states import CURVE, Finished, Stand, keep, remark_of, resumed
+from throughtime.models.each import run_each
 from throughtime.network import Network
-from throughtime.sequences import Padding, inputs_of, padded_lengths, run_each
+from throughtime.sequences import Padding, inputs_of, padded_lengths
 from throughtime.training import evaluate, train
 
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)

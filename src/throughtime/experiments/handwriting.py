@@ -45,11 +45,12 @@ from throughtime.features.pen import PenChanges, in_usual_heights
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.network import Network
 from throughtime.plots import new_figure
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 
 BARS = {"digits": 1.0, "pendigits": 0.7, "lower": 5.5}
 CHANGES = {

@@ -31,10 +31,11 @@ from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CTC
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.network import Network
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 
 FEATURES = PenFeatures(points=None, spacing=0.15, least=40, most=160, widest=15.0)
 COARSE = PenFeatures(points=None, spacing=0.3, least=12, most=40, widest=15.0)  # for the small version

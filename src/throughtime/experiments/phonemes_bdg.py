@@ -54,10 +54,11 @@ from throughtime.experiments.phonemes_bdg_data import (
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.network import Network
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 from throughtime.training import sharpen, train
 
 TEMPERATURES, STRENGTHS = np.geomspace(1, 0.1, 6).tolist(), np.geomspace(1e-5, 1e-3, 6).tolist()

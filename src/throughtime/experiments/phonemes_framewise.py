@@ -37,10 +37,11 @@ from throughtime.features import Values, normalise, with_deltas
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.network import Network
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 
 INPUTS, AHEAD, PIECE, STRETCH = 39, 4, 320, 256
 CORPORA = {"festvox_ru": festvox.sentences, "an4": an4.phones}

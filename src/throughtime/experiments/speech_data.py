@@ -9,7 +9,8 @@ import numpy as np
 from throughtime.datasets.an4 import MADE, Spoken, text_of
 from throughtime.datasets.corpus import Corpus
 from throughtime.features import Cepstrum, SpeechChanges, SpeechFeatures, Values
-from throughtime.sequences import inputs_of, run_each
+from throughtime.models.each import run_each
+from throughtime.sequences import inputs_of
 
 FRAMES = 2  # that become one step
 INPUTS = 39 * FRAMES

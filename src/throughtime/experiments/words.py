@@ -45,9 +45,10 @@ from throughtime.experiments.words_rivals import CHECKED, METRIC, SEEDS, baselin
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
+from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
-from throughtime.sequences import inputs_of, run_each
+from throughtime.sequences import inputs_of
 
 BARS = {"fsdd": 14.0, "japanese_vowels": 1.5, "an4 letters": 8.0, "an4 digits": 2.0}
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from throughtime import blocks
 from throughtime.engine import History, Weights, hand_over, run, start, step
+from throughtime.engine.forward import kind
 from throughtime.network import CLOCK, Network
-from throughtime.sequences import dtype_of
 
 Values = NDArray[Any]
 Advance = Callable[[float], None]
@@ -80,7 +80,7 @@ def follow(
     Time O(T weights), memory O(T) of what is kept and that of 4096 steps, however long the record; what is compiled for a
     few sizes of blocks serves records of every length.
     """
-    xs, dtype = streams(network, u, None), dtype_of(weights)
+    xs, dtype = streams(network, u, None), kind(weights)
     if _backward(network):
         return Followed(reduce(_whole(network, weights, xs)), {})
     history, made = begin(network, weights) if history is None else history, []
@@ -128,7 +128,7 @@ def _pieces(network: Network, told: Values) -> Iterator[tuple[slice, int, Any]]:
 def _whole(network: Network, weights: Weights, xs: dict[str, Values]) -> Values:
     """(K, T, O) of a network that hears the end first: in one block."""
     steps = len(next(iter(xs.values())))
-    block = _filled(xs, slice(None), blocks.whole(steps), dtype_of(weights))
+    block = _filled(xs, slice(None), blocks.whole(steps), kind(weights))
     ys, _ = _free(network, weights, begin(network, weights), block, None, np.full(1, steps, np.int32))
     return np.asarray(ys)[:, :steps]
 
@@ -242,7 +242,7 @@ def forecasts(
 
     Time O(T + n horizon), in units of a step; memory that of 128 forecasts.
     """
-    xs, dtype = streams(network, u, None), dtype_of(weights)
+    xs, dtype = streams(network, u, None), kind(weights)
     history, done = begin(network, weights), 0
     for first in range(0, len(places), PLACES[-1]):
         group, seen = np.asarray(places[first : first + PLACES[-1]]), []

@@ -24,11 +24,12 @@ from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.engine.door import native
 from throughtime.engine.first import check
+from throughtime.engine.forward import kind
 from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.learners.noise import WeightNoise
 from throughtime.network import Network
-from throughtime.sequences import Example, Padding, buckets, dtype_of, examples_of, refuse_short
+from throughtime.sequences import Example, Padding, buckets, examples_of, refuse_short
 from throughtime.training import damped, filtered
 from throughtime.training.door import check_judged, check_learner, check_optimizer, check_state
 from throughtime.training.epochs import State, epochs_over, gradient_steps
@@ -147,7 +148,7 @@ def train(
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be above 0, not {clip}")
     weights = native(weights)
-    examples, dtype = examples_of(network, sequences, loss, members), dtype_of(weights)
+    examples, dtype = examples_of(network, sequences, loss, members), kind(weights)
     _check_weights(network, weights, members)
     refuse_short(network, examples)
     lessons = buckets(examples, loss, dtype, padding, every, batch)
@@ -192,7 +193,7 @@ def evaluate(
     check_judged(network, weights, loss)
     examples, weights = _asking(examples_of(network, sequences, loss, members)), native(weights)
     _check_weights(network, weights, members)
-    return examine(network, loss, buckets(examples, loss, dtype_of(weights)), batch, members, weights)
+    return examine(network, loss, buckets(examples, loss, kind(weights)), batch, members, weights)
 
 
 def _check_weights(network: Network, weights: Weights, members: int | None) -> None:
