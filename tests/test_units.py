@@ -191,7 +191,7 @@ def test_a_right_unit_is_taken(name: str) -> None:
 def wired() -> dict[str, Layer]:
     """A layer of every unit and size in the zoo, and one of every built-in unit."""
     made = {f"{each.unit.name}, {each.size}": each for n in zoo.NETWORKS.values() for each in n.layers}
-    return made | {name: Layer("h", 4, unit, ("x",)) for name, unit in units.BUILT_IN.items()}
+    return made | {name: Layer("h", 4, unit, ("x",)) for name, unit in units.UNITS.items()}
 
 
 @pytest.mark.parametrize("name", wired())

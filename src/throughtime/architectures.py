@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from throughtime import units
 from throughtime.network import Connection, Layer, LearnedDelays, Network
+from throughtime.ntm import ntm
 from throughtime.units import Unit
 
 Inputs = int | Mapping[str, int]
@@ -302,3 +303,19 @@ def gru(
         bias=("candidate", "reset", "update", "recurrent"),
     )
     return _stack(inputs, hidden, outputs, layer, g)
+
+
+# By their names, for all that offer a choice: estimators, command line, docs. Waibel's is a tdnn with numbers of its own.
+ARCHITECTURES: dict[str, Callable[..., Network]] = {
+    "feedforward": feedforward,
+    "window": window,
+    "tdnn": tdnn,
+    "jordan": jordan,
+    "elman": elman,
+    "fully_recurrent": fully_recurrent,
+    "narx": narx,
+    "focused": focused,
+    "lstm": lstm,
+    "gru": gru,
+    "ntm": ntm,
+}

@@ -7,7 +7,7 @@ Rows are ordered in time: the order of rows matters, and a prediction depends on
 """
 
 import warnings
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from functools import lru_cache
 from typing import Any, Self
 
@@ -23,7 +23,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
-from throughtime import answers, architectures
+from throughtime import answers
+from throughtime.architectures import ARCHITECTURES, built
 from throughtime.engine import init
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, SquaredError
@@ -31,7 +32,6 @@ from throughtime.models.columns import Column, columns_of, restore, standardise
 from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.network import Network
-from throughtime.ntm import ntm
 from throughtime.rounding import unvarying
 from throughtime.sequences import (
     TOO_LARGE,
@@ -42,22 +42,6 @@ from throughtime.sequences import (
     too_large,
 )
 from throughtime.training import train
-
-ARCHITECTURES: dict[str, Callable[..., Network]] = {
-    "feedforward": architectures.feedforward,
-    "jordan": architectures.jordan,
-    "elman": architectures.elman,
-    "fully_recurrent": architectures.fully_recurrent,
-    "narx": architectures.narx,
-    "focused": architectures.focused,
-    "lstm": architectures.lstm,
-    "gru": architectures.gru,
-    "ntm": ntm,
-}
-UNFINISHED = {
-    "window": architectures.window,
-    "tdnn": architectures.tdnn,
-}  # their names alone do not say how long they hear
 
 EXPECTED_FAILED_CHECKS = {
     "check_methods_sample_order_invariance": "rows are ordered in time: another order is another series",
@@ -264,13 +248,13 @@ class _SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
     def _network(self, inputs: int, outputs: int) -> Network:
         given = self.network
         if isinstance(given, str):
-            given = (ARCHITECTURES | UNFINISHED).get(given)
+            given = ARCHITECTURES.get(given)
         if given is None:
             raise ValueError(
                 f"unknown network {self.network!r}; known: {', '.join(ARCHITECTURES)}, a Network, or a function of inputs "
                 "and outputs such as functools.partial(tt.window, width=10) or functools.partial(tt.lstm, bidirectional=True)"
             )
-        network = architectures.built(given, inputs, outputs, hidden=self.hidden)
+        network = built(given, inputs, outputs, hidden=self.hidden)
         sizes = [size for _, size in network.inputs]
         if sizes != [inputs] or network.size_of(network.output) != outputs:
             raise ValueError(

@@ -203,7 +203,7 @@ def context(f: Unit) -> Unit:
 
 
 _elementwise_units = (linear, tanh, logistic, relu, saturated_linear)
-BUILT_IN: dict[str, Unit] = {
+UNITS: dict[str, Unit] = {
     unit.name: unit for unit in (*_elementwise_units, softmax, lstm, gru, *(context(f) for f in _elementwise_units))
 }
 
@@ -220,7 +220,7 @@ def built_in(unit: Unit) -> bool:
 
 def named(name: str, units: tuple[Unit, ...] = ()) -> Unit:
     """The unit of that name among `units`, the built-in ones and the families."""
-    known = BUILT_IN | {unit.name: unit for unit in units}
+    known = UNITS | {unit.name: unit for unit in units}
     word, _, number = name.rpartition("-")
     if name not in known and word in FAMILIES and number.isdecimal():
         return FAMILIES[word](int(number))

@@ -111,7 +111,7 @@ def choose(
     optimizer: Optimizer = None,
     learner: Annotated[
         list[str] | None,
-        typer.Option(help="adam: bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop; repeat for more."),
+        typer.Option(help=f"adam: {wiring.LEARNERS}; repeat for more."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many in each loop. Default: as fit.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="adam: first step size. Default: 0.01.")] = None,

@@ -7,7 +7,7 @@ import typer
 
 from throughtime.cli.options import LEAVING, TRAINING, WIRING
 from throughtime.cli.plan import LOOPS, OPTIMIZERS
-from throughtime.cli.wiring import NETWORKS
+from throughtime.cli.wiring import LEARNERS, NETWORKS
 
 ROWS = "Which rows are for what"
 
@@ -87,9 +87,7 @@ Optimizer = Annotated[
 ]
 Learner = Annotated[
     str | None,
-    _training(
-        "adam: how gradients are found, by bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop. Default: bptt."
-    ),
+    _training(f"adam: how gradients are found, by {LEARNERS}. Default: bptt."),
 ]
 Restarts = Annotated[int, _training("Networks trained side by side; the model is their mean.", least=1)]
 Keep = Annotated[int | None, _training("Keep only so many of them, the best on held-out rows (of each fold).", least=1)]

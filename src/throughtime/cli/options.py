@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from throughtime.cli import wiring
+
 WIRING, TRAINING, LEAVING = "The network", "Training", "What is written and said"
 
 
@@ -25,7 +27,7 @@ Width = Annotated[
 ]
 Slots = Annotated[int | None, typer.Option(help="ntm: rows of its memory.", min=3, rich_help_panel=WIRING)]
 Activation = Annotated[
-    str | None, _wiring("Activation function of the hidden units: tanh, logistic, relu, linear, saturated_linear.")
+    str | None, _wiring(f"Activation function of the hidden units: {', '.join(wiring.ELEMENTWISE)}.")
 ]
 Bidirectional = Annotated[
     bool, typer.Option("--bidirectional", help="Add layers that run backward in time.", rich_help_panel=WIRING)

@@ -1,28 +1,18 @@
 """From the options of the command line to a network and a learner."""
 
-from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from throughtime import architectures, learners, units
+from throughtime import learners, units
+from throughtime.architectures import ARCHITECTURES
 from throughtime.cli.errors import Problem
 from throughtime.network import Network
-from throughtime.ntm import ntm
 from throughtime.units import Unit
 
-NETWORKS: dict[str, Callable[..., Network]] = {
-    "feedforward": architectures.feedforward,
-    "window": architectures.window,
-    "jordan": architectures.jordan,
-    "elman": architectures.elman,
-    "fully-recurrent": architectures.fully_recurrent,
-    "narx": architectures.narx,
-    "tdnn": architectures.tdnn,
-    "focused": architectures.focused,
-    "lstm": architectures.lstm,
-    "gru": architectures.gru,
-    "ntm": ntm,
-}
+NETWORKS = {name.replace("_", "-"): make for name, make in ARCHITECTURES.items()}
+NUMBERS = {name: list(signature(make).parameters) for name, make in learners.LEARNERS.items()}
+LEARNERS = ", ".join(text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own)))
+ELEMENTWISE = [name for name, unit in units.UNITS.items() if isinstance(unit.activate, units.Activation)]
 MOST_DELAYS = 1_000_000
 OPTIONS = {
     "f": "--activation",
@@ -78,26 +68,19 @@ def names(text: str | None) -> list[str]:
 
 def unit(name: str) -> Unit:
     """The elementwise unit of that name."""
-    known = [n for n, u in units.BUILT_IN.items() if isinstance(u.activate, units.Activation)]
-    if name not in known:
-        raise Problem(f"--activation {name!r} is not known; choose {', '.join(known)}")
+    if name not in ELEMENTWISE:
+        raise Problem(f"--activation {name!r} is not known; choose {', '.join(ELEMENTWISE)}")
     return units.named(name)
 
 
-def learner(text: str) -> Any:
+def learner(text: str) -> learners.Learner:
     """'bptt', 'bptt:20' (horizon), 'rtrl', 'rtrl:20' (block), 'focused' or 'backprop'."""
     name, colon, number = text.partition(":")
-    if name not in ("bptt", "rtrl", "focused", "backprop") or (colon and name not in ("bptt", "rtrl")):
-        raise Problem(
-            f"--learner {text!r} is not known; choose bptt, bptt:HORIZON, rtrl, rtrl:BLOCK, focused or backprop"
-        )
+    if name not in NUMBERS or (colon and not NUMBERS[name]):
+        raise Problem(f"--learner {text!r} is not known; choose {LEARNERS}")
     if colon and not (number.isdecimal() and _whole(number)):
         raise Problem(f"--learner {text!r}: {number!r} must be a whole number of steps, as in {name}:20")
-    if name in ("focused", "backprop"):
-        return learners.Focused() if name == "focused" else learners.Backprop()
-    if name == "bptt":
-        return learners.BPTT(int(number)) if colon else learners.BPTT()
-    return learners.RTRL(int(number)) if colon else learners.RTRL()
+    return learners.LEARNERS[name](*(int(number),) if colon else ())
 
 
 def chosen(

@@ -23,7 +23,7 @@ from throughtime.engine.schedule import depths, present_order
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model
 from throughtime.network import Connection, Layer, Network
-from throughtime.units import BUILT_IN
+from throughtime.units import UNITS
 
 Values = NDArray[Any]
 
@@ -117,10 +117,10 @@ def _refuse(network: Network) -> None:
                 f"layer {layer.name!r} runs backward from the end of the sequence, so there is no single time step to "
                 "export; use a network without backward layers"
             )
-        if BUILT_IN.get(layer.unit.name) != layer.unit:
+        if UNITS.get(layer.unit.name) != layer.unit:
             raise ValueError(
                 f"layer {layer.name!r} has the unit {layer.unit.name!r}, which export cannot write in another language; "
-                f"use another network, of the units it knows: {', '.join(BUILT_IN)}"
+                f"use another network, of the units it knows: {', '.join(UNITS)}"
             )
 
 
