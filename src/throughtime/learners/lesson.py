@@ -46,7 +46,46 @@ class Lesson(NamedTuple):
 
 
 class Learner(Protocol):
-    """How a gradient is found."""
+    """How a gradient is found: a value with these three methods, which is all that `train` knows of it.
+
+    A learner of your own is a frozen dataclass (compiled code is kept by its hash), which may hold other learners. It keeps:
+
+    xs         `train` gives {input: (T, B, S)}, always a dict; by hand a learner is also given (T, B, I), where the network
+               has one input (`study` in `learners.lesson`, from which ours begin, takes both)
+    targets    numbers (T, B, O), NaN where nothing is asked; labels (T, B), -1 where not; for CTC (labels, frames)
+    loss       (ys, targets) -> (T, B), a loss for each step, or (B,), one for each sequence
+    lengths    (B,) steps of each sequence in this stretch, T or fewer, 0 where it has ended; None: all have T
+    carry      a NamedTuple with a field `history`, the network's, as `start(network, weights, batch, key)` gives it, in whose
+               place `train` puts the measured past; `learn` gives a carry of the same shapes and types
+    key        of this batch of sequences, for what is drawn, such as dropout by `start`, or noise; `train` always gives one,
+               made from its seed. None: nothing is drawn
+    gradients  of the lesson: sums, not means, one for every weight, of its shape
+    state      there is none: a learner is a value, what changes is in the carry. It runs inside `jax.jit`
+
+    raises  `train` tells in one ValueError what breaks this, when it is compiled, so at no cost afterwards
+
+    >>> from dataclasses import dataclass
+    >>> import optax, throughtime as tt
+    >>> @dataclass(frozen=True)
+    ... class Slower:
+    ...     "The gradients of another learner, made smaller."
+    ...
+    ...     learner: tt.BPTT
+    ...
+    ...     def init(self, network, weights, batch, key=None):
+    ...         return self.learner.init(network, weights, batch, key)
+    ...
+    ...     def learn(self, network, weights, carry, xs, targets, loss, lengths=None):
+    ...         carry, lesson = self.learner.learn(network, weights, carry, xs, targets, loss, lengths)
+    ...         return carry, lesson._replace(gradients=jax.tree.map(lambda g: 0.1 * g, lesson.gradients))
+    ...
+    ...     def exact_on(self, network):
+    ...         return "never"
+    >>> network, echo = tt.elman(1, 3, 1), [([[1.0], [0.0]], [[0.0], [1.0]])]
+    >>> args = network, tt.init(network, 0), Slower(tt.BPTT()), tt.SquaredError(), optax.sgd(0.1)
+    >>> [report.updates for report in tt.train(*args, echo, epochs=2)]
+    [1, 2]
+    """
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Any:
         """What is carried into the first stretch of `batch` sequences."""

@@ -19,6 +19,7 @@ from throughtime.engine.door import native
 from throughtime.engine.effective import Weights
 from throughtime.engine.tape import History
 from throughtime.layers import an_instance
+from throughtime.learners.contract import begun, taught
 from throughtime.learners.lesson import Exact, Learner, Lesson, Loss, own_kind
 from throughtime.network import Network
 
@@ -70,7 +71,7 @@ class WeightNoise:
         if key is not None:
             key, mine = jax.random.split(key)
             noise = _draw(mine, weights, self.deviation)
-        own = self.learner.init(network, _with(weights, noise), batch, key)
+        own = begun(self.learner, network, _with(weights, noise), batch, key)
         return Disturbed(own.history, own, noise)
 
     def learn(
@@ -87,7 +88,7 @@ class WeightNoise:
         own_kind(self, carry, Disturbed)
         weights, carry = native((weights, carry))
         own = carry.own._replace(history=carry.history)
-        own, lesson = self.learner.learn(network, _with(weights, carry.noise), own, xs, targets, loss, lengths=lengths)
+        own, lesson = taught(self.learner, network, _with(weights, carry.noise), own, xs, targets, loss, lengths)
         return Disturbed(own.history, own, carry.noise), lesson
 
     def exact_on(self, network: Network) -> Exact:

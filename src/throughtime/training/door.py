@@ -37,6 +37,15 @@ def check_learner(learner: Any) -> None:
     an_instance(learner, "the learner")
     if not all(hasattr(learner, part) for part in ("init", "learn")):
         raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {quoted(learner)}")
+    _hashable(learner, "the learner")
+
+
+def _hashable(value: Any, what: str) -> None:
+    try:
+        hash(value)
+    except TypeError:
+        told = f"{what} {quoted(value)} has no hash, so compiled code cannot be kept for it"
+        raise ValueError(f"{told}: make it a @dataclass(frozen=True) of values that do not change") from None
 
 
 def check_optimizer(optimizer: Any) -> None:

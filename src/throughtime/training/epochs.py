@@ -12,6 +12,7 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights
+from throughtime.learners.contract import begun, taught
 from throughtime.learners.lesson import Learner, Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
@@ -34,30 +35,27 @@ def gradient_steps(
     lessons: list[Bucket],
     batch: int,
     seed: int,
-    key: Array | None,
     state: State,
     epochs: range,
 ) -> tuple[State, Any, Any]:
     """All buckets in a random order, epoch after epoch; the summed loss and the number asked of the last one."""
     if len(lessons) == 1:  # then all epochs are one call
-        state, last = teach(state, lessons[0], *_drawn(lessons[0], batch, seed, key, epochs))
+        state, last = teach(state, lessons[0], _drawn(lessons[0], batch, seed, epochs), None, np.array(epochs))
         return state, *jax.tree.map(lambda s: s[..., -1], jax.device_get(last))
     for epoch in epochs:
         sums: list[tuple[Array, Array]] = []
         for place in np.random.default_rng((seed, epoch)).permutation(len(lessons)):
-            own = None if key is None else jax.random.fold_in(key, int(place))
-            drawn = _drawn(lessons[place], batch, (seed, int(place)), own, [epoch])
-            state, summed = teach(state, lessons[place], *drawn)
+            order = _drawn(lessons[place], batch, (seed, int(place)), [epoch])
+            state, summed = teach(state, lessons[place], order, place, np.array([epoch]))
             sums.append(summed)
     total, asked = np.sum([[s[..., -1] for s in pair] for pair in jax.device_get(sums)], axis=0)
     return state, total, asked
 
 
-def _drawn(bucket: Bucket, batch: int, seed: Any, key: Array | None, epochs: Sequence[int]) -> tuple[Any, Array | None]:
-    """For each epoch its batches, in random order, and a key for dropout."""
+def _drawn(bucket: Bucket, batch: int, seed: Any, epochs: Sequence[int]) -> NDArray[np.int32]:
+    """For each epoch its batches, in random order."""
     orders = [np.random.default_rng((*np.atleast_1d(seed), epoch)).permutation(bucket.count) for epoch in epochs]
-    keys = None if key is None else jnp.stack([jax.random.fold_in(key, epoch) for epoch in epochs])
-    return np.stack([batches(order, batch, bucket.places) for order in orders]), keys
+    return np.stack([batches(order, batch, bucket.places) for order in orders])
 
 
 def batches(order: NDArray[np.int64], batch: int, places: int) -> NDArray[np.int32]:
@@ -76,17 +74,28 @@ def epochs_over(
     every: int | None,
     clip: float | None,
     members: int | None,
+    seeded: Array | None,
     state: State,
     bucket: Bucket,
     index: Array,
-    keys: Array | None,
+    place: Array | None,
+    numbers: Array,
 ) -> tuple[State, tuple[Array, Array]]:
-    """Passes over a bucket in batches `index` (epochs, number, size): the new state, summed losses and numbers asked (epochs,)."""
+    """Passes over a bucket in batches `index` (epochs, number, size): the new state, summed losses and numbers asked (epochs,).
+
+    seeded   the data of a key, which a call takes faster than the key
+    place    of the bucket among others, None if it is the only one
+    numbers  of the epochs (epochs,): each has a key of its own, made here, where a key that nobody uses is left out
+    """
     one = partial(epoch, network, learner, loss, optimizer, every, clip)
 
     def course(state: State, bucket: Bucket, index: Array, keys: Array | None) -> tuple[State, tuple[Array, Array]]:
         return lax.scan(lambda state, item: one(state, bucket, *item), state, (index, keys))
 
+    key = None if seeded is None else jax.random.wrap_key_data(seeded)
+    if key is not None and place is not None:
+        key = jax.random.fold_in(key, place)
+    keys = None if key is None else jax.vmap(partial(jax.random.fold_in, key))(numbers)
     if members is None:
         return course(state, bucket, index, keys)
     if keys is not None:
@@ -116,7 +125,7 @@ def epoch(
 
     def one_batch(state: State, item: tuple[Array, Array | None]) -> tuple[State, Any]:
         chosen, key = item
-        carry, part = learner.init(network, state.weights, chosen.shape[0], key), bucket.pick(chosen)
+        carry, part = begun(learner, network, state.weights, chosen.shape[0], key), bucket.pick(chosen)
         carry = carry._replace(history=part.begin(carry.history))
         lengths = part.lengths if cut_short else None
         (state, _), sums = lax.scan(one_stretch, (state, carry), _cut(part.xs, part.targets, lengths, every))
@@ -158,7 +167,7 @@ def _gradient_step(
 ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
     """One stretch, and one step of the optimizer along the mean gradient."""
     xs, targets, lengths = stretch
-    carry, lesson = learner.learn(network, state.weights, carry, xs, targets, loss, lengths=lengths)
+    carry, lesson = taught(learner, network, state.weights, carry, xs, targets, loss, lengths)
     gradients = jax.tree.map(lambda g: g / jnp.maximum(lesson.asked, 1).astype(g.dtype), lesson.gradients)
     size = norm(gradients)
     if clip is not None:

@@ -56,6 +56,6 @@ def filtered_steps(
     """Epochs in float64: the state, with weights in their own type; the summed loss and the number asked of the last one."""
     with jax.enable_x64(True):
         wide = state._replace(weights=state.optimizer.weights)
-        after, total, asked = gradient_steps(teach, lessons, batch, seed, None, wide, epochs)
+        after, total, asked = gradient_steps(teach, lessons, batch, seed, wide, epochs)
         own = jax.tree.map(lambda w, like: w.astype(like.dtype), after.weights, state.weights)
         return after._replace(weights=own), total, asked

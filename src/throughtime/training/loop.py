@@ -27,7 +27,6 @@ from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.learners import RTRL
 from throughtime.learners.lesson import Learner, Lesson, Loss
-from throughtime.learners.noise import WeightNoise
 from throughtime.network import Network
 from throughtime.sequences import Example, Padding, buckets, examples_of, refuse_short
 from throughtime.training import damped, filtered
@@ -170,7 +169,7 @@ def train(
     if isinstance(optimizer, KalmanFilter):
         filtered.refuse(network, loss, clip)
         state = filtered.begin(optimizer, weights, members, optimizer_state)
-        teach = partial(epochs_over, network, RTRL(), loss, optimizer, every, None, members)
+        teach = partial(epochs_over, network, RTRL(), loss, optimizer, every, None, members, None)
         advance = partial(filtered.filtered_steps, teach, filtered.in_float64(lessons), batch, seed)
         return _reports(_Course(advance, exam, patience, members, look), state, epochs)
     check_learner(learner)
@@ -179,10 +178,9 @@ def train(
         fresh = optimizer.init(weights) if members is None else jax.vmap(optimizer.init)(weights)
     shape = () if members is None else (members,)
     state = State(weights, fresh, jnp.ones(shape, bool), jnp.zeros(shape, int))
-    dropout = any(c.dropout > 0 for layer in network.layers for c in layer.connections)
-    key = jax.random.key(seed) if dropout or isinstance(learner, WeightNoise) else None
-    teach = partial(epochs_over, network, learner, loss, optimizer, every, clip, members)
-    advance = partial(gradient_steps, teach, lessons, batch, seed, key)
+    key = jax.random.key_data(jax.random.key(seed))
+    teach = partial(epochs_over, network, learner, loss, optimizer, every, clip, members, key)
+    advance = partial(gradient_steps, teach, lessons, batch, seed)
     return _reports(_Course(advance, exam, patience, members, look), state, epochs)
 
 
