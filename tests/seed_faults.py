@@ -560,15 +560,15 @@ FAULTS = [
     ),
     Fault(
         "a measured output does not replace the network's own",
-        "models/running.py",
-        "jnp.where(jnp.isnan(told), past[-1], told)",
-        "past[-1] + 0 * told",
+        "models/rollout.py",
+        "jnp.where(jnp.isnan(measured), past[-1 - row], measured)",
+        "past[-1 - row] + 0 * measured",
         "test_preparing.py",
         "following_a_record and gaps",
     ),
     Fault(
         "a forecast hears the inputs one step late",
-        "models/running.py",
+        "models/rollout.py",
         "later = group[:, None] + np.arange(horizon)",
         "later = group[:, None] + np.arange(horizon) - 1",
         "test_preparing.py",
@@ -576,7 +576,7 @@ FAULTS = [
     ),
     Fault(
         "what fills up a block is remembered",
-        "models/running.py",
+        "models/rollout.py",
         "jnp.where(place < steps[0], new, old)",
         "jnp.where(place >= 0, new, old)",
         "test_blocks.py",
@@ -584,7 +584,7 @@ FAULTS = [
     ),
     Fault(
         "what fills up the end of a record is run",
-        "models/running.py",
+        "models/rollout.py",
         "run(network, w, one, h, steps)",
         "run(network, w, one, h)",
         "test_blocks.py",
@@ -608,9 +608,9 @@ FAULTS = [
     ),
     Fault(
         "a prediction ahead is the first step of its forecast",
-        "dynamics/ensemble.py",
-        "self.mean(ys[:, :, -1])",
-        "self.mean(ys[:, :, 0])",
+        "models/ensemble.py",
+        "ys[:, :, -1].mean(axis=0)",
+        "ys[:, :, 0].mean(axis=0)",
         "test_blocks.py",
         "k_steps",
     ),
@@ -737,7 +737,7 @@ FAULTS = [
     Fault(
         "exported C is compiled where no NaN is seen",
         "exchange/c.py",
-        "if row_told(plan.network) is not None else []",
+        "if fed_row(plan.network) is not None else []",
         "if False else []",
         "test_export.py",
         "needs_nan",
@@ -760,7 +760,7 @@ FAULTS = [
     ),
     Fault(
         "a measured output is put in one row too early under a lead",
-        "exchange/history.py",
+        "models/rollout.py",
         "row = max(network.lead - 1, 0)",
         "row = network.lead",
         "test_export.py",
@@ -1009,7 +1009,7 @@ FAULTS = [
     ),
     Fault(
         "a window with a gap teaches no interval",
-        "dynamics/ensemble.py",
+        "dynamics/misses.py",
         "~np.isnan(truth).all(axis=(1, 2))",
         "~np.isnan(truth).any(axis=(1, 2))",
         "test_dynamics.py",

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 import throughtime as tt
 import zoo
 from throughtime import Network, blocks
+from throughtime.dynamics.misses import misses
 from throughtime.dynamics.model import DynamicModel
 from throughtime.features import SpeechFeatures
-from throughtime.models import running
+from throughtime.models import rollout
 from throughtime.models.columns import Column
 from throughtime.models.each import run_each
+from throughtime.models.ensemble import stack
 from throughtime.sequences import inputs_of
 from wirings import wirings
 
@@ -120,17 +122,17 @@ def test_a_record_followed_in_blocks_is_every_step_of_it(name: str) -> None:
     network = zoo.NETWORKS[name]
     backward = any(layer.backward for layer in network.layers)
     both = [zoo.weights_of(network, seed) for seed in (0, 1)]
-    weights = running.stack(both)
+    weights = stack(both)
     for gaps in GAPS if network.feedback is not None else GAPS[:1]:
         u, y = record(network, 9, gaps)
         if backward:
             wanted = np.stack([alone(network, w, {network.inputs[0][0]: u}) for w in both])
         else:
             wanted = np.stack([step_by_step(network, w, u, y) for w in both])
-        np.testing.assert_allclose(running.follow(network, weights, u, y).outputs, wanted, atol=TOLERANCE)
+        np.testing.assert_allclose(rollout.follow(network, weights, u, y).outputs, wanted, atol=TOLERANCE)
         for border in () if backward else (1, 7):
-            first = running.follow(network, weights, u[:border], y[:border])
-            second = running.follow(network, weights, u[border:], y[border:], first.history)
+            first = rollout.follow(network, weights, u[:border], y[:border])
+            second = rollout.follow(network, weights, u[border:], y[border:], first.history)
             cut = np.concatenate([first.outputs, second.outputs], axis=1)
             np.testing.assert_allclose(cut, wanted, atol=TOLERANCE)
 
@@ -144,7 +146,7 @@ def untrained(network: Network, members: int = 2, low: float | None = None) -> D
             ("y", network.size_of(network.output), (low, None)),
         )
     ]
-    weights = running.stack([tt.init(network, seed) for seed in range(members)])
+    weights = stack([tt.init(network, seed) for seed in range(members)])
     settings = {"members": [{"fold": 0}] * members, "single_output": False}
     return DynamicModel.from_model(tt.Model(network, weights, *columns, settings=settings, members=members))
 
@@ -227,7 +229,7 @@ def told(model: DynamicModel, u: Any, y: Any) -> None:
     model.evaluate(u, y)
     model.start((u, y)).step(u[0])
     model.predict(u[-40:], y[-40:], ahead=len(u) // 30 + 2)
-    model.ensemble().misses(model._records(u, y)[0], np.ones((1, len(u)), bool), [[0, 1]], 10)
+    misses(model.ensemble(), model._records(u, y)[0], np.ones((1, len(u)), bool), [[0, 1]], 10)
 
 
 def test_a_handful_of_programs_serves_records_of_every_length(programs: Callable[[], int]) -> None:

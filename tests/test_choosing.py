@@ -18,7 +18,7 @@ from throughtime.dynamics.choosing import Candidate, Judged, choose, grid, judge
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.teaching import Teaching, open_then_closed
-from throughtime.models import running
+from throughtime.models import ensemble
 
 DRAWN = np.random.default_rng(0)
 U = np.repeat(DRAWN.normal(size=50), 5)
@@ -185,7 +185,7 @@ def test_what_is_done_with_one_step_size_is_not_done_with_another() -> None:
 
 
 def test_no_intervals_are_learned_for_a_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "forecasts", lambda *_: pytest.fail("forecasts that nobody asks for"))
+    monkeypatch.setattr(ensemble, "forecasts", lambda *_: pytest.fail("forecasts that nobody asks for"))
     judge(grid(MAKE, [Teaching(epochs=1)], hidden=[1])[0], U, Y, folds=2, restarts=1)
 
 

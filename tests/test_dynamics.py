@@ -15,7 +15,7 @@ import throughtime as tt
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching, open_then_closed
-from throughtime.models import running
+from throughtime.models import ensemble
 
 DRAWN = np.random.default_rng(0)
 LINEAR = tt.narx(1, 2, 1, (0, 1), (1, 2), skip=True)
@@ -235,8 +235,8 @@ def test_an_output_may_have_no_limit_where_another_has_one() -> None:
 
 
 def test_the_state_after_a_record_holds_no_outputs(fitted: DynamicModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    followed, follow = [], running.follow
-    monkeypatch.setattr(running, "follow", lambda *a, **k: followed.append(follow(*a, **k)) or followed[-1])
+    followed, follow = [], ensemble.follow
+    monkeypatch.setattr(ensemble, "follow", lambda *a, **k: followed.append(follow(*a, **k)) or followed[-1])
     fitted.forecast(5, U[:5], history=(U, Y))
     assert followed[0].outputs.size == 0  # of the record; what comes then is the forecast
     assert followed[1].outputs.shape == (5, 1)

@@ -11,7 +11,8 @@ from throughtime import blocks
 from throughtime.dynamics.holding import held_out, split
 from throughtime.dynamics.preparing import filled, prepare
 from throughtime.dynamics.records import Record, records_of
-from throughtime.models import running
+from throughtime.models import rollout
+from throughtime.models.ensemble import stack
 from throughtime.times import following
 
 NETWORK = tt.narx(2, 4, 2, (0, 3), (1, 2))
@@ -126,34 +127,34 @@ def test_following_a_record_is_the_recursion(known: str) -> None:
     elif known == "one output":
         y[5:, 1] = np.nan
     u = np.tile(U, (len(y) // 12, 1))
-    both = running.stack([WEIGHTS, tt.init(NETWORK, 1)])
-    ys = running.follow(NETWORK, both, u, y).outputs
+    both = stack([WEIGHTS, tt.init(NETWORK, 1)])
+    ys = rollout.follow(NETWORK, both, u, y).outputs
     assert ys.shape == (2, len(y), 2)
     padded_u, padded_y = np.pad(u, ((USED, 0), (0, 0))), np.pad(y, ((USED, 0), (0, 0)))  # the start: zeros
     np.testing.assert_allclose(ys[0], recursion(padded_u, padded_y, USED)[USED:], atol=1e-12)
 
 
 def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, y = running.stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5, 6, 7, 8)
-    whole = running.follow(NETWORK, both, U, y)
-    first = running.follow(NETWORK, both, U[:6], y[:6])
-    second = running.follow(NETWORK, both, U[6:], y[6:], first.history)
+    both, y = stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5, 6, 7, 8)
+    whole = rollout.follow(NETWORK, both, U, y)
+    first = rollout.follow(NETWORK, both, U[:6], y[:6])
+    second = rollout.follow(NETWORK, both, U[6:], y[6:], first.history)
     np.testing.assert_allclose(np.concatenate([first.outputs, second.outputs], axis=1), whole.outputs, atol=1e-12)
     monkeypatch.setattr(blocks, "STEPS", (2, 5))
-    np.testing.assert_allclose(running.follow(NETWORK, both, U, y).outputs, whole.outputs, atol=1e-12)
+    np.testing.assert_allclose(rollout.follow(NETWORK, both, U, y).outputs, whole.outputs, atol=1e-12)
 
 
 def test_forecasts_from_every_origin_are_runs_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, y = running.stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
-    monkeypatch.setattr(running, "PLACES", (2, 3))
-    monkeypatch.setattr(running, "AHEAD", (1, 3))
+    both, y = stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
+    monkeypatch.setattr(rollout, "PLACES", (2, 3))
+    monkeypatch.setattr(rollout, "AHEAD", (1, 3))
     for places in ((3, 6), (1, 2, 3, 4, 5, 6, 7, 8)):
-        found = np.concatenate(list(running.forecasts(NETWORK, both, U, y, places, 4)), axis=1)
+        found = np.concatenate(list(rollout.forecasts(NETWORK, both, U, y, places, 4)), axis=1)
         assert found.shape == (2, len(places), 4, 2)
         for place, origin in enumerate(places):
             known = y.copy()
             known[origin:] = np.nan
-            ys = running.follow(NETWORK, both, U, known).outputs
+            ys = rollout.follow(NETWORK, both, U, known).outputs
             np.testing.assert_allclose(found[:, place], ys[:, origin : origin + 4], atol=1e-12)
 
 

@@ -11,17 +11,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from throughtime.checks import is_whole, quoted
-from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.intervals import Conformal, Coverage
+from throughtime.dynamics.misses import misses
 from throughtime.dynamics.records import Record, columns, in_order, index_of, many, records_of, table
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
 from throughtime.engine.forward import kind
-from throughtime.models import running
-from throughtime.models.columns import Column, limits, standardise
+from throughtime.models import rollout
+from throughtime.models.columns import Column, limits, squared_error, standardise
+from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
-from throughtime.models.running import streams
+from throughtime.models.rollout import Advance, named_inputs
 from throughtime.network import Network
 from throughtime.times import check_plan, coming, refuse
 
@@ -107,7 +108,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         together, past = self.ensemble(), None if history is None else self._past(*history)
         if history is not None and index is not None:
             check_plan(index_of(*history), index, "history", "u")
-        return self._shown(together.run(together.drive(inputs), past), index)
+        return self._shown(together.run(inputs, history=past), index)
 
     def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
         """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
@@ -134,7 +135,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
         later = coming(index, horizon, index_of(u_future))
-        ys = together.run(together.drive(given), past)
+        ys = together.run(given, history=past)
         if level is None:
             return self._shown(ys, later)
         if self.intervals_ is None:
@@ -155,7 +156,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if self.intervals_ is None:
             raise ValueError("the model has no forecast intervals")
         after = np.arange(len(record)) >= start
-        found = together.misses(record, after[None], [range(len(self.members_))], self.horizon)
+        found = misses(together, record, after[None], [range(len(self.members_))], self.horizon)
         if not found:
             raise ValueError(f"{len(record) - start} steps are too few to measure the coverage of forecast intervals")
         known = len(self.intervals_.widths[0])
@@ -164,7 +165,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def start(self, history: Any = None) -> Self:
         """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
         together = self.ensemble()
-        self._now = running.begin(together.network, together.weights) if history is None else self._past(*history)
+        self._now = rollout.begin(together.network, together.weights) if history is None else self._past(*history)
         return self
 
     def step(self, u: Any = None, measured: Any = None) -> Any:
@@ -178,12 +179,12 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         dtype = kind(self.weights_)
         if measured is not None and self.network_.feedback is not None:
             known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
-            self._now = running.told(self.network_, self._now, jnp.asarray(known[0], dtype))
+            self._now = rollout.with_measured(self.network_, self._now, jnp.asarray(known[0], dtype))
         together = self.ensemble()
         given = np.zeros((1, 0)) if u is None else columns(np.atleast_1d(u)[None], "inputs u", gaps=False)
-        seen = together.drive(given).u
-        x = {name: jnp.asarray(values[0], dtype) for name, values in streams(self.network_, seen, None).items()}
-        ys, self._now = running.tick(self.network_, self.weights_, self._now, x)
+        seen = together.seen(given).u
+        x = {name: jnp.asarray(values[0], dtype) for name, values in named_inputs(self.network_, seen).items()}
+        ys, self._now = rollout.tick(self.network_, self.weights_, self._now, x)
         made = together.mean(np.asarray(ys, float)[:, None])[0]
         return float(made[0]) if self.single_ else made
 
@@ -230,23 +231,20 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
             )
         (record,), together = self._records(u, y), self.ensemble()
-        seen = together.seen(record)
-        return self._with(settle(together.network, together.weights, seen.u, seen.y, together.loss(), steps, rate))
+        seen, loss = together.seen(record.u, record.y), squared_error(self.outputs_)
+        return self._with(settle(together.network, together.weights, seen.u, seen.y, loss, steps, rate))
 
     def each(self, u: Values, y: Values) -> Values:
         """(K, T, O): what `follow` gives the mean of, every network for itself."""
-        together = self.ensemble()
-        return together.each(together.seen(Record(u, y)))
+        return self.ensemble().each(u, y)
 
-    def follow(self, u: Values, y: Values, advance: running.Advance | None = None, ahead: int = 1) -> Values:
+    def follow(self, u: Values, y: Values, advance: Advance | None = None, ahead: int = 1) -> Values:
         """(T, O), the members' mean, led by outputs where y (T, O) is a number, free where it is NaN; u (T, I).
 
         What lies behind `predict` and `simulate`; `advance` is told how far the work has come, 0 to 1.
         """
         steps_ahead(ahead)
-        together = self.ensemble()
-        seen = together.seen(Record(u, y))
-        return together.run(seen, advance=advance) if ahead == 1 else together.ahead(seen, ahead, advance)
+        return self.ensemble().ahead(u, y, ahead, advance)
 
     def of_fold(self, fold: int) -> Self:
         """The model of those networks alone for which that fold was held out; without forecast intervals."""
@@ -279,8 +277,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _past(self, u: Any, y: Any) -> Any:
         """The histories after a measured record."""
-        (record,), together = self._records(u, y), self.ensemble()
-        return together.after(together.seen(record))
+        (record,) = self._records(u, y)
+        return self.ensemble().after(record.u, record.y)
 
     def _shown(self, values: Values, index: Any) -> Any:
         return table(values, [c.name for c in self.outputs_], index, self.single_)

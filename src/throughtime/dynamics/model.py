@@ -11,20 +11,19 @@ from sklearn.utils import check_random_state
 from throughtime import answers
 from throughtime.architectures import built
 from throughtime.checks import is_whole, quoted
-from throughtime.dynamics.ensemble import Ensemble
 from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, learned
+from throughtime.dynamics.misses import misses
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
 from throughtime.engine import Weights, init
-from throughtime.engine.door import native
 from throughtime.layers import an_instance
-from throughtime.models import running
-from throughtime.models.columns import Column, columns_of, refuse_limits
+from throughtime.models.columns import Column, columns_of, refuse_limits, squared_error
+from throughtime.models.ensemble import Ensemble, stack
 from throughtime.models.model import Model
-from throughtime.network import CLOCK, Network
+from throughtime.network import Network
 
 Values = NDArray[np.float64]
 
@@ -134,14 +133,15 @@ class DynamicModel(Fitted):
         masks = [part.held_out for part in parts]
         weights = self._draw(len(masks[0]))
         drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
-        questions = self._questions([drawn.seen(r) for r in records], parts)
-        for progress in teach(self.network_, weights, self._stages(), questions, drawn.loss(), int(self._seeds[0])):
+        questions = self._questions([Record(*drawn.seen(r.u, r.y), r.index) for r in records], parts)
+        for progress in teach(
+            self.network_, weights, self._stages(), questions, squared_error(self.outputs_), int(self._seeds[0])
+        ):
             self._note(progress)
             self._choose(progress.report, any(mask.any() for mask in masks))
             yield progress
         self.intervals_ = self._intervals(records, masks)
-        together = self.ensemble()
-        self._last = together.after(together.seen(records[-1])), records[-1].index
+        self._last = self.ensemble().after(records[-1].u, records[-1].y), records[-1].index
 
     def _decide(self, records: list[Record]) -> None:
         """The network."""
@@ -179,7 +179,7 @@ class DynamicModel(Fitted):
         self._fold = np.repeat(np.arange(folds), self.restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
-        return running.stack([self.first(self.network_, int(seed)) for seed in self._seeds])
+        return stack([self.first(self.network_, int(seed)) for seed in self._seeds])
 
     def _questions(self, seen: list[Record], parts: Sequence[Fold]) -> Questions:
         asked: list[list[Values]] = [[], []]
@@ -227,12 +227,12 @@ class DynamicModel(Fitted):
         folds = [[k for k, m in enumerate(self.members_) if m["fold"] == fold] for fold in range(len(masks[0]))]
         together, found = self.ensemble(), []
         for record, mask in zip(records, masks, strict=True):
-            found += together.misses(record, mask, folds, self.horizon)
+            found += misses(together, record, mask, folds, self.horizon)
         return learned(found)
 
     @classmethod
     def from_model(cls, model: Model) -> Self:
-        """A fitted model that simulates and forecasts as the one in the file; an open loop is closed.
+        """A fitted model that simulates and forecasts as the one in the file; an open loop is closed, a lead taken back.
 
         raises  ValueError for a model that answers with classes, or once for a whole sequence
         """
@@ -241,13 +241,11 @@ class DynamicModel(Fitted):
             raise ValueError(
                 f"the model gives {what}, it is none of a dynamic system: use `throughtime predict`, or {who}.from_model"
             )
-        network = model.network.close_loop() if model.network.is_open else model.network
-        refuse_undelayed(network)
-        made = cls(network, washout=model.washout)
-        made.network_, made.used_ = network, used_by(network)
-        weights = native(model.weights)
-        made.weights_ = weights if model.members else running.stack([weights])
-        made.inputs_, made.outputs_ = () if network.inputs[0][0] == CLOCK else model.inputs, model.outputs
+        together = Ensemble.of(model).closed()
+        refuse_undelayed(together.network)
+        made = cls(together.network, washout=model.washout)
+        made.network_, made.used_ = together.network, used_by(together.network)
+        made.weights_, made.inputs_, made.outputs_ = together.weights, together.inputs, together.outputs
         made.single_, made.members_ = _single(model), _members(model)
         intervals = model.settings.get("intervals")
         made.intervals_ = None if intervals is None else Conformal.from_dict(intervals)

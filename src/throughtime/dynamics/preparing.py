@@ -11,8 +11,8 @@ from throughtime.dynamics.records import Record, many, records_of
 from throughtime.engine import History, Weights, start
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, state
-from throughtime.models.running import streams
-from throughtime.network import CLOCK, Network
+from throughtime.models.rollout import driven, named_inputs
+from throughtime.network import Network
 
 Values = NDArray[np.float64]
 Sequence = tuple[dict[str, Values], Values, dict[str, Values]]  # x, target, before
@@ -92,7 +92,7 @@ def prepare(network: Network, u: Any, y: Any, horizon: int | None = None, target
 
 
 def _check(network: Network, record: Record, horizon: int | None) -> None:
-    wanted = sum(size for name, size in network.inputs if name not in (network.measured, CLOCK))
+    wanted = sum(size for name, size in driven(network) if name != network.measured)
     if record.u.shape[1] != wanted or record.y.shape[1] != network.size_of(network.output):
         raise ValueError(
             f"the records have {record.u.shape[1]} inputs and {record.y.shape[1]} outputs, but the network takes "
@@ -120,7 +120,7 @@ def _sequences(network: Network, record: Record, target: Values, used: int, hori
     """One record, whole or in runs of `horizon` steps."""
     lead, total, known = network.lead, len(record), filled(record.y)
     later = np.pad(target[..., lead:, :], [(0, 0)] * (target.ndim - 2) + [(0, lead), (0, 0)], constant_values=np.nan)
-    rows = streams(network, record.u, known)
+    rows = named_inputs(network, record.u, known)
     if network.is_open:
         later = np.where(_blind(network, record.y)[:, None], np.nan, later)
     past = dict(rows)

@@ -18,7 +18,7 @@ from throughtime import blocks
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
-from throughtime.models.running import streams
+from throughtime.models.rollout import named_inputs
 from throughtime.network import Network
 from throughtime.training import train
 
@@ -74,7 +74,7 @@ def settle(
         BPTT(),
         loss,
         optimizer,
-        [(streams(network, u, None), y)],
+        [(named_inputs(network, u), y)],
         epochs=steps,
         look=steps,
         members=members,

@@ -10,11 +10,11 @@ import numpy as np
 
 from throughtime.exchange.c_layers import fields_of, layer_functions, member_of
 from throughtime.exchange.c_text import comment, constant, defined, function, helpers, indented, index, loops
-from throughtime.exchange.history import row_told
 from throughtime.exchange.plan import Plan, plan_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model
+from throughtime.models.rollout import fed_row
 from throughtime.models.saving import library_version
 
 
@@ -105,7 +105,7 @@ def _columns(letter: str, columns: Sequence[Column]) -> list[str]:
 
 
 def _about_feed(plan: Plan, prefix: str) -> list[str]:
-    if row_told(plan.network) is None:
+    if fed_row(plan.network) is None:
         return ["The network does not hear its outputs: there is nothing to feed measured ones into."]
     return [
         f"{prefix}_feed(&state, u, y, measured) is a step in which the outputs measured at the time of u take the place",
@@ -152,7 +152,7 @@ def _heads(plan: Plan, prefix: str) -> list[str]:
     ends = f"{prefix}_state *state, const {prefix}_real *u, {prefix}_real *y"
     made = [f"void {prefix}_start({prefix}_state *state)", f"void {prefix}_step({ends})"]
     fed = [f"void {prefix}_feed({ends}, const {prefix}_real *measured)"]
-    return made if row_told(plan.network) is None else made + fed
+    return made if fed_row(plan.network) is None else made + fed
 
 
 def _definitions(plan: Plan, prefix: str) -> list[str]:
@@ -178,7 +178,7 @@ def _definitions(plan: Plan, prefix: str) -> list[str]:
 def _whole_mathematics(plan: Plan, prefix: str) -> list[str]:
     """Where NAN or INFINITY is in the file, a compiler that takes every number for finite would see neither."""
     low, high = limits(plan.y)
-    used = ["NAN, which stands for not measured"] if row_told(plan.network) is not None else []
+    used = ["NAN, which stands for not measured"] if fed_row(plan.network) is not None else []
     used += ["INFINITY, where a column has no limit"] if _limited(plan) and np.isinf([low, high]).any() else []
     if not used:
         return []
@@ -280,7 +280,7 @@ def _answer(plan: Plan, prefix: str) -> list[str]:
 
 def _feed(plan: Plan, prefix: str, head: str) -> list[str]:
     """A step, and the measured outputs in the row that stands for now: with a lead, before the step that hears them."""
-    output, row, unit = plan.network.output, row_told(plan.network), ("n", len(plan.y))
+    output, row, unit = plan.network.output, fed_row(plan.network), ("n", len(plan.y))
     n, place = index(unit), f"state->{fields_of(plan)[output]}{member_of(plan, output)}[{row}]"
     value = f"(measured[{n}] - {prefix}_mean_y[{n}]) / {prefix}_scale_y[{n}]"
     tell = loops([unit], [f"if (!isnan(measured[{n}])) {place}[{n}] = {value};"])

@@ -6,7 +6,7 @@ history  = its oldest row dropped, a(t) put in as the newest
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -21,7 +21,9 @@ from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
 from throughtime.models.columns import Column, limits
+from throughtime.models.ensemble import input_columns, output_columns
 from throughtime.models.model import Model
+from throughtime.models.rollout import driven
 from throughtime.network import Connection, Layer, Network
 from throughtime.units import UNITS
 
@@ -90,8 +92,6 @@ def plan_of(model: Model, dtype: Any = None) -> Plan:
     for c in (*model.inputs, *model.outputs):
         _check_column(c, dtype)
     acting = each_member(partial(effective, network), model)(model.weights)
-    heard = {c.source for layer in network.layers for c in layer.connections}
-    inputs = tuple((name, size) for name, size in network.inputs if name in heard)
     return Plan(
         network,
         model.members,
@@ -99,9 +99,9 @@ def plan_of(model: Model, dtype: Any = None) -> Plan:
         present_order(network),
         jax.tree.map(np.asarray, acting),
         _parts(model),
-        inputs,
-        _input_columns(model, inputs),
-        _columns(model.outputs, [(network.output, network.size_of(network.output))], "outputs"),
+        driven(network),
+        input_columns(model),
+        output_columns(model),
     )
 
 
@@ -173,21 +173,6 @@ def _parts(model: Model) -> tuple[Part, ...]:
         *(Part(named(f"history_{source}"), "a", source, rows) for source, rows in past.items()),
         *(Part(named(f"memory_{name}"), "memory", name, values) for name, values in memory.items()),
     )
-
-
-def _input_columns(model: Model, inputs: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:
-    """The columns of u; measured outputs of an open loop, where they are not named, look like the outputs."""
-    given, wanted = model.inputs if inputs else (), sum(size for _, size in inputs)
-    if given and model.network.is_open and len(given) + len(model.outputs) == wanted:
-        given = (*given, *model.outputs)
-    return _columns(given, inputs, "inputs")
-
-
-def _columns(given: tuple[Column, ...], sizes: Iterable[tuple[str, int]], what: str) -> tuple[Column, ...]:
-    names = [name if size == 1 else f"{name} {i}" for name, size in sizes for i in range(size)]
-    if given and len(given) != len(names):
-        raise ValueError(f"the model has {len(given)} columns for its {what}, but its network takes {len(names)}")
-    return given or tuple(Column(name) for name in names)
 
 
 class Names:

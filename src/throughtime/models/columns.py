@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.engine.door import precision
+from throughtime.losses import SquaredError
 from throughtime.rounding import unvarying
 
 Values = NDArray[Any]
@@ -95,3 +96,12 @@ def refuse_limits(names: Sequence[str], low: Values, high: Values, called: tuple
                 raise ValueError(f"column {name!r}: {option} {edge:g} is no limit; give a number, or none")
         if edges[0] >= edges[1]:
             raise ValueError(f"column {name!r}: {called[0]} {edges[0]:g} is not below {called[1]} {edges[1]:g}")
+
+
+def squared_error(columns: Sequence[Column]) -> SquaredError:
+    """The squared error between standardised outputs, with the limits of their sensors."""
+    if all(c.low is None and c.high is None for c in columns):
+        return SquaredError()
+    mean, scale = (np.array([getattr(c, part) for c in columns]) for part in ("mean", "scale"))
+    low, high = (tuple((edge - mean) / scale) for edge in limits(columns))
+    return SquaredError(low, high)

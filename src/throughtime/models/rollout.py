@@ -1,10 +1,11 @@
-"""Running a trained network over a record: free, with measured outputs one step behind it, or first so and then free.
+"""Following a record with trained networks: free, led by measured outputs, or first so and then free.
 
-All values are in the network's own, standardised units. Networks with a member axis run side by side.
+All values are in the networks' own, standardised units. Networks with a member axis run side by side. A measured output takes
+the place of the network's own in what is fed back; with a lead that was said `lead` steps before.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from throughtime import blocks
 from throughtime.engine import History, Weights, hand_over, run, start, step
 from throughtime.engine.forward import kind
-from throughtime.network import CLOCK, Network
+from throughtime.engine.schedule import depths
+from throughtime.network import Network
 
 Values = NDArray[Any]
 Advance = Callable[[float], None]
@@ -32,28 +34,43 @@ class Followed(NamedTuple):
     history: History
 
 
-def streams(network: Network, u: Values, known: Values | None) -> dict[str, Values]:
-    """{input: (T, size)}: the columns of u among the network's inputs, measured outputs, and the clock."""
+@cache
+def driven(network: Network) -> tuple[tuple[str, int], ...]:
+    """(name, size) of the inputs that some layer hears: all but the clock."""
+    heard = {c.source for layer in network.layers for c in layer.connections}
+    return tuple((name, size) for name, size in network.inputs if name in heard)
+
+
+def named_inputs(network: Network, u: Values, measured: Values | None = None) -> dict[str, Values]:
+    """{input: (T, size)}: the columns of u (T, I) in their order among the inputs, and zeros for the clock.
+
+    measured  (T, O) of an open loop whose measured outputs are no columns of u
+    """
     made, first = {}, 0
     for name, size in network.inputs:
-        if name == network.measured and known is not None:
-            made[name] = known
-        elif name in (CLOCK, network.measured):
-            made[name] = np.zeros((len(u), size))
-        else:
+        if name == network.measured and measured is not None:
+            made[name] = measured
+        elif (name, size) in driven(network):
             made[name], first = u[:, first : first + size], first + size
+        else:
+            made[name] = np.zeros((len(u), size))
     return made
 
 
-def stack(trees: list[Any]) -> Any:
-    """Equal trees along a new first axis: the members' weights as one."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+def fed_row(network: Network) -> int | None:
+    """The row of the output's past, counted back from the newest, that a measured output takes the place of; None: none.
+
+    Without a lead it is the output just computed. With a lead that was computed `lead` steps before, and is put right before
+    the step that first hears it.
+    """
+    row = max(network.lead - 1, 0)
+    return row if network.feedback == network.output and row < depths(network)[network.output] else None
 
 
 @partial(jax.jit, static_argnames="network")
 def begin(network: Network, weights: Weights) -> History:
     """The histories before the first step of one sequence, a member each."""
-    made: History = jax.vmap(lambda w: start(network, w, 1))(weights)
+    made: History = _each(lambda w: start(network, w, 1), weights)(weights)
     return made
 
 
@@ -66,13 +83,14 @@ def follow(
     advance: Advance | None = None,
     reduce: Callable[[Values], Values] = np.asarray,
 ) -> Followed:
-    """Run the closed loop over a record; where an output was measured, it takes the place of the network's own.
+    """Run networks over a record; where an output was measured, it takes the place of the network's own in what is fed back.
 
     y^(t) is computed before y(t) is looked at, so these are predictions: one step ahead where outputs are measured (y a
-    number), free where they are not (y NaN, or None).
+    number), free where they are not (y NaN, or None). With a lead the output of step t stands for step t + lead; y(t) is
+    looked at before. An open loop hears what was measured in u; it is free whatever y says.
 
     weights  with a leading axis of members
-    u, y     (T, I) and (T, O)
+    u, y     (T, I) and (T, O), y(t) what was measured at the time of u(t)
     history  from an earlier call; None: the start
     advance  is told how far the work has come, 0 to 1
     reduce   what to make of the outputs (K, t, O) of each piece, such as the members' mean (t, O)
@@ -80,14 +98,14 @@ def follow(
     Time O(T weights), memory O(T) of what is kept and that of 4096 steps, however long the record; what is compiled for a
     few sizes of blocks serves records of every length.
     """
-    xs, dtype = streams(network, u, None), kind(weights)
+    xs, dtype = named_inputs(network, u), kind(weights)
     if _backward(network):
         return Followed(reduce(_whole(network, weights, xs)), {})
     history, made = begin(network, weights) if history is None else history, []
-    told = np.full((len(u), network.size_of(network.output)), np.nan) if y is None else y
-    for rows, size, form in _pieces(network, told):
+    measured = np.full((len(u), network.size_of(network.output)), np.nan) if y is None else y
+    for rows, size, form in _pieces(network, measured):
         steps = rows.stop - rows.start
-        seen = _filled(xs, rows, size, dtype), blocks.fill(told[rows], size, dtype)
+        seen = _filled(xs, rows, size, dtype), blocks.fill(measured[rows], size, dtype)
         ys, history = form(network, weights, history, *seen, blocks.ended(steps))
         made.append(reduce(np.asarray(ys)[:, :steps]))
         if advance:
@@ -102,7 +120,13 @@ def _backward(network: Network) -> bool:
 
 
 def _members(weights: Weights) -> int:
-    return len(jax.tree.leaves(weights)[0])
+    """K; those of a network without weights do not differ: one."""
+    return next((len(leaf) for leaf in jax.tree.leaves(weights)), 1)
+
+
+def _each(function: Callable[..., Any], weights: Weights, out: int = 0) -> Callable[..., Any]:
+    """The function of one network, for all members at once; what it makes has their axis at `out`."""
+    return jax.vmap(function, out_axes=out, axis_size=_members(weights))
 
 
 def _filled(xs: dict[str, Values], rows: slice, size: int, dtype: Any) -> dict[str, Values]:
@@ -110,15 +134,17 @@ def _filled(xs: dict[str, Values], rows: slice, size: int, dtype: Any) -> dict[s
     return {name: blocks.fill(x[rows], size, dtype) for name, x in xs.items()}
 
 
-def _pieces(network: Network, told: Values) -> Iterator[tuple[slice, int, Any]]:
+def _pieces(network: Network, measured: Values) -> Iterator[tuple[slice, int, Any]]:
     """The record in blocks that are all free, all known, or mixed; their rows, the size to fill them up to, and who runs them."""
-    known = ~np.isnan(told)
+    known = ~np.isnan(measured)
     whole = np.where(known.all(axis=1), 1, np.where(known.any(axis=1), 2, 0))
-    if network.feedback is None:
+    if fed_row(network) is None:
         whole[:] = 0
-    borders = [0, *(np.flatnonzero(np.diff(whole)) + 1), len(told)]
+    elif network.lead:  # no open loop says what was measured of a step that is still to come
+        whole[whole == 1] = 2
+    borders = [0, *(np.flatnonzero(np.diff(whole)) + 1), len(measured)]
     if len(borders) > 18:  # many gaps: step by step rather than in many short runs
-        whole[:], borders = 2, [0, len(told)]
+        whole[:], borders = 2, [0, len(measured)]
     forms = {0: _free, 1: _led, 2: _mixed}
     for first, last in pairwise(borders):
         for rows, size in blocks.cut(last - first):
@@ -139,34 +165,36 @@ def _free(
     weights: Weights,
     history: History,
     xs: Any,
-    told: Any,  # noqa: ARG001
+    measured: Any,  # noqa: ARG001
     steps: Any,
 ) -> tuple[Array, History]:
     """A free run: the closed loop as it is."""
     one = {name: x[:, None] for name, x in xs.items()}
-    ys, history = jax.vmap(lambda w, h: run(network, w, one, h, steps))(weights, history)
+    ys, history = _each(lambda w, h: run(network, w, one, h, steps), weights)(weights, history)
     return ys[:, :, 0], history
 
 
 @partial(jax.jit, static_argnames="network")
-def _led(network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any) -> tuple[Array, History]:
+def _led(
+    network: Network, weights: Weights, history: History, xs: Any, measured: Any, steps: Any
+) -> tuple[Array, History]:
     """All outputs are known: the open loop, whose history is handed over on both sides."""
     opened = network.open_loop() if network.by_name[network.output].start == "zero" else None
     if opened is None:
-        return _mixed(network, weights, history, xs, told, steps)
-    one = {n: xs[n][:, None] for n, _ in opened.inputs if n in xs} | {opened.measured: told[:, None]}
+        return _mixed(network, weights, history, xs, measured, steps)
+    one = {n: xs[n][:, None] for n, _ in opened.inputs if n in xs} | {opened.measured: measured[:, None]}
 
     def lead(w: Weights, h: History) -> tuple[Array, History]:
         ys, after = run(opened, w, one, hand_over(network, opened, w, h), steps)
         return ys[:, 0], hand_over(opened, network, w, after)
 
-    ys, history = jax.vmap(lead)(weights, history)
+    ys, history = _each(lead, weights)(weights, history)
     return ys, history
 
 
 @partial(jax.jit, static_argnames="network")
 def _mixed(
-    network: Network, weights: Weights, history: History, xs: Any, told: Any, steps: Any
+    network: Network, weights: Weights, history: History, xs: Any, measured: Any, steps: Any
 ) -> tuple[Array, History]:
     """Some outputs are known at some steps: step by step."""
 
@@ -178,15 +206,15 @@ def _mixed(
                 later = jax.tree.map(lambda new, old: jnp.where(place < steps[0], new, old), later, h)
             return later, y
 
-        h, ys = lax.scan(move, h, (jnp.arange(len(told)), xs, told))
+        h, ys = lax.scan(move, h, (jnp.arange(len(measured)), xs, measured))
         return ys, h
 
-    ys, history = jax.vmap(follow_one)(weights, history)
+    ys, history = _each(follow_one, weights)(weights, history)
     return ys, history
 
 
 @partial(jax.jit, static_argnames="network")
-def _moments(network: Network, weights: Weights, history: History, xs: Any, told: Any) -> History:
+def _moments(network: Network, weights: Weights, history: History, xs: Any, measured: Any) -> History:
     """The histories after every step (T, K, ...)."""
 
     def follow_one(w: Weights, h: History) -> History:
@@ -194,32 +222,37 @@ def _moments(network: Network, weights: Weights, history: History, xs: Any, told
             later, _ = _one(network, w, h, row)
             return later, later
 
-        every: History = lax.scan(move, h, (xs, told))[1]
+        every: History = lax.scan(move, h, (xs, measured))[1]
         return every
 
-    made: History = jax.vmap(follow_one, out_axes=1)(weights, history)
+    made: History = _each(follow_one, weights, 1)(weights, history)
     return made
 
 
 def _one(network: Network, weights: Weights, history: History, row: tuple[Any, Array]) -> tuple[History, Array]:
-    x, told = row
-    y, history = step(network, weights, history, {name: value[None] for name, value in x.items()})
-    return _tell(network, history, told[None]), y[0]
+    """One step of one network, and what was measured at its time: with a lead before it, else after it."""
+    x, measured = row
+    before = _hear(network, history, measured[None]) if network.lead else history
+    y, after = step(network, weights, before, {name: value[None] for name, value in x.items()})
+    return after if network.lead else _hear(network, after, measured[None]), y[0]
 
 
-def _tell(network: Network, history: History, told: Array) -> History:
-    """The history, with what was measured in the place of the network's own last output; told (B, O), NaN: not measured."""
-    if network.feedback is None:
+def _hear(network: Network, history: History, measured: Array) -> History:
+    """The history, with what was measured in the place of the network's own output; measured (B, O), NaN: not measured."""
+    row = fed_row(network)
+    if row is None:
         return history
     past = history["a"][network.output]
-    newest = past.at[-1].set(jnp.where(jnp.isnan(told), past[-1], told))
-    return history | {"a": history["a"] | {network.output: newest}}
+    heard = past.at[-1 - row].set(jnp.where(jnp.isnan(measured), past[-1 - row], measured))
+    return history | {"a": history["a"] | {network.output: heard}}
 
 
 @partial(jax.jit, static_argnames="network")
-def told(network: Network, history: History, y: Array) -> History:
-    """The members' histories, after the last outputs were measured: y (O,), NaN where not."""
-    made: History = jax.vmap(lambda h: _tell(network, h, y[None]))(history)
+def with_measured(network: Network, history: History, y: Array) -> History:
+    """The members' histories with measured outputs y (O,), NaN where not: after the step of their time, with a lead before it."""
+    if fed_row(network) is None:
+        return history
+    made: History = jax.vmap(lambda h: _hear(network, h, y[None]))(history)
     return made
 
 
@@ -227,13 +260,11 @@ def told(network: Network, history: History, y: Array) -> History:
 def tick(network: Network, weights: Weights, history: History, x: Any) -> tuple[Array, History]:
     """One step of all members: outputs (K, O)."""
     one = {name: value[None] for name, value in x.items()}
-    ys, history = jax.vmap(lambda w, h: step(network, w, h, one))(weights, history)
+    ys, history = _each(lambda w, h: step(network, w, h, one), weights)(weights, history)
     return ys[:, 0], history
 
 
-def forecasts(
-    network: Network, weights: Weights, u: Values, y: Values, places: Sequence[int], horizon: int
-) -> Iterator[Values]:
+def forecasts(network: Network, weights: Weights, u: Values, y: Values, places: Any, horizon: int) -> Iterator[Values]:
     """Forecasts from places of a record, (K, n, horizon, O), for some places at a time, in their order.
 
     A forecast from place p hears the outputs measured in the first p steps (y NaN: its own), and the true inputs throughout.
@@ -242,7 +273,7 @@ def forecasts(
 
     Time O(T + n horizon), in units of a step; memory that of 128 forecasts.
     """
-    xs, dtype = streams(network, u, None), kind(weights)
+    xs, dtype = named_inputs(network, u), kind(weights)
     history, done = begin(network, weights), 0
     for first in range(0, len(places), PLACES[-1]):
         group, seen = np.asarray(places[first : first + PLACES[-1]]), []
@@ -281,5 +312,5 @@ def _onward(network: Network, weights: Weights, begun: History, xs: dict[str, Va
 @partial(jax.jit, static_argnames="network")
 def _beside(network: Network, weights: Weights, history: History, xs: Any, lengths: Array) -> tuple[Array, History]:
     """Free runs of a batch: outputs (K, T, B, O)."""
-    made: tuple[Array, History] = jax.vmap(lambda w, h: run(network, w, xs, h, lengths))(weights, history)
+    made: tuple[Array, History] = _each(lambda w, h: run(network, w, xs, h, lengths), weights)(weights, history)
     return made
