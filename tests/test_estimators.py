@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import throughtime as tt
 from throughtime.architectures import ARCHITECTURES
-from throughtime.estimators import ARCHITECTURES, EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
+from throughtime.estimators import EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
 from throughtime.models.saving import load, save
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 40, "learning_rate": 0.05, "random_state": 0}
