@@ -320,7 +320,7 @@ FAULTS = [
     ),
     Fault(
         "the history of a short sequence is one step late",
-        "engine/forward.py",
+        "engine/tape.py",
         "rows = lengths + jnp.arange(depth)",
         "rows = lengths - 1 + jnp.arange(depth)",
         "test_streaming.py",
@@ -328,7 +328,7 @@ FAULTS = [
     ),
     Fault(
         "backward layers turn round one step too late",
-        "engine/forward.py",
+        "engine/tape.py",
         "rows = lengths - 1 - jnp.arange(",
         "rows = lengths - jnp.arange(",
         "test_padding.py",
@@ -352,7 +352,7 @@ FAULTS = [
     ),
     Fault(
         "the sign of a delta in a loop",
-        "engine/sweep.py",
+        "engine/xla.py",
         "deltas[name] = factors[name] *",
         "deltas[name] = -factors[name] *",
         "test_exactness.py",
@@ -360,7 +360,7 @@ FAULTS = [
     ),
     Fault(
         "no error through a memory beyond the end",
-        "engine/sweep.py",
+        "engine/xla.py",
         "jnp.where(inside[:, None, None], pulled, own)",
         "jnp.where(inside[:, None, None], pulled, 0)",
         "test_cutting.py",
@@ -368,8 +368,8 @@ FAULTS = [
     ),
     Fault(
         "dropout forgotten on the way back",
-        "engine/sweep.py",
-        "return pulled if mask is None else pulled * mask[:, None, :]",
+        "engine/xla.py",
+        "return wires.dropped(pulled, given.mask(layer, connection))",
         "return pulled",
         "test_exactness.py",
         "dropout_masks",
@@ -993,7 +993,7 @@ FAULTS = [
     ),
     Fault(
         "a single row of errors forgets the memory",
-        "engine/sweep.py",
+        "engine/slopes.py",
         "return jnp.expand_dims(deltas, axis), jnp.expand_dims(sooner, axis)",
         "return jnp.expand_dims(deltas, axis), 0 * jnp.expand_dims(sooner, axis)",
         "test_exactness.py",

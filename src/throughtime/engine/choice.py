@@ -1,4 +1,7 @@
-"""Which engine computes: the native one where it is there, unless the environment or a `with` says otherwise."""
+"""Which engine computes: the native one where it is there, unless the environment or a `with` says otherwise.
+
+The engines stand in order: of those that may compute, the first that takes a loop runs it. The last takes everything.
+"""
 
 import os
 import warnings
@@ -10,10 +13,14 @@ from importlib.metadata import version
 
 import jax
 
+from throughtime.engine import xla
+from throughtime.engine.backend import Backend, Loop
+from throughtime.engine.native import passes
 from throughtime.engine.native.build import LIBRARY, SETS, facts
 from throughtime.engine.native.loading import load
 
-ENGINES = ("native", "xla")
+BACKENDS: tuple[Backend, ...] = (passes, xla)
+ENGINES = tuple(backend.NAME for backend in BACKENDS)
 REMEDY = "reinstall throughtime, or run: python -m throughtime.engine.native (it needs a C++17 compiler)"
 
 # Part of the key of every cache of JAX, also of those of functions that others jit. None stands for the default.
@@ -57,6 +64,16 @@ def engine() -> str:
     if _chosen.value is None:
         _warn_once()
     return _chosen.value or _default()
+
+
+def backends() -> tuple[Backend, ...]:
+    """Those that may compute here and now, the preferred first: to be asked while a function is traced."""
+    return BACKENDS[ENGINES.index(engine()) :]
+
+
+def taker(loop: Loop) -> Backend:
+    """The first of them that takes a loop."""
+    return next(backend for backend in backends() if backend.takes(loop))
 
 
 @contextmanager

@@ -5,6 +5,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from throughtime.engine import wires
+from throughtime.engine.schedule import depths
+from throughtime.network import Connection, Layer, Network
+
 History = dict[str, dict[str, Any]]
 Arrays = dict[str, Array]
 
@@ -30,6 +34,13 @@ class Tape(NamedTuple):
     def heard(self, backward: bool) -> Arrays:
         """The activities as layers of that direction hear them."""
         return self.mirrored if backward else self.full
+
+
+def tapped(tape: Tape, network: Network, layer: Layer, connection: Connection) -> Array:
+    """(T, B, D, S): what a connection hears at every step, dropout included."""
+    full = tape.heard(layer.backward)[connection.source]
+    taps = wires.taps(full, depths(network, layer.backward)[connection.source], connection.delays)
+    return wires.dropped(taps, tape.dropout.get(layer.name, {}).get(connection.key))
 
 
 def within(lengths: Array | None, steps: int) -> Array | None:

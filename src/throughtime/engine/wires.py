@@ -35,6 +35,11 @@ def untaps(pulled: Array, depth: int, delays: Sequence[int]) -> Array:
     return empty.at[rows].add(jnp.moveaxis(pulled, 3, 1))
 
 
+def dropped(tapped: Array, mask: Array | None) -> Array:
+    """Taps, or errors at them, (..., B, D, S), where a dropout mask (B, S) lets them through; its own adjoint."""
+    return tapped if mask is None else tapped * mask[:, None, :]
+
+
 def product(connection: Connection, weight: Any, tapped: Array, nets: int) -> Array:
     """sum over delays of W_d^T a(t-d): (..., D, S) -> (..., k, N)."""
     lead = tapped.shape[:-2]

@@ -19,10 +19,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from throughtime.engine.effective import Weights, effective
-from throughtime.engine.forward import kind, start, tapped
+from throughtime.engine.forward import kind, start
 from throughtime.engine.slopes import local
 from throughtime.engine.sweep import gradients, sweep
-from throughtime.engine.tape import Arrays, History, Tape, keep, within
+from throughtime.engine.tape import Arrays, History, Tape, keep, tapped, within
 from throughtime.engine.wires import pick, spread
 from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study
 from throughtime.network import Connection, Layer, Network

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from throughtime.engine.effective import Weights
-from throughtime.engine.forward import tapped
 from throughtime.engine.schedule import Row, influential, start_rows, state
-from throughtime.engine.tape import Tape
+from throughtime.engine.tape import Tape, tapped
 from throughtime.graph import reachable
 from throughtime.network import Connection, Layer, Network, sources_of
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from throughtime.engine.schedule import Component, depths
-from throughtime.network import Connection, Layer, Network
+from throughtime.engine.backend import Loop
+from throughtime.engine.schedule import Component
+from throughtime.network import Connection, Layer
 from throughtime.units import Unit, context, gru, linear, logistic, lstm, relu, saturated_linear, tanh
 
 _ELEMENTWISE = (linear, tanh, logistic, relu, saturated_linear)
@@ -31,55 +32,58 @@ def kind_of(connection: Connection) -> str:
     return connection.weight if isinstance(connection.weight, str) else "dense"
 
 
-class Loop(NamedTuple):
-    """What is fixed in a call: layers that run together, and whether they hear what is outside (`fused`) or are driven by it."""
+class Call(NamedTuple):
+    """A loop in a call, and whether the call hears what is outside (`fused`) or is driven by it."""
 
-    network: Network
-    component: Component
+    loop: Loop
     fused: bool = False
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """In the order of their connections without delay."""
+        return self.loop.layers
 
     def depth(self, source: str) -> int:
         """The rows of a source's past that come first."""
-        return depths(self.network, self.component.backward)[source]
+        return self.loop.depth(source)
 
     def joins(self, layer: Layer) -> bool:
         """Whether layers outside, of its direction, hear it with its past before its activities; else a run leaves these alone."""
-        own = self.component
-        others = (m for m in self.network.layers if m.name not in own and m.backward == own.backward)
+        own = self.loop.component
+        others = (m for m in self.loop.network.layers if m.name not in own and m.backward == own.backward)
         return any(c.source == layer.name for other in others for c in other.connections)
 
     def heard(self, layer: Layer) -> tuple[Connection, ...]:
         """The connections that a layer hears in the call."""
-        return layer.connections if self.fused else self.component.inner(layer)
+        return layer.connections if self.fused else self.loop.component.inner(layer)
 
     @property
     def outer(self) -> tuple[str, ...]:
         """The sources outside that are heard."""
-        layers = self.component.layers
-        found = (c.source for layer in layers for c in self.heard(layer) if c.source not in self.component)
+        found = (c.source for m in self.layers for c in self.heard(m) if c.source not in self.loop.component)
         return tuple(dict.fromkeys(found))
 
 
 @cache
-def plan(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> tuple[int, ...]:
+def plan(call: Call, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> tuple[int, ...]:
     """The wiring of a loop; `masked`: the connections (layer, key) that have a dropout mask; `taped`: a sweep will follow."""
-    return tuple(_numbers(loop, ragged, masked, taped))
+    return tuple(_numbers(call, ragged, masked, taped))
 
 
-def _numbers(loop: Loop, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> Iterator[int]:
-    layers, outer = loop.component.layers, loop.outer
+def _numbers(call: Call, ragged: bool, masked: frozenset[tuple[str, str]], taped: bool) -> Iterator[int]:
+    layers, outer = call.layers, call.outer
     place = {name: number for number, name in enumerate((*(layer.name for layer in layers), *outer))}
     yield from (ragged, len(layers))
     for layer in layers:
-        heard = loop.heard(layer)
+        heard = call.heard(layer)
         kept = taped and keeps_gates(layer)
-        extent = (layer.size, len(layer.nets), layer.memory, loop.depth(layer.name))
-        yield from (*_NUMBERS[layer.unit], *extent, kept, taped or loop.joins(layer), len(heard))
+        extent = (layer.size, len(layer.nets), layer.memory, call.depth(layer.name))
+        yield from (*_NUMBERS[layer.unit], *extent, kept, taped or call.joins(layer), len(heard))
         for c in heard:
             yield from _connection(layer, c, place[c.source], (layer.name, c.key) in masked)
     yield len(outer)
     for source in outer:
-        yield from (loop.network.size_of(source), loop.depth(source))
+        yield from (call.loop.network.size_of(source), call.depth(source))
 
 
 def _connection(layer: Layer, connection: Connection, source: int, masked: bool) -> tuple[int, ...]:
