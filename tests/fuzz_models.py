@@ -33,7 +33,6 @@ import pandas as pd
 
 import throughtime as tt
 from command_line import run
-from throughtime.cli import judging
 from throughtime.dynamics.intervals import Conformal
 from throughtime.dynamics.linear import Linear
 from throughtime.features import Prior, SpeechFeatures
@@ -88,7 +87,7 @@ def system(folder: Path) -> Model:
         "single_output": True,
         "members": [{"fold": 0, "seed": k, "error": 0.1, "epoch": 2} for k in range(2)],
         "intervals": Conformal.fit(random.normal(size=(40, 3, 1))).to_dict(),
-        "linear": judging.plain(linear),
+        "linear": linear.to_dict(),
         "sha256": fingerprint(folder / "table.csv"),
         "time": "time",
         "validation": 0.2,

@@ -13,9 +13,9 @@ import pytest
 
 from command_line import FILES, TINY, fit_plant, fitted, plant, refused, run
 from test_cli import program
-from throughtime.cli import judging
 from throughtime.cli.errors import Ending
 from throughtime.io import files
+from throughtime.reports import judging
 
 AGAIN = ["fit", "plant.csv", "--inputs", "u", "--outputs", "y", *TINY, "--seed", "5", "--out", "out", "--overwrite"]
 

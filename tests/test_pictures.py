@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.residuals import residual_tests
-from throughtime.reports import pictures
+from throughtime.reports import correlograms, pictures
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["level [m]", "cost [$], $/h"]
@@ -85,7 +85,7 @@ def test_errors_are_counted(tmp_path: Any) -> None:
 
 def test_stems_outside_the_bound_have_their_own_colour(tmp_path: Any) -> None:
     found = Correlations(np.arange(1, 4), np.array([0.5, 0.1, -0.4]), np.full(3, 0.3))
-    (axes,) = drawn(pictures.plot_correlations({"y": found}, {"y": [3]}), tmp_path)
+    (axes,) = drawn(correlograms.plot_correlations({"y": found}, {"y": [3]}), tmp_path)
     points = {
         line.get_color(): np.asarray(line.get_xydata()).tolist() for line in axes.lines if len(line.get_xydata()) < 3
     }
@@ -96,10 +96,10 @@ def test_stems_outside_the_bound_have_their_own_colour(tmp_path: Any) -> None:
 
 def test_residual_tests_and_delays_have_a_panel_for_each_pair(tmp_path: Any) -> None:
     u, y = RANDOM.normal(size=(100, 2)), RANDOM.normal(size=(100, 1))
-    tested = drawn(pictures.plot_residual_tests(residual_tests(y, u, 5)), tmp_path)
+    tested = drawn(correlograms.plot_residual_tests(residual_tests(y, u, 5)), tmp_path)
     titles = ["residual of y, with itself", "residual of y, with earlier u1", "residual of y, with earlier u2"]
     assert [axes.get_title(loc="left") for axes in tested] == titles
-    chosen = drawn(pictures.plot_delays(suggest_delays(u, np.roll(u[:, 0], 2), 5)), tmp_path)
+    chosen = drawn(correlograms.plot_delays(suggest_delays(u, np.roll(u[:, 0], 2), 5)), tmp_path)
     titles = ["y, partial autocorrelation", "y after u1, prewhitened", "y after u2, prewhitened"]
     assert [axes.get_title(loc="left") for axes in chosen] == titles
     circled = [line for line in chosen[1].lines if line.get_color() != pictures.MEASURED and line.get_markersize() == 7]

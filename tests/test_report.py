@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from throughtime.dynamics.intervals import Coverage
-from throughtime.reports.page import ColumnFacts, Data, Findings, Origin, Picture, Score, write_report
+from throughtime.reports.findings import ColumnFacts, Findings, Origin, Score, TableFacts
+from throughtime.reports.page import write_report
 from throughtime.reports.pictures import plot_errors
+from throughtime.reports.shown import Picture
 
 NASTY = "<b>\"tank\" & 'co'</b>"
 VOID = {"meta", "img"}
@@ -43,7 +45,7 @@ class Reader(HTMLParser):
 
 
 def findings(**changes: Any) -> Findings:
-    column = ColumnFacts(NASTY, "output", "m/<s>", 0.123456, -1.0, 2.0)
+    column = ColumnFacts(NASTY, "output", 0.123456, -1.0, 2.0)
     scores = (
         Score("NARX", "training", 0.1, 0.2),
         Score("NARX", "test", 0.125, 0.31),
@@ -53,7 +55,7 @@ def findings(**changes: Any) -> Findings:
     )
     made = Findings(
         title=f"Report on {NASTY}",
-        data=Data(f"{NASTY}.csv", 1024, (column,), "ab" * 32, "4 s"),
+        table=TableFacts(f"{NASTY}.csv", 1024, (column,), "ab" * 32, "4 s"),
         origin=Origin(
             f"throughtime fit {NASTY}.csv", {NASTY: {"delays": [1, 2]}, "seed": np.int64(3)}, "0.1", "2026-01-02"
         ),
@@ -107,7 +109,6 @@ def test_text_of_users_is_shown_as_it_is(tmp_path: Path) -> None:
         assert where.format(NASTY) in shown
     assert ("img", f"Errors of {NASTY}") in [(tag, attributes.get("alt")) for tag, attributes in made.tags]
     assert shown.count(NASTY) == 9  # also in <title>, as a column and as a setting
-    assert "m/<s>" in shown
     assert '{"delays": [1, 2]}' in shown
 
 
@@ -136,7 +137,7 @@ def test_the_data_and_the_way_back_are_told(tmp_path: Path) -> None:
     shown = "".join(Reader(text).texts)
     for fact in ("1024", "4 s", "ab" * 32, "2026-01-02", "0.1235"):
         assert fact in shown
-    assert cells(text)[-1][1:] == ["output", "m/&lt;s&gt;", "0.1235", "-1", "2"]
+    assert cells(text)[-1][1:] == ["output", "0.1235", "-1", "2"]
 
 
 def test_little_can_be_told_too(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from throughtime.dynamics.delays import Delays, suggest_delays
 from throughtime.dynamics.teaching import Teaching
 from throughtime.io import files
 from throughtime.network import Network
-from throughtime.reports.pictures import plot_delays
+from throughtime.reports.correlograms import plot_delays
 from throughtime.work.processes import Lost
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]

@@ -22,6 +22,8 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.teaching import Teaching
 from throughtime.io.files import fingerprint
 from throughtime.models.columns import refuse_limits
+from throughtime.reports.judgement import Judgement
+from throughtime.reports.verdicts import coverage_sentences
 
 Values = NDArray[np.float64]
 PATHS = ("table", "out")  # whose folders are not kept; a Path, or its text, as the version of typer has it
@@ -193,9 +195,10 @@ def _report(out: Any, metrics: dict[str, Any], taught: Taught, json_: bool, quie
     if json_:
         typer.echo(json.dumps(metrics))
     elif not quiet:
-        results.show(metrics, results.headline(metrics))
+        judgement = Judgement.from_dict(metrics)
+        results.show(judgement, results.headline(metrics))
         written = f"written to {out}: {', '.join(results.FILES)}"
-        for line in ["", *metrics["verdict"], *results.told_coverage(metrics["coverage"]), "", written]:
+        for line in ["", *metrics["verdict"], *coverage_sentences(judgement.coverage), "", written]:
             output.say(line)
     if taught.ended == "interrupted":
         output.say(f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}", err=True)

@@ -7,11 +7,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from throughtime.cli import judging, options, output, results, tables
+from throughtime.cli import options, output, tables
 from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
 from throughtime.memory import refuse_size
+from throughtime.reports import judging
+from throughtime.reports.verdicts import Held, coverage_sentences
 from throughtime.texts import unused
 from throughtime.times import check_follows
 
@@ -118,9 +120,9 @@ def _check_level(opened: Opened, file: Path, level: float, steps: int) -> Iterat
 def _held(opened: Opened, table: Path, data: Data, level: float) -> Iterator[str]:
     """A note if the intervals held too few of those rows of the table that the model has not learned from."""
     first = max(opened.learned(table, len(data)), opened.first)
-    found = judging.plain_coverage(judging.coverage(opened.model, data, first))
-    short = [c for c in found if c["level"] == level and c["measured"] <= level - results.SHORT]
-    for sentence in results.told_coverage(short, f"the rows of {table} that were not learned from"):
+    found = map(Held.of, judging.coverage(opened.model, data, first))
+    short = [held for held in found if held.level == level and held.too_few]
+    for sentence in coverage_sentences(short, f"the rows of {table} that were not learned from"):
         yield f"note: {sentence}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.cli import judging, output, results
+from throughtime.cli import output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Failure, Interrupted
 from throughtime.drawing import count
@@ -17,6 +17,8 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Progress, Teaching
 from throughtime.io import files
 from throughtime.models.saving import library_version, save
+from throughtime.reports import judging
+from throughtime.reports.rivals import linear_models
 from throughtime.training import Diverged
 
 KEPT = ("single_output", "members", "intervals", "linear")  # of the model's settings, said elsewhere or for machines
@@ -45,28 +47,24 @@ def made_in(
             taught.trouble or "no network has a free run over the held-out rows that stays finite: try another --seed"
         )
         raise Failure(f"{trouble}; nothing is written")
-    linears = judging.linear_models(model.network_, data, parts)
+    linears = linear_models(model.network_, data, parts)
     settings |= {
         "version": library_version(),
         "ended": taught.ended,
         "epochs_done": taught.epochs,
-        "linear": judging.plain(linears[None]) if linears else None,
+        "linear": linears[None].to_dict() if linears else None,
     }
     contents, new = taught.model.to_model(**settings), not any((out / name).exists() for name in results.FILES)
     if new:  # else all files are replaced together
         save(out / "model.safetensors", contents)
     try:
-        spans = judging.spans_of(parts, len(data))
-        said, own = judging.judge(taught.model, linears, data, spans)
-        metrics = _about(taught.model, settings, data, parts) | said
-        metrics |= {
-            "verdict": results.verdicts(said),
-            "coverage": judging.plain_coverage(judging.coverage(taught.model, data, parts.end)),
-        }
+        judgement = judging.judge(taught.model, data, parts, linears)
+        metrics = _about(taught.model, settings, data, parts) | judgement.to_dict(results.REMEDY)
         metrics |= {"seconds": round(time.monotonic() - began, 2)}
+        assert judgement.evidence is not None
         with files.together():
             save(out / "model.safetensors", contents)
-            results.describe(out, taught.model, metrics, data, spans, own)
+            results.describe(out, taught.model, metrics, data, judgement.evidence)
     except KeyboardInterrupt:
         if not new:  # the old scores and pictures are of another model
             for name in results.FILES:

@@ -13,14 +13,16 @@ import typer
 
 from throughtime.checks import is_number, is_whole, quoted
 from throughtime.cli import data as columns
-from throughtime.cli import judging, output, tables
+from throughtime.cli import output, tables
 from throughtime.cli.data import Data
 from throughtime.cli.dates import Reading
 from throughtime.cli.errors import Failure, Problem
+from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.io.files import fingerprint
 from throughtime.models.model import Model
 from throughtime.models.saving import load
+from throughtime.reports.rivals import Linears
 
 MOST_ROWS = 10**12  # of any table
 
@@ -33,10 +35,10 @@ class Opened:
     model: DynamicModel
 
     @property
-    def linears(self) -> judging.Linears:
+    def linears(self) -> Linears:
         """The linear model that was fitted beside it, if the file holds one."""
-        model = self.model
-        return judging.linear_from(self.made.settings.get("linear"), len(model.inputs_), len(model.outputs_))
+        plain, model = self.made.settings.get("linear"), self.model
+        return {} if plain is None else {None: Linear.from_dict(plain, len(model.inputs_), len(model.outputs_))}
 
     @property
     def series(self) -> bool:

@@ -1,7 +1,6 @@
 """`throughtime simulate`, `predict`, `evaluate` and `forecast`: a saved model on a table."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +9,14 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from throughtime.cli import answering, judging, opening, options, output, results
+from throughtime.cli import answering, opening, options, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
-from throughtime.cli.judging import Span
 from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
-from throughtime.dynamics.fitted import steps_ahead
 from throughtime.models.saving import load
+from throughtime.reports import judging
+from throughtime.reports.judgement import Judgement, Span
+from throughtime.reports.verdicts import coverage_sentences
 
 Values = NDArray[np.float64]
 
@@ -118,31 +118,30 @@ def evaluate(
     for place, name in enumerate(data.outputs):
         if np.isnan(data.y[start:, place]).all():
             raise Problem(f"{table}: column {name!r} is empty in all rows that count: nothing to measure")
+    learned = opened.learned(table, len(data))
     with output.Bar(f"running {len(data)} rows", quiet):
-        span = Span("all", slice(start, None), begin=led)
-        said = _evaluation(opened, data, span, opened.learned(table, len(data)), ahead)
+        span = Span("all", slice(start, len(data)), begin=led)
+        judgement = judging.judge(opened.model, data, [span], opened.linears, learned, ahead)
     if json_:
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(_plain(judgement, led, learned)))
     elif not quiet:
-        modes = dict.fromkeys((*judging.MODES, steps_ahead(ahead)))
-        _show(said, modes, f"{model} on {table}, from row {start + 1} on; measured outputs lead in the first {led}")
-
-
-def _evaluation(opened: Opened, data: Data, span: Span, learned: int, ahead: int) -> dict[str, Any]:
-    said, own = judging.judge(opened.model, opened.linears, data, [span], ahead)
-    found: dict[str, Any] = {"start_rows": span.begin, "learned_rows": learned, "verdict": results.verdicts(said)}
-    found["residuals"] = judging.told_residuals(judging.residuals(data, own["all"], span.rows))
-    found["coverage"] = judging.plain_coverage(judging.coverage(opened.model, data, max(learned, span.rows.start)))
-    return said["network"] | found | {"baselines": said["baselines"]}
-
-
-def _show(said: dict[str, Any], modes: Iterable[str], title: str) -> None:
-    results.show({"network": {mode: said[mode] for mode in modes}, "baselines": said["baselines"]}, title)
-    output.say()
-    where = f"the rows after {said['learned_rows']}" if said["learned_rows"] else "these rows"
-    for sentence in [*said["verdict"], *said["residuals"], *results.told_coverage(said["coverage"], where)]:
-        output.say(sentence)
-    if said["learned_rows"]:
-        output.say(
-            f"note: the model has learned from the first {said['learned_rows']} rows of this table; they are no test"
+        results.show(
+            judgement, f"{model} on {table}, from row {start + 1} on; measured outputs lead in the first {led}"
         )
+        _say(judgement, learned)
+
+
+def _plain(judgement: Judgement, led: int, learned: int) -> dict[str, Any]:
+    plain = judgement.to_dict(results.REMEDY)
+    order = ("verdict", "residuals", "coverage", "baselines")
+    return {**judgement.network, "start_rows": led, "learned_rows": learned} | {key: plain[key] for key in order}
+
+
+def _say(judgement: Judgement, learned: int) -> None:
+    output.say()
+    where = f"the rows after {learned}" if learned else "these rows"
+    held = coverage_sentences(judgement.coverage, where)
+    for sentence in [*results.verdicts(judgement), *judgement.residuals, *held]:
+        output.say(sentence)
+    if learned:
+        output.say(f"note: the model has learned from the first {learned} rows of this table; they are no test")

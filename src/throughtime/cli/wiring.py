@@ -6,6 +6,7 @@ from typing import Any
 from throughtime import learners, units
 from throughtime.architectures import ARCHITECTURES
 from throughtime.cli.errors import Problem
+from throughtime.dynamics.linear import MOST_DELAYS
 from throughtime.network import Network
 from throughtime.units import Unit
 
@@ -13,7 +14,6 @@ NETWORKS = {name.replace("_", "-"): make for name, make in ARCHITECTURES.items()
 NUMBERS = {name: list(signature(make).parameters) for name, make in learners.LEARNERS.items()}
 LEARNERS = ", ".join(text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own)))
 ELEMENTWISE = [name for name, unit in units.UNITS.items() if isinstance(unit.activate, units.Activation)]
-MOST_DELAYS = 1_000_000
 OPTIONS = {
     "f": "--activation",
     "controller": "--activation",

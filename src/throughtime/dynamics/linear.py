@@ -1,18 +1,21 @@
 """The linear model that a network must beat: ARX, by least squares; FIR without output delays."""
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import is_whole
 from throughtime.models.columns import columns_of, standardise
 from throughtime.network import Network
 from throughtime.rounding import unvarying
 
 Values = NDArray[np.float64]
 ORDER = 4
+MOST_DELAYS = 1_000_000  # of the command line, and of a linear model in a file
 Pair = tuple[Values, Values]  # u (T, I), y (T, O) of one record
 
 
@@ -30,7 +33,7 @@ class Linear:
     mean: Values
 
     @classmethod
-    def fit(cls, records: Sequence[Pair], input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> "Linear":
+    def fit(cls, records: Sequence[Pair], input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> Self:
         """Least squares over all steps with a full past and without gaps, of all records; ValueError if there are none."""
         rows, wanted, past = [], [], max((*input_delays, *output_delays, 0))
         for u, y in records:
@@ -47,6 +50,33 @@ class Linear:
             [c.mean for c in columns_of(np.concatenate([y for _, y in records]), range(wanted[0].shape[1]))]
         )
         return cls(input_delays, output_delays, _least_squares(np.concatenate(rows), np.concatenate(wanted)), mean)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold, as for `Model.settings`."""
+        return {name: np.asarray(value).tolist() for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, plain: Any, inputs: int, outputs: int) -> Self:
+        """What `to_dict` wrote, of a model with so many inputs and outputs; ValueError for what it cannot have written."""
+        made = cls._read(plain) if isinstance(plain, Mapping) else None
+        if made is None or not made._fits(inputs, outputs):
+            raise ValueError("the linear model in the settings of this model does not fit it; fit it again")
+        return made
+
+    @classmethod
+    def _read(cls, plain: Mapping[str, Any]) -> Self | None:
+        try:
+            heard, fed = (tuple(plain[side]) for side in ("input_delays", "output_delays"))
+            return cls(heard, fed, np.array(plain["coefficients"], float), np.array(plain["mean"], float))
+        except (LookupError, TypeError, ValueError, OverflowError):
+            return None
+
+    def _fits(self, inputs: int, outputs: int) -> bool:
+        heard, fed = self.input_delays, self.output_delays
+        rows = len(heard) * inputs + len(fed) * outputs + 1
+        known = all(is_whole(d, 0, MOST_DELAYS) for d in heard) and all(is_whole(d, 1, MOST_DELAYS) for d in fed)
+        shaped = self.mean.shape == (outputs,) and self.coefficients.shape == (rows, outputs)
+        return known and shaped and bool(np.isfinite(self.mean).all() and np.isfinite(self.coefficients).all())
 
     def one_step(self, u: Values, y: Values) -> Values:
         """Predictions (T, O) with measured outputs in the past (NaN where one is missing)."""

@@ -50,8 +50,9 @@ class Measured:
         (record,) = records
         inputs = names_of(u, "u", record.u.shape[1]) if record.u.shape[1] else []
         outputs = names_of(y, "y", record.y.shape[1])
-        times = pd.RangeIndex(len(record)) if index is None else index
-        return cls(record.u, record.y, inputs, outputs, times, None if index is None else str(index.name or "time"))
+        if index is None or (isinstance(index, pd.RangeIndex) and index.name is None):
+            return cls(record.u, record.y, inputs, outputs, pd.RangeIndex(len(record)))
+        return cls(record.u, record.y, inputs, outputs, index, str(index.name or "time"))
 
     def frames(self, rows: slice = slice(None)) -> tuple[pd.DataFrame | None, pd.DataFrame]:
         """u and y as tables with names and times; no u if there are no inputs."""

@@ -7,112 +7,16 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from throughtime.dynamics.intervals import Coverage
 from throughtime.io import files
+from throughtime.reports.findings import Findings, Score
 from throughtime.texts import printable
 
 DOTS = 130  # per inch of a picture: sharp on paper, some 100 kB each
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """One column of the table, in its own unit.
-
-    role  "input", "output", or what else it was used for
-    """
-
-    name: str
-    role: str
-    unit: str
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Data:
-    """The table behind the model.
-
-    name         of the file
-    rows         of the table
-    columns      that were used
-    fingerprint  of the file, see `io.files`
-    sample_time  such as "4 s"
-    """
-
-    name: str
-    rows: int
-    columns: tuple[ColumnFacts, ...]
-    fingerprint: str
-    sample_time: str = ""
-
-
-@dataclass(frozen=True)
-class Score:
-    """Both errors of one model (the network, the linear baseline, the mean) on one part of the data; None: not known.
-
-    who   such as "NARX", or "NARX, level" where there are several outputs
-    part  such as "training", "validation", "test"
-    """
-
-    who: str
-    part: str
-    one_step: float | None
-    free_run: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A figure, what it shows, and which question it belongs to."""
-
-    caption: str
-    figure: Figure
-    section: Literal["good", "believe", "made"] = "good"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """How to make the model again.
-
-    command   that reproduces it
-    settings  anything JSON can hold
-    version   of the library
-    date      of the report
-    """
-
-    command: str
-    settings: Mapping[str, Any]
-    version: str
-    date: str
-
-
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """All that a report says.
-
-    title       of the report
-    measure     what scores are, with the unit: "RMSE [V]"; less is better
-    scores      the model and its baselines beside each other
-    verdicts    sentences on them, such as "The linear model is better."
-    beliefs     sentences on what the residuals hold, see `residual_tests`
-    coverage    {part of the data: what `Conformal.coverage` measured there}
-    """
-
-    title: str
-    data: Data
-    origin: Origin
-    measure: str
-    scores: tuple[Score, ...]
-    verdicts: tuple[str, ...] = ()
-    beliefs: tuple[str, ...] = ()
-    coverage: Mapping[str, Sequence[Coverage]] = field(default_factory=dict)
-    pictures: tuple[Picture, ...] = ()
 
 
 def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
@@ -130,8 +34,8 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
 
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from throughtime.reports.page import Data, Findings, Origin, Score, write_report
-    >>> found = Findings("Tank", Data("tank.csv", 9, (), "12ab"), Origin("throughtime fit tank.csv", {}, "0.1", "today"),
+    >>> from throughtime.reports.findings import Findings, Origin, Score, Table
+    >>> found = Findings("Tank", Table("tank.csv", 9, (), "12ab"), Origin("throughtime fit tank.csv", {}, "0.1", "today"),
     ...                  "RMSE [m]", (Score("NARX", "test", 0.1, 0.3), Score("ARX", "test", 0.1, 0.4)))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report(f"{folder}/report.html", found)
@@ -155,7 +59,8 @@ def page(findings: Findings) -> str:
 def _good(found: Findings) -> Iterable[str]:
     yield "<h2>Is it any good?</h2>"
     yield _sentences(found.verdicts)
-    yield f"<p>{escape(found.measure)}, less is better; * marks the best. One step ahead, measured outputs are"
+    best = "the best of each output" if any(score.output for score in found.scores) else "the best"
+    yield f"<p>{escape(found.measure)}, less is better; * marks {best}. One step ahead, measured outputs are"
     yield "known up to the step before; in free run, only the inputs are, and errors feed on themselves.</p>"
     rows = [row for part in dict.fromkeys(score.part for score in found.scores) for row in _part(found.scores, part)]
     yield _table(("", "free run", "one step"), rows)
@@ -174,27 +79,30 @@ def _believe(found: Findings) -> Iterable[str]:
 
 
 def _made(found: Findings) -> Iterable[str]:
-    data, origin = found.data, found.origin
+    table, origin = found.table, found.origin
     yield "<h2>How was it made?</h2>"
-    facts = {"data": data.name, "rows": data.rows, "sample time": data.sample_time, "SHA-256": data.fingerprint}
+    facts = {"data": table.name, "rows": table.rows, "sample time": table.sample_time, "SHA-256": table.fingerprint}
     facts |= {"throughtime": origin.version, "date": origin.date}
     yield _facts({name: value for name, value in facts.items() if value != ""})
-    rows = [(c.name, c.role, c.unit, *map(_number, (c.mean, c.low, c.high))) for c in data.columns]
-    yield _table(("column", "used as", "unit", "mean", "lowest", "highest"), rows)
+    rows = [(c.name, c.role, *map(_number, (c.mean, c.low, c.high))) for c in table.columns]
+    yield _table(("column", "used as", "mean", "lowest", "highest"), rows)
     yield f"<p>The command that makes it again:</p><pre>{escape(origin.command)}</pre>"
-    if origin.settings:
+    given = {name: _plain(value) for name, value in origin.settings.items() if value is not None}
+    if given:
         yield "<h3>Settings</h3>"
-        yield _facts({name: _plain(value) for name, value in origin.settings.items()})
+        yield _facts(given)
     yield from _pictures(found, "made")
 
 
 def _part(scores: Sequence[Score], part: str) -> Iterable[Sequence[str]]:
-    """A heading, and a row for each model, marked where it is the best."""
+    """A heading, and a row for each model, marked where it is the best of its output."""
     own = [score for score in scores if score.part == part]
-    free, near = (_least(getattr(score, kind) for score in own) for kind in ("free_run", "one_step"))
     yield (part,)
     for score in own:
-        yield score.who, _marked(score.free_run, free), _marked(score.one_step, near)
+        rivals = [other for other in own if other.output == score.output]
+        free, near = (_least(getattr(other, kind) for other in rivals) for kind in ("free_run", "one_step"))
+        who = f"{score.who}, {score.output}" if score.output else score.who
+        yield who, _marked(score.free_run, free), _marked(score.one_step, near)
 
 
 def _covered(cover: Coverage) -> list[str]:
