@@ -22,6 +22,7 @@ PROMISED = [
     "DynamicModel",
     "Focused",
     "Integrated",
+    "Judgement",
     "KalmanFilter",
     "LabelLanguage",
     "Layer",

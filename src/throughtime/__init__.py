@@ -67,10 +67,12 @@ if TYPE_CHECKING:
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
     from throughtime.exchange import export_c, export_onnx
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
+    from throughtime.reports.judgement import Judgement
 
 # What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
 _LATER = {
     "DynamicModel": "dynamics.model",
+    "Judgement": "reports.judgement",
     "SequenceClassifier": "estimators",
     "SequenceRegressor": "estimators",
     "Teaching": "dynamics.teaching",
@@ -97,6 +99,7 @@ __all__ = [
     "DynamicModel",
     "Focused",
     "Integrated",
+    "Judgement",
     "KalmanFilter",
     "LabelLanguage",
     "Layer",
