@@ -104,7 +104,7 @@ FAULTS = [
     ),
     Fault(
         "every comma between digits is a decimal point",
-        "cli/csv_files.py",
+        "io/tables.py",
         ' and (separator == ";" or not all(THOUSANDS.fullmatch(cell) for cell in commas))',
         "",
         "test_tables.py",
@@ -1153,7 +1153,7 @@ FAULTS = [
     ),
     Fault(
         "the day never comes first",
-        "cli/dates.py",
+        "io/dates.py",
         "dotted or _disorder(read[True]) < _disorder(read[False])",
         "dotted",
         "test_dates.py",

@@ -12,7 +12,8 @@ import pytest
 
 from throughtime.datasets import an4
 from throughtime.features import normalise
-from throughtime.features.sound import mfcc, read_audio, resample
+from throughtime.features.sound import mfcc, resample
+from throughtime.io.sound import read as read_audio
 
 pytest.importorskip("kaldi_native_fbank")
 pytest.importorskip("soundfile")
@@ -269,6 +270,6 @@ def test_a_sound_that_is_cut_is_told_in_every_format(tmp_path: Path, kind: str) 
 
 def test_a_recording_is_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.wav").write_bytes(wav(NOISE))
-    monkeypatch.setattr("throughtime.features.sound.LONGEST", 3999)
+    monkeypatch.setattr("throughtime.io.sound.LONGEST", 3999)
     with pytest.raises(ValueError, match="has more than 3,999 samples; cut it into shorter recordings"):
         read_audio(tmp_path / "a.wav")

@@ -22,7 +22,7 @@ from command_line import TINY, refused, run
 from drawn import inside
 from test_recognition import sound, taught, write
 from throughtime import units
-from throughtime.cli import output, tables
+from throughtime.cli import delivery, output
 from throughtime.io import files
 from throughtime.reports import pictures
 from throughtime.texts import literal, printable
@@ -157,7 +157,7 @@ def test_a_table_on_a_terminal_shows_control_characters_and_holds_them_elsewhere
         out = io.StringIO()
         out.isatty = lambda terminal=terminal: terminal  # type: ignore[method-assign]
         monkeypatch.setattr(sys, "stdout", out)
-        tables.write(frame, None)
+        delivery.write(frame, None, True)
         assert out.getvalue().split() == written.split()
 
 
@@ -209,6 +209,6 @@ def test_long_names_are_not_cut_off(kind: str) -> None:
 def test_what_a_spreadsheet_would_run_is_told_and_not_altered(
     frame: dict[str, list[object]], found: str | None
 ) -> None:
-    notes = tables.formulas(pd.DataFrame(frame), Path("t.csv"))
+    notes = delivery.formulas(pd.DataFrame(frame), Path("t.csv"))
     assert notes == ([] if found is None else [f"note: {found!r} in t.csv is a formula to a spreadsheet: {REMEDY}"])
-    assert not tables.formulas(pd.DataFrame(frame), Path("t.parquet"))
+    assert not delivery.formulas(pd.DataFrame(frame), Path("t.parquet"))

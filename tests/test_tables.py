@@ -11,8 +11,9 @@ import pytest
 import throughtime as tt
 from command_line import TINY, refused, run
 from throughtime import units
-from throughtime.cli import data, tables
-from throughtime.cli.errors import Problem
+from throughtime.cli import data
+from throughtime.io import readers
+from throughtime.io.tables import Table
 
 NAN = np.nan
 
@@ -22,10 +23,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def table(content: str) -> tables.Table:
+def table(content: str) -> Table:
     path = Path("t.csv")
     path.write_text(content, encoding="utf-8", newline="")
-    return tables.read(path)
+    return readers.read(path, Table)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_it_is_read_and_what_was_unusual_is_told(
     ],
 )
 def test_it_is_refused_with_a_line_that_helps(content: str, words: str) -> None:
-    with pytest.raises(Problem, match=words) as error:
+    with pytest.raises(ValueError, match=words) as error:
         table(content).numbers(["y"])
     assert "\n" not in str(error.value)
 
@@ -85,17 +86,17 @@ def test_dates_and_spans_of_a_parquet_file_are_no_numbers() -> None:
     dates = pd.date_range("2026-01-01", periods=3)
     pd.DataFrame({"at": dates, "span": dates - dates[0]}).to_parquet("t.parquet")
     for name in ("at", "span"):
-        with pytest.raises(Problem, match=f"column '{name}' holds .*, not numbers; name another column"):
-            tables.read(Path("t.parquet")).numbers([name])
+        with pytest.raises(ValueError, match=f"column '{name}' holds .*, not numbers; name another column"):
+            readers.read(Path("t.parquet"), Table).numbers([name])
 
 
 def test_columns_that_do_not_vary_or_are_empty_every_second_row_are_told() -> None:
     y = np.where(np.arange(60) % 2, NAN, np.sin(np.arange(60.0)))
     pd.DataFrame({"u": np.arange(60.0), "k": 3.0, "y": y}).to_csv("t.csv", index=False)
-    read = data.read(tables.read(Path("t.csv")), ["u", "k"], ["y"], None)
+    read = data.read(readers.read(Path("t.csv"), Table), ["u", "k"], ["y"], None)
     assert data.constant(read) == ["note: column 'k' is 3 in all rows: nothing can be learned from it"]
     assert "one of 2 rows" in data.sparse(read)[0]
-    still = data.read(tables.read(Path("t.csv")), ["u"], ["k"], None)
+    still = data.read(readers.read(Path("t.csv"), Table), ["u"], ["k"], None)
     assert data.constant(still) == ["note: column 'k' is 3 in all rows: there is nothing to learn about it"]
     assert data.sparse(still) == []
     result = run("fit", "t.csv", "--inputs", "u", "--outputs", "y", *TINY, "--out", "out")
@@ -135,11 +136,11 @@ def test_a_network_that_runs_away_is_told_with_an_exit_code() -> None:
 
 
 def test_too_little_memory_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(path: Path) -> tables.Table:
-        raise MemoryError(f"for {path}")
+    def read(path: Path, wanted: type[Table]) -> Table:
+        raise MemoryError(f"for {path}, a {wanted.__name__}")
 
-    monkeypatch.setattr(tables, "read", read)
-    refused(run("delays", "t.csv", "--outputs", "y"), "too little memory (for t.csv); use fewer", code=1)
+    monkeypatch.setattr(readers, "read", read)
+    refused(run("delays", "t.csv", "--outputs", "y"), "too little memory (for t.csv, a Table); use fewer", code=1)
 
 
 def test_a_model_whose_columns_a_table_cannot_tell_apart_is_refused() -> None:

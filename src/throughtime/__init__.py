@@ -43,7 +43,8 @@ from throughtime.engine import (
     trace,
     using_engine,
 )
-from throughtime.features.sound import mfcc, read_audio
+from throughtime.features.sound import mfcc
+from throughtime.io.sound import read as read_audio
 from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
 from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
 from throughtime.models.columns import Column

@@ -8,10 +8,11 @@ import pandas as pd
 
 from throughtime import answers
 from throughtime.cli import data as columns
-from throughtime.cli import tables
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.measured import Values
 from throughtime.estimators import SequenceClassifier, SequenceRegressor
+from throughtime.io import readers
+from throughtime.io.tables import Table
 from throughtime.models.model import Model
 
 
@@ -26,7 +27,7 @@ def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[p
         raise Problem("this model hears recordings, not a table: use `throughtime recognise`")
     if not made.inputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
-    read = tables.read(table)
+    read = readers.read(table, Table)
     _refuse_numbered(made, read)
     usual = made.settings.get("time")
     data = columns.read(
@@ -37,7 +38,7 @@ def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[p
     return values.set_index(data.times[-len(values) :]), data.time
 
 
-def _refuse_numbered(made: Model, read: tables.Table) -> None:
+def _refuse_numbered(made: Model, read: Table) -> None:
     """Refuse a table without columns of the names that a model taught arrays has given to its inputs."""
     names = [column.name for column in made.inputs]
     if made.settings.get("named_inputs", True) is False and not set(names) <= set(read.columns):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from throughtime.cli import options, output, tables, wiring
+from throughtime.cli import options, output, wiring
 from throughtime.cli.data import check_names
 from throughtime.cli.errors import Failure, Interrupted, Problem
 from throughtime.cli.fit_options import Optimizer
@@ -19,7 +19,8 @@ from throughtime.dynamics.choosing import choose as judged
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays, suggest_delays
 from throughtime.dynamics.teaching import Teaching
-from throughtime.io import files
+from throughtime.io import files, readers
+from throughtime.io.tables import Table
 from throughtime.network import Network
 from throughtime.reports.correlograms import plot_delays
 from throughtime.work.processes import Lost
@@ -69,7 +70,7 @@ def delays(
 
 def _signals(table: Path, heard: list[str], asked: list[str], quiet: bool) -> tuple[Any, Any]:
     check_names(heard, asked)
-    read = tables.read(table)
+    read = readers.read(table, Table)
     u, y = read.numbers(heard) if heard else None, read.numbers(asked, gaps=True)
     output.notes(read.notes, quiet)
     return u, y

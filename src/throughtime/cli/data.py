@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from throughtime.cli import output, tables
-from throughtime.cli.dates import Reading, times_of
+from throughtime.cli import output
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.measured import Measured
+from throughtime.io.dates import Reading, times_of
+from throughtime.io.tables import Table
 from throughtime.rounding import unvarying
 from throughtime.times import told_uneven, uneven
 
@@ -27,7 +28,7 @@ class Data(Measured):
 
 
 def read(
-    table: tables.Table,
+    table: Table,
     inputs: Sequence[str],
     outputs: Sequence[str],
     time: str | None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from throughtime.cli import data as columns
 from throughtime.cli import fit_options as asked_for
-from throughtime.cli import options, output, results, tables, wiring
+from throughtime.cli import options, output, results, wiring
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
 from throughtime.cli.learning import Taught, made_in
 from throughtime.cli.plan import loops_of, optimizer_of, parts_of, refuse_large, stages_of
@@ -20,7 +20,9 @@ from throughtime.drawing import count
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.teaching import Teaching
+from throughtime.io import readers
 from throughtime.io.files import fingerprint
+from throughtime.io.tables import Table
 from throughtime.models.columns import refuse_limits
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.verdicts import coverage_sentences
@@ -99,7 +101,7 @@ def fit(
     )
     made = wiring.build(network, len(heard), wiring.hidden(hidden), len(asked), **chosen)
     loops = loops_of(loop, made, network)
-    read = columns.read(tables.read(table), heard, asked, time)
+    read = columns.read(readers.read(table, Table), heard, asked, time)
     parts = parts_of(read, made, (validation, test), folds, washout)
     given = {"learner": learner, "epochs": epochs, "rate": learning_rate, "every": every, "horizon": horizon}
     given |= {"decay": decay, "patience": patience, "look": look, "clip": clip}

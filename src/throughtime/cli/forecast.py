@@ -7,10 +7,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from throughtime.cli import options, output, tables
+from throughtime.cli import judging, options, output
 from throughtime.cli.data import Data, notes
+from throughtime.cli.delivery import check_finite, check_out, deliver
 from throughtime.cli.errors import Problem
-from throughtime.cli.opening import Opened, check_finite, check_out, deliver, open_model
+from throughtime.cli.opening import Opened, open_model
+from throughtime.io import readers
+from throughtime.io.tables import Table
 from throughtime.memory import refuse_size
 from throughtime.reports import judging
 from throughtime.reports.verdicts import Held, coverage_sentences
@@ -139,7 +142,7 @@ def _check_times(data: Data, ahead: Data | None) -> Iterator[str]:
 
 def _inputs_to_come(opened: Opened, future: Path, data: Data, horizon: int | None) -> Data:
     """The rows of --future, which must be long enough; times are read as those of the table."""
-    read = tables.read(future)
+    read = readers.read(future, Table)
     time = data.time if data.time in read.columns else None
     ahead = opened.columns(read, time, known=False, like=data.reading)
     if horizon is not None and len(ahead) < horizon:

@@ -1,25 +1,20 @@
-"""A saved model with a table: what every command that uses a model begins and ends with."""
+"""A saved model with a table: what every command that uses a model begins with."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import typer
-
 from throughtime.checks import is_number, is_whole, quoted
 from throughtime.cli import data as columns
-from throughtime.cli import output, tables
 from throughtime.cli.data import Data
-from throughtime.cli.dates import Reading
-from throughtime.cli.errors import Failure, Problem
+from throughtime.cli.errors import Problem
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
+from throughtime.io import readers
+from throughtime.io.dates import Reading
 from throughtime.io.files import fingerprint
+from throughtime.io.tables import Table
 from throughtime.models.model import Model
 from throughtime.models.saving import load
 from throughtime.reports.rivals import Linears
@@ -75,13 +70,13 @@ class Opened:
 
     def read(self, table: Path, time: str | None = None, known: bool = True, quiet: bool = False) -> Data:
         """The columns of a table that the model knows, with notes on its times; `known`: the measured outputs are needed too."""
-        data = self.columns(tables.read(table), time, known)
+        data = self.columns(readers.read(table, Table), time, known)
         if len(data) <= self.model.used_:
             raise Problem(f"{table} has {len(data)} rows, too few for a model that hears {self.model.used_} steps back")
         columns.tell(data, quiet)
         return data
 
-    def columns(self, table: tables.Table, time: str | None, known: bool, like: Reading | None = None) -> Data:
+    def columns(self, table: Table, time: str | None, known: bool, like: Reading | None = None) -> Data:
         """The columns of a table of any length; time None: the column of the fit, if the table has it."""
         usual = self.made.settings.get("time")
         inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))
@@ -104,43 +99,3 @@ def opened(made: Model) -> Opened:
     model = DynamicModel.from_model(made)
     model.single_ = False  # tables have columns, however y was given when the model was fitted
     return Opened(made, model)
-
-
-def deliver(frame: pd.DataFrame, time: str | None, out: Path | None, json_: bool, quiet: bool) -> None:
-    """Write outputs as a table; their times, if there are any, are the first column."""
-    shown = frame if time is None else frame.rename_axis(index=time).reset_index()
-    if out is not None or not json_:
-        tables.write(shown, out)
-        output.notes(tables.formulas(shown, out), quiet)
-    if json_:
-        known = frame.select_dtypes("number").apply(np.isfinite)
-        finite = frame.astype(object).where(
-            known.reindex(columns=frame.columns, fill_value=True), None
-        )  # JSON knows no NaN, nor infinite intervals
-        said: dict[str, Any] = {"rows": len(frame), "written": out and str(out), "outputs": finite.to_dict("list")}
-        if time is not None:
-            said["time"] = [str(at) for at in frame.index]
-        typer.echo(json.dumps(said))
-    elif out is not None and not quiet:
-        output.say(f"{len(frame)} rows written to {out}", err=True)
-
-
-def check_finite(frame: pd.DataFrame, outputs: Sequence[str]) -> None:
-    """Fail if a network ran away, which leaves empty cells in the table that was delivered."""
-    wild = ~np.isfinite(frame[list(outputs)].to_numpy())
-    if wild.any():
-        row, place = np.argwhere(wild)[0]
-        raise Failure(
-            f"column {outputs[place]!r} is not finite from row {row + 1} on: the network ran away; check the inputs, or fit "
-            "with --loop closed"
-        )
-
-
-def check_out(out: Path | None, overwrite: bool, *read: Path | None) -> None:
-    """Refuse an output file before any work is done; one of those that are read, too: it would be lost."""
-    if out is None:
-        return
-    tables.check_kind(out)
-    output.file(out, overwrite)
-    if any(path is not None and path.exists() and out.exists() and out.samefile(path) for path in read):
-        raise Problem(f"--out {out} is a file that is read; choose another name")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from throughtime.cli import options, output, recordings, tables
+from throughtime.cli import options, output, recordings
+from throughtime.cli.delivery import check_out, write
 from throughtime.cli.errors import Problem
-from throughtime.cli.opening import check_out
 from throughtime.models.saving import load
 from throughtime.recognition import Answer, Recogniser
 from throughtime.texts import printable
@@ -56,8 +56,7 @@ def recognise(
     if not rows:
         raise Problem("; ".join(refused))
     if out is not None:
-        tables.write(pd.DataFrame(rows), out)
-        output.notes(tables.formulas(pd.DataFrame(rows), out), quiet)
+        write(pd.DataFrame(rows), out, quiet)
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
@@ -82,7 +81,7 @@ def _asked(ready: Recogniser, files: list[Path], best: int, quiet: bool) -> tupl
         for number, file in enumerate(files):
             try:
                 rows += _rows(ready, file, best)
-            except ValueError as problem:
+            except (ValueError, FileNotFoundError) as problem:
                 refused.append(str(problem))
             bar((number + 1) / len(files), file.name)
     return rows, refused

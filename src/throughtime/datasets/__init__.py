@@ -3,7 +3,6 @@
 The environment variable THROUGHTIME_DATA names that folder; each data set is a folder in it, under its name here.
 """
 
-import csv
 import lzma
 import os
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from throughtime.io import readers
+from throughtime.io.tables import Table
 
 VARIABLE = "THROUGHTIME_DATA"
 
@@ -87,7 +89,7 @@ def sunspots() -> tuple[Values, Values]:
     (1700, 5.0)
     """
     with as_file(files("throughtime") / "data" / "sunspots.csv") as path:
-        columns = _table(path)
+        columns = _columns(path)
     return columns["YEAR"].astype(int), columns["SUNACTIVITY"]
 
 
@@ -121,11 +123,10 @@ def load(name: str, file: str | None = None) -> dict[str, Values]:
     if path.suffix == ".xz":
         with lzma.open(path) as stream:
             return {"values": np.load(stream, allow_pickle=False)}
-    return _table(path)
+    return _columns(path)
 
 
-def _table(path: Path) -> dict[str, Values]:
-    """The columns of a CSV file, empty cells as NaN; a column without a name is left out."""
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        names, *rows = (row for row in csv.reader(stream) if row)
-    return {name: np.array([float(row[i] or "nan") for row in rows]) for i, name in enumerate(names) if name}
+def _columns(path: Path) -> dict[str, Values]:
+    """The columns of a table, empty cells as NaN."""
+    table = readers.read(path, Table)
+    return dict(zip(table.columns, table.numbers(table.columns, gaps=True).T, strict=True))

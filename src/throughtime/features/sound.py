@@ -1,13 +1,10 @@
-"""Audio: from a sound file to mel cepstra, which `features` turns into what a network hears. Needs the extra `audio`.
+"""Sound: from samples to mel cepstra, which `features` turns into what a network hears. Needs the extra `audio`.
 
-The work is done by two small libraries that are kept up: soundfile reads files (libsndfile), kaldi-native-fbank makes the
-MFCC, as Kaldi does, without numba or torch behind it.
+The work is done by a small library that is kept up: kaldi-native-fbank makes the MFCC, as Kaldi does, without numba or torch
+behind it.
 """
 
-import os
-import re
 from math import gcd
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,79 +16,12 @@ Values = NDArray[Any]
 
 MISSING = "sound needs the extra `audio`: pip install 'throughtime[audio]'"
 RATES = (1_000, 400_000)  # samples per second: what sound is recorded with
-LONGEST = 2**28  # samples in float64 are 2 GB
-BLOCK = 2**16  # samples read at once: what a file promises costs nothing
 LOUDEST = 8.0  # 18 dB above full scale; 16-bit numbers are beyond it even in silence
 MOST_FILTERS = 512  # the frames of most rates have no more frequencies
 TAPS = 2_000_000  # of a filter between two rates
-ENDLESS = 0x7FFFFF00  # a size that a program wrote which did not know it yet
-SIZES = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)  # libsndfile's log
 
 
-def read_audio(path: str | os.PathLike[str]) -> tuple[Values, int]:
-    """The samples (N,) of a sound file (WAV, FLAC, OGG, ...), from -1 to 1, and samples per second; channels are averaged.
-
-    raises  OSError if there is no such file, ValueError if it is no sound, is cut short, has more than 2^28 samples, or a rate
-            or samples that no recording has; ImportError without the extra `audio`
-    """
-    try:
-        import soundfile
-    except ImportError:
-        raise ImportError(MISSING) from None
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist or is no file; give a sound file, such as .wav")
-    _refuse_packed(path)
-    try:
-        file = soundfile.SoundFile(os.fspath(path))
-    except (soundfile.SoundFileError, TypeError):  # TypeError: samples without a header, by the name
-        raise ValueError(f"{path} cannot be read as sound; give a WAV, FLAC or OGG file") from None
-    with file:
-        _sound_rate(file.samplerate, f"{path}: ")
-        try:
-            samples = _read(file, path)
-        except soundfile.SoundFileError:
-            raise ValueError(f"{path} is damaged or cut within its sound; copy it again") from None
-        _refuse_cut(file, len(samples), path)
-    return _samples(samples, f"{path}: "), int(file.samplerate)
-
-
-def _refuse_packed(path: str | os.PathLike[str]) -> None:
-    with Path(path).open("rb") as file:
-        head = file.read(1024)
-    if head.startswith(b"NIST_1A") and b"shorten" in head:
-        raise ValueError(
-            f"{path} is compressed with shorten; decompress it first, as with: sph2pipe -f wav IN.sph OUT.wav"
-        )
-    if Path(path).suffix.lower() == ".raw":
-        raise ValueError(f"{path} holds samples without a header that says what they are; convert it to WAV first")
-
-
-def _read(file: Any, path: str | os.PathLike[str]) -> Values:
-    """The mean of the channels, block by block."""
-    blocks, total = [np.zeros(0)], 0
-    while len(block := file.read(BLOCK, always_2d=True)):
-        with np.errstate(all="ignore"):  # what is not finite is named later
-            blocks.append(block.mean(axis=1))
-        total += len(block)
-        if total > LONGEST:
-            raise ValueError(f"{path} has more than {LONGEST:,} samples; cut it into shorter recordings")
-    return np.concatenate(blocks)
-
-
-def _refuse_cut(file: Any, found: int, path: str | os.PathLike[str]) -> None:
-    """Raise an error if the file's header promises more than is there."""
-    sizes = [(int(told), int(there)) for told, there in SIZES.findall(file.extra_info)]
-    short = any(there < told < ENDLESS for told, there in sizes)
-    if short or found < 0.99 * file.frames or "End-Of-Stream flag" in file.extra_info:  # MP3 guesses how long it is
-        long = f"{found / file.samplerate:.3g} s"
-        raise ValueError(
-            f"{path} is cut short: only {long} of its sound are there; copy it again, or cut it with a sound editor"
-        )
-    if not found:
-        raise ValueError(f"{path} has no samples; give a recording")
-
-
-def _sound_rate(rate: Any, where: str = "") -> int:
+def check_rate(rate: Any, where: str = "") -> int:
     """Samples per second, checked."""
     low, high = RATES
     if rate != int(rate) or not low <= rate <= high:
@@ -111,7 +41,7 @@ def resample(samples: ArrayLike, rate: int, wanted: int) -> Values:
     values = np.asarray(samples, float)
     if rate == wanted:
         return values
-    common = gcd(_sound_rate(rate), _sound_rate(wanted))
+    common = gcd(check_rate(rate), check_rate(wanted))
     taps = 20 * max(rate, wanted) // common
     if taps > TAPS:
         raise ValueError(
@@ -152,7 +82,7 @@ def mfcc(
         import kaldi_native_fbank as kaldi
     except ImportError:
         raise ImportError(MISSING) from None
-    values, rate = _samples(samples).astype(np.float32), _sound_rate(rate)
+    values, rate = check_samples(samples).astype(np.float32), check_rate(rate)
     frames = _frames(values, rate)
     check_filters(coefficients, filters, low, high, energy)
     if not 0 <= low < (high or rate / 2) <= rate / 2:
@@ -183,7 +113,8 @@ def _frames(values: Values, rate: int) -> Values:
     return np.asarray(values[begin[:, None] + np.arange(25 * rate // 1000)])
 
 
-def _samples(given: ArrayLike, where: str = "") -> Values:
+def check_samples(given: ArrayLike, where: str = "") -> Values:
+    """Samples (N,) from -1 to 1, checked."""
     values = np.asarray(given)
     if values.ndim != 1:
         raise ValueError(f"{where}samples have shape {values.shape}; wanted one channel (N,)")

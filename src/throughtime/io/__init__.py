@@ -1,1 +1,4 @@
-"""What lies on the disk: `files`, the one writer."""
+"""What lies on the disk.
+
+`readers` knows one module for each format, which gives a `Table`, a `Sound` or a `Drawing`; `files` is the one writer.
+"""

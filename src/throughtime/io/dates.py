@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from throughtime.cli.errors import Problem
-from throughtime.cli.tables import Table
+from throughtime.io.tables import Table
 from throughtime.times import fault, uneven
 from throughtime.times.steps import line, middle, usual_step
 
@@ -54,9 +53,9 @@ def times_of(table: Table, name: str, like: Reading | None = None) -> tuple[pd.I
         place = table.where(found.row or 0, name)
         if found.kind not in REMEDIES:
             cell = str(table.frame[name].iloc[found.row or 0])
-            raise Problem(f"{place}: {cell!r} is neither a number nor a date such as 2026-01-31 or 2026-01-31 12:00")
+            raise ValueError(f"{place}: {cell!r} is neither a number nor a date such as 2026-01-31 or 2026-01-31 12:00")
         order = "" if reading.day_first is None else f" (read {_order(reading.day_first)})"
-        raise Problem(f"{place}: {found.what}{order}; {REMEDIES[found.kind]}")
+        raise ValueError(f"{place}: {found.what}{order}; {REMEDIES[found.kind]}")
     return made, reading
 
 
@@ -82,7 +81,7 @@ def _refuse_parts(table: Table, name: str, texts: Texts, made: pd.Index) -> None
     part = texts.str.fullmatch(NO_DATE).to_numpy() | (pd.DatetimeIndex(made).year == 1)
     if part.any():
         row = int(np.argmax(part))
-        raise Problem(
+        raise ValueError(
             f"{table.where(row, name)}: {texts.iloc[row]!r} is a part of a date; give all of it, such as 2026-01-31 12:00"
         )
 
@@ -175,7 +174,7 @@ def _offsets(table: Table, name: str, texts: Texts) -> str | None:
     if bare.any():
         row = int(np.argmax(bare != bare[0]))
         first, other = ("no offset", "one") if bare[0] else ("an offset", "none")
-        raise Problem(
+        raise ValueError(
             f"{table.where(row, name)}: {texts.iloc[row]!r} has {other}, but {texts.iloc[0]!r} in row 1 has {first} from UTC; "
             "give all rows their offsets, or none"
         )

@@ -3,31 +3,21 @@
 import csv
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from throughtime.cli.errors import Problem
+from throughtime.io.tables import Table, checked, reads_as_number
+
+SUFFIXES = (".csv", ".txt", ".tsv")
+GIVES = Table
 
 SEPARATORS = ",;\t"
 SAID = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # the first line, as Excel writes and reads it
-DECIMAL = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
-THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text file as a table of texts, the line of each row, and what was unusual."""
-
-    frame: pd.DataFrame
-    lines: NDArray[np.int64]
-    found: list[str]
-    separator: str
 
 
 @dataclass(frozen=True)
@@ -40,8 +30,8 @@ class Head:
     found: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Text:
-    """The cells of a file, without comments, columns that have neither name nor content, and empty rows at the end."""
+def read(path: Path) -> Table:
+    """The table in a text file, without comments, columns that have neither name nor content, and empty rows at the end."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = _head(file)
@@ -50,18 +40,23 @@ def read(path: Path) -> Text:
                 file.readline()
             frame = _cells(file, head)
     except UnicodeDecodeError:
-        raise Problem(f'{path} is not a text file in UTF-8; save it as "CSV UTF-8", or give Parquet') from None
+        raise ValueError(f'{path} is not a text file in UTF-8; save it as "CSV UTF-8", or give Parquet') from None
     except pd.errors.EmptyDataError:
         frame = pd.DataFrame(columns=range(len(head.names) + 1), dtype=str)
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
-        raise Problem(f"{path} cannot be read as CSV: {_long_row(path) or str(error).strip()}") from None
+        raise ValueError(f"{path} cannot be read as CSV: {_long_row(path) or str(error).strip()}") from None
     beyond = (frame.iloc[:, -1].fillna("") != "").to_numpy()
     if beyond.any():
-        raise Problem(f"{path} cannot be read as CSV: {_long_row(path)}")
-    return _tidied(frame.iloc[:, :-1], head)
+        raise ValueError(f"{path} cannot be read as CSV: {_long_row(path)}")
+    return checked(_tidied(path, frame.iloc[:, :-1], head))
 
 
-def _tidied(frame: pd.DataFrame, head: Head) -> Text:
+def write(frame: pd.DataFrame, file: IO[bytes]) -> None:
+    """Write a table, without its index."""
+    frame.to_csv(file, index=False, mode="wb")
+
+
+def _tidied(path: Path, frame: pd.DataFrame, head: Head) -> Table:
     frame.columns = pd.Index(head.names)
     lines, found = head.lines + 1 + np.arange(len(frame)), list(head.found)
     full = (frame.fillna("") != "").to_numpy()
@@ -71,7 +66,8 @@ def _tidied(frame: pd.DataFrame, head: Head) -> Text:
         found.append(f"{_counted(int(remarks.sum()))} among the rows left out")
     last = int(np.flatnonzero(full.any(axis=1))[-1]) + 1 if full.any() else 0
     kept = np.flatnonzero(~remarks[:last])
-    return Text(frame.iloc[kept, np.flatnonzero(~nameless)].reset_index(drop=True), lines[kept], found, head.separator)
+    named = frame.iloc[kept, np.flatnonzero(~nameless)].reset_index(drop=True)
+    return Table(path, named, lines[kept], head.separator, found)
 
 
 def _head(file: TextIO) -> Head:
@@ -152,23 +148,3 @@ def _records(file: TextIO, head: Head) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(file, delimiter=head.separator, skipinitialspace=True)
     for cells in reader:
         yield head.lines + reader.line_num, cells
-
-
-def decimal_commas(cells: Sequence[str], separator: str) -> bool:
-    """True if the commas in these cells can only be decimal points; a semicolon separates columns for their sake.
-
-    >>> decimal_commas(["1,5", "2"], ","), decimal_commas(["1,500", "2,000"], ","), decimal_commas(["1,5", "2.0"], ";")
-    (True, False, False)
-    """
-    commas = [cell for cell in cells if "," in cell]
-    plain = not any("." in cell for cell in cells) and all(DECIMAL.fullmatch(cell) for cell in commas)
-    return bool(commas) and plain and (separator == ";" or not all(THOUSANDS.fullmatch(cell) for cell in commas))
-
-
-def reads_as_number(text: str) -> bool:
-    """True for a number with a decimal point, or a comma in its place."""
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True

@@ -1,0 +1,83 @@
+"""Every reader of files, and which of them reads this one.
+
+A reader is a module: what its files' names end in, which of the things below it gives, and `read`, which raises a ValueError in one
+line, with the file, the place in it and what to do, where it cannot. A new format is one more of them.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from throughtime.io import csv_files, parquet, pen_json, pen_tables, sound
+from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.sound import Sound
+from throughtime.io.tables import Table
+
+Thing = TypeVar("Thing", Table, Sound, Drawing)
+
+
+class Reader(Protocol):
+    """What a module is that reads a format."""
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]:
+        """The endings of names, in lower case, with their points."""
+
+    @property
+    def GIVES(self) -> type[Any]:
+        """What is in such a file."""
+
+    def read(self, path: Path) -> Any:
+        """What is in this one."""
+
+
+class Words(NamedTuple):
+    """What to say of a file that holds something else, and of one that holds nothing."""
+
+    wrong: str
+    remedy: str
+    empty: str
+
+
+READERS: tuple[Reader, ...] = (csv_files, parquet, sound, pen_json, pen_tables)
+WORDS: dict[type[Any], Words] = {
+    Table: Words(
+        "is no table",
+        "give a CSV or Parquet file",
+        "it needs a line with the names of the columns, and rows of numbers",
+    ),
+    Sound: Words("holds no sound", "give a WAV, FLAC or OGG file", "give a recording"),
+    Drawing: Words(
+        "is no table of pen points",
+        f"give CSV with the columns {', '.join(COLUMNS)}, or JSON",
+        "it needs the points of a stroke at least",
+    ),
+}
+
+
+def read(path: Path, wanted: type[Thing]) -> Thing:
+    """What a file holds, by the reader of its ending; of an ending that is no format's, by the first that gives what is wanted.
+
+    raises  FileNotFoundError, and what a reader raises; ValueError for a folder, an empty file, and one that holds something else
+    """
+    words = WORDS[wanted]
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; {words.remedy}")
+    if not path.stat().st_size:
+        raise ValueError(f"{path}: the file is empty; {words.empty}")
+    if holds_another(path, wanted):
+        raise ValueError(f"{path} {words.wrong}; {words.remedy}")
+    able = [reader for reader in READERS if reader.GIVES is wanted]
+    found: Thing = next((r for r in able if _ending(path) in r.SUFFIXES), able[0]).read(path)
+    return found
+
+
+def holds_another(path: Path, wanted: type[Any]) -> bool:
+    """True if the ending of a file's name is that of formats which give something else."""
+    given = [reader.GIVES for reader in READERS if _ending(path) in reader.SUFFIXES]
+    return bool(given) and wanted not in given
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower()
