@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from throughtime.cli import judging, options, output
+from throughtime.cli import options, output
 from throughtime.cli.data import Data, notes
 from throughtime.cli.delivery import check_finite, check_out, deliver
 from throughtime.cli.errors import Problem

@@ -13,7 +13,6 @@ from throughtime.cli import answering, opening, options, output, results
 from throughtime.cli.data import Data
 from throughtime.cli.delivery import check_finite, check_out, deliver
 from throughtime.cli.errors import Problem
-from throughtime.cli.judging import Span
 from throughtime.cli.opening import Opened, open_model
 from throughtime.models.saving import load
 from throughtime.reports import judging
