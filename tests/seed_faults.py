@@ -1369,7 +1369,7 @@ def seeded(fault: Fault) -> tuple[Fault, str]:
     """What became of one fault."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "throughtime"
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PACKAGE, copy)
         file = copy / fault.file
         text = file.read_text()
         if text.count(fault.old) != 1:
