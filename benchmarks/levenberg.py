@@ -18,7 +18,8 @@ from benchmarks import gate, numpy_lm
 from benchmarks.table import Row, Table, against
 from benchmarks.timing import Contestant, Times, interleave
 from throughtime.sequences import buckets, examples_of
-from throughtime.training.levenberg_marquardt import LevenbergMarquardt, begin, epoch
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.levenberg_marquardt.steps import begin, epoch
 
 LOSS, METHOD = tt.SquaredError(), LevenbergMarquardt()
 STEPS, QUICK_STEPS, UNITS, EPOCHS = 1000, 200, 10, 3

@@ -672,7 +672,7 @@ FAULTS = [
     ),
     Fault(
         "a step that raises the error is taken",
-        "training/levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/steps.py",
         "+ decay * (moved @ moved) < cost",
         "+ decay * (moved @ moved) < 2 * cost",
         "test_levenberg_marquardt.py",
@@ -680,7 +680,7 @@ FAULTS = [
     ),
     Fault(
         "weight decay is missing in the step",
-        "training/levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/steps.py",
         "hessian + (decay + now.damping) * jnp.eye",
         "hessian + now.damping * jnp.eye",
         "test_levenberg_marquardt.py",
@@ -688,7 +688,7 @@ FAULTS = [
     ),
     Fault(
         "every weight counts as determined by the data",
-        "training/levenberg_marquardt/__init__.py",
+        "training/levenberg_marquardt/steps.py",
         "estimate = flat.size - decay * jnp.sum(factor * factor)",
         "estimate = flat.size - 0 * jnp.sum(factor * factor)",
         "test_levenberg_marquardt.py",
@@ -1018,8 +1018,8 @@ FAULTS = [
     Fault(
         "records of unequal length each have updates of their own",
         "dynamics/teaching.py",
-        "padding=0.25 if damped else np.inf",
-        "padding=0.25 if damped else 0.25",
+        "padding=0.25 if whole else np.inf",
+        "padding=0.25 if whole else 0.25",
         "test_teaching.py",
         "rate_falls",
     ),

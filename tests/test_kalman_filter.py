@@ -15,7 +15,7 @@ import reference
 import throughtime as tt
 import zoo
 from test_members import NETWORK, PAIRS, SEEDS, member, same, stacked
-from throughtime.training.jacobian import Stretch, normal_equations, residual_rows
+from throughtime.training.jacobian import Segment, normal_equations, residual_rows
 from throughtime.training.kalman_filter import KalmanFilter, places
 
 ERROR = tt.SquaredError()
@@ -199,7 +199,7 @@ def test_the_rows_of_stretches_make_the_normal_equations(name: str, steps: int) 
     network = zoo.NETWORKS[name]
     rows_of = jax.jit(partial(residual_rows, network), static_argnums=1)
     weights, xs, targets = zoo.weights_of(network), zoo.inputs_for(network, 5), zoo.targets_for(network, steps=5)
-    given = Stretch(reference.inputs_of(network, xs), targets, None, {})
+    given = Segment(reference.inputs_of(network, xs), targets, None, {})
     wanted = normal_equations(network, weights, ERROR.residual, given)
     carry, hessian, gradient = tt.RTRL().init(network, weights, targets.shape[1]), 0.0, 0.0
     for first in range(0, 5, steps):

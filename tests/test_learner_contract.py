@@ -66,7 +66,7 @@ def test_a_key_that_nobody_uses_is_not_in_the_program(learner: Any, monkeypatch:
         programs.append(epochs_over.lower(*given).compile().as_text())
         return epochs_over(*given)
 
-    monkeypatch.setattr("throughtime.training.loop.epochs_over", seen)
+    monkeypatch.setattr("throughtime.training.epochs.epochs_over", seen)
     trained(learner, epochs=1)
     drawing = [program.count("threefry") + program.count(" xor(") for program in programs]
     assert all(bool(count) == (learner != tt.BPTT()) for count in drawing)

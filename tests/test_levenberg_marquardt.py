@@ -16,18 +16,9 @@ import throughtime as tt
 import zoo
 from throughtime import Layer, Network, units
 from throughtime.sequences import buckets, examples_of
-from throughtime.training.jacobian import Stretch, normal_equations
-from throughtime.training.levenberg_marquardt import (
-    BROKEN,
-    FLAT,
-    GOAL,
-    GOING,
-    STUCK,
-    LevenbergMarquardt,
-    begin,
-    epoch,
-    weights_in,
-)
+from throughtime.training.jacobian import Segment, normal_equations
+from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.levenberg_marquardt.steps import BROKEN, FLAT, GOAL, GOING, STUCK, begin, epoch, weights_in
 
 TOLERANCE = 1e-10
 ERROR = tt.SquaredError()
@@ -72,7 +63,7 @@ def found(
 ) -> Any:
     """The same by the engine."""
     lengths = None if lengths is None else jnp.asarray(lengths)
-    given = Stretch(reference.inputs_of(network, xs), targets, lengths, before or {})
+    given = Segment(reference.inputs_of(network, xs), targets, lengths, before or {})
     return jax.jit(lambda w: normal_equations(network, w, ERROR.residual, given, **cut))(weights)
 
 
@@ -149,7 +140,7 @@ def test_where_an_output_may_be_beyond_its_limit_nothing_is_asked() -> None:
     free = (targets == jnp.asarray(loss.high)) & (ys > targets)
     assert 0 < int(free.sum()) < int((targets == loss.high[0]).sum())
     wanted = known(network, weights, xs, jnp.where(free, jnp.nan, targets))
-    given = Stretch({"input": xs}, targets, None, {})
+    given = Segment({"input": xs}, targets, None, {})
     assert off(normal_equations(network, weights, loss.residual, given), wanted) < TOLERANCE
 
 
@@ -256,7 +247,7 @@ def test_many_records_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     given = lessons(network, sequences)
     at_once = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
     jax.clear_caches()
-    monkeypatch.setattr("throughtime.training.levenberg_marquardt.ROOM", 400)
+    monkeypatch.setattr("throughtime.training.levenberg_marquardt.steps.ROOM", 400)
     in_groups = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
     assert zoo.distance(in_groups, at_once) < TOLERANCE
     jax.clear_caches()

@@ -11,6 +11,8 @@ import pytest
 import throughtime as tt
 from throughtime import sequences
 from throughtime.training import Diverged, epochs, evaluate, train
+from throughtime.training.gradient import Gradient
+from throughtime.training.method import State
 
 NETWORK = tt.fully_recurrent(1, 2, 1)
 WEIGHTS = tt.init(NETWORK, 0)
@@ -160,10 +162,10 @@ def test_after_divergence_nothing_is_updated_within_the_epoch() -> None:
     good, bad = echo(4), [(np.full((4, 1), 1e200), np.full((4, 1), 1e200))]
     pairs = sequences.examples_of(NETWORK, [*bad, *good, *good], LOSS)
     (bucket,) = sequences.buckets(pairs, LOSS, jnp.float64)
-    state = epochs.State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0))
-    order = np.array([[1], [0], [2]], np.int32)
-    after, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order, None)
-    only, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, SGD, None, None, state, bucket, order[:1], None)
+    state, method = State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0)), Gradient(SGD)
+    order, key = np.array([[1], [0], [2]], np.int32), jax.random.key(0)
+    after, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, method, None, None, state, bucket, order, key)
+    only, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, method, None, None, state, bucket, order[:1], key)
     assert not after.healthy
     assert int(after.updates) == 1
     same(after.weights, only.weights)

@@ -36,3 +36,12 @@ def one_line(message: str, most: int = 1000) -> str:
     """The message in one line of at most so many characters."""
     line = " ".join(message.split())
     return line if len(line) <= most else f"{line[: most - 4]} ..."
+
+
+def hashable(value: Any, what: str) -> None:
+    """Refuse a value without a hash, for which compiled code cannot be kept."""
+    try:
+        hash(value)
+    except TypeError:
+        told = f"{what} {quoted(value)} has no hash, so compiled code cannot be kept for it"
+        raise ValueError(f"{told}: make it a @dataclass(frozen=True) of values that do not change") from None

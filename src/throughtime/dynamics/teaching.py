@@ -20,7 +20,7 @@ from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
-from throughtime.training.door import check_optimizer
+from throughtime.training.door import method_of, with_decay
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
@@ -62,7 +62,7 @@ class Teaching:
     def __post_init__(self) -> None:
         an_instance(self.learner, "the learner")
         if isinstance(self.optimizer, type) or not callable(self.optimizer):
-            check_optimizer(self.optimizer)
+            method_of(self.optimizer)
         if self.loop not in LOOPS:
             raise ValueError(f"loop must be 'open' or 'closed', not {self.loop!r}")
         for name, least in (("rate", 0.0), ("decay", -1e-300)):
@@ -120,18 +120,19 @@ def teach(
     if any((~np.isnan(q)).any() for q in questions.held_out):
         validation = _examined(network, u, questions)
     for number, stage in enumerate(stages):
-        damped = isinstance(stage.optimizer, LevenbergMarquardt)
         opened = stage.loop == "open" and network.feedback is not None
         form = network.open_loop() if opened else network
         sequences = _asked(prepare(form, u, ys, None if opened else stage.horizon, questions.training).sequences)
         if opened:
             _refuse_blind(sequences)
+        optimizer = _optimizer(replace(stage, learner=None), _updates(stage, sequences))
+        whole = method_of(optimizer).whole
         reports = train(
             form,
             weights,
             stage.learner,
             loss,
-            _optimizer(replace(stage, learner=None), _updates(stage, sequences)),
+            optimizer,
             sequences,
             every=stage.every,
             epochs=stage.epochs,
@@ -139,11 +140,11 @@ def teach(
             batch=len(sequences),
             members=members,
             look=stage.look,
-            padding=0.25 if damped else np.inf,  # one bucket: every update is a step down the error of all records
+            padding=0.25 if whole else np.inf,  # one bucket: every update is a step down the error of all records
             validation=validation,
             validation_network=network,
             patience=stage.patience if validation else None,
-            clip=None if damped else stage.clip,
+            clip=None if whole else stage.clip,
         )
         for report in reports:
             found = _best_of(report, earlier)
@@ -221,12 +222,10 @@ def _updates(stage: Teaching, sequences: Sequence[Any]) -> int:
 @lru_cache(maxsize=128)
 def _optimizer(stage: Teaching, updates: int) -> Any:
     """One object for equal settings, so that compiled training is shared."""
-    if isinstance(stage.optimizer, LevenbergMarquardt):
-        return replace(stage.optimizer, decay=stage.decay) if stage.decay else stage.optimizer
     descent = stage.optimizer
     if callable(descent):
         descent = descent(optax.cosine_decay_schedule(stage.rate, updates))
-    return optax.chain(optax.add_decayed_weights(2 * stage.decay, _decaying), descent) if stage.decay else descent
+    return with_decay(descent, stage.decay, _decaying) if stage.decay else descent
 
 
 def _decaying(weights: Any) -> Any:

@@ -6,10 +6,19 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime.checks import quoted
+from throughtime.checks import hashable, quoted
 from throughtime.engine.effective import Weights
+from throughtime.layers import an_instance
 from throughtime.learners.lesson import Learner, Lesson, Loss
 from throughtime.network import Network
+
+
+def a_learner(learner: Any) -> None:
+    """Refuse what is no learner: it has the methods of one, and a hash."""
+    an_instance(learner, "the learner")
+    if not all(callable(getattr(learner, part, None)) for part in ("init", "learn")):
+        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {quoted(learner)}")
+    hashable(learner, "the learner")
 
 
 def begun(learner: Learner, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Any:

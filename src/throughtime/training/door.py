@@ -1,18 +1,23 @@
 """What `train` is asked with, looked at before any work: natural mistakes get one line that names the remedy."""
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 
-from throughtime.checks import quoted
+from throughtime.checks import hashable, quoted
+from throughtime.engine import Weights
+from throughtime.engine.first import check
 from throughtime.layers import an_instance
 from throughtime.losses import named, traits_of
-from throughtime.network import a_network
-from throughtime.training.kalman_filter import Estimate, KalmanFilter
-from throughtime.training.levenberg_marquardt import LevenbergMarquardt, Progress
+from throughtime.network import Network, a_network
+from throughtime.sequences import Example
+from throughtime.training.gradient import Gradient
+from throughtime.training.method import Method
 
 
 def check_judged(network: Any, weights: Any, loss: Any) -> None:
@@ -32,48 +37,55 @@ def check_judged(network: Any, weights: Any, loss: Any) -> None:
         )
 
 
-def check_learner(learner: Any) -> None:
-    """Something that obeys the contract of learners."""
-    an_instance(learner, "the learner")
-    if not all(hasattr(learner, part) for part in ("init", "learn")):
-        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {quoted(learner)}")
-    _hashable(learner, "the learner")
+def check_weights(network: Network, weights: Weights, members: int | None) -> None:
+    """Weights of this network, and of as many members."""
+    for leaf in jax.tree.leaves(weights) if members else ():
+        if jnp.shape(leaf)[:1] != (members,):
+            raise ValueError(
+                f"members={members}, but a weight has shape {jnp.shape(leaf)}: stack the weights of {members} networks "
+                "along a new first axis"
+            )
+    check(network, jax.tree.map(lambda leaf: leaf[0], weights) if members else weights)
 
 
-def _hashable(value: Any, what: str) -> None:
-    try:
-        hash(value)
-    except TypeError:
-        told = f"{what} {quoted(value)} has no hash, so compiled code cannot be kept for it"
-        raise ValueError(f"{told}: make it a @dataclass(frozen=True) of values that do not change") from None
+def asking(examples: list[Example], kind: str = "") -> list[Example]:
+    """The examples, if anything is asked in one of them, and of every member; a string without labels asks for silence."""
+    known = [e.target >= 0 if e.target.dtype.kind != "f" else ~np.isnan(e.target) for e in examples]
+    whole = examples[0].target.ndim < 3
+    told = np.any([(k.any() if k.size else k.all()) if whole else k.any(axis=(1, 2)) for k in known], axis=0)
+    if not told.any():
+        raise ValueError(f"nothing is asked in any {kind}sequence: every target is NaN or -1")
+    if not told.all():
+        raise ValueError(f"nothing is asked of member {int(np.argmin(told))} in any {kind}sequence")
+    return examples
 
 
-def check_optimizer(optimizer: Any) -> None:
-    """An optimizer of optax, or one of ours."""
+def method_of(optimizer: Any) -> Method:
+    """The method that was given, or the one made of an optimizer of optax; a one-line ValueError for what is neither."""
     an_instance(optimizer, "the optimizer")
-    if isinstance(optimizer, (LevenbergMarquardt, KalmanFilter)):
-        return
-    if not all(hasattr(optimizer, part) for part in ("init", "update")):
-        name = getattr(optimizer, "__name__", None) if callable(optimizer) else None
-        what = (
-            quoted(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
-        )
-        raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), not {what}")
+    if all(hasattr(optimizer, part) for part in ("refuse", "begin", "advance", "ended", "whole")):
+        hashable(optimizer, "the optimizer")
+        return optimizer
+    if _of_optax(optimizer):
+        return Gradient(optimizer)
+    name = getattr(optimizer, "__name__", None) if callable(optimizer) else None
+    what = quoted(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
+    raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), not {what}")
 
 
-def check_state(optimizer: Any, weights: Any, members: int | None, state: Any) -> None:
-    """An optimizer state of this optimizer and these weights."""
-    if isinstance(optimizer, (LevenbergMarquardt, KalmanFilter)):
-        own = Progress if isinstance(optimizer, LevenbergMarquardt) else Estimate
-        fits = isinstance(state, own) and _shapes(state.weights) == _shapes(weights)
-    else:
-        fresh = optimizer.init if members is None else jax.vmap(optimizer.init)
-        wanted = jax.eval_shape(fresh, weights)
-        fits = _shapes(state) == _shapes(wanted)
-    if not fits:
-        raise ValueError(
-            "optimizer_state is of another optimizer or another network; give that of a report of the same, or None to begin"
-        )
+def _of_optax(optimizer: Any) -> bool:
+    return all(hasattr(optimizer, part) for part in ("init", "update"))
 
 
-_shapes = partial(jax.tree.map, jnp.shape)
+def with_decay(optimizer: Any, decay: float, decaying: Any) -> Any:
+    """The optimizer with weight decay: decay |w|^2 is added to the mean squared error.
+
+    decaying  weights -> a tree of True and False, which of them decay; a method decays as it says itself
+
+    raises  ValueError for a method that has none
+    """
+    if _of_optax(optimizer):
+        return optax.chain(optax.add_decayed_weights(2 * decay, decaying), optimizer)
+    if not is_dataclass(optimizer) or "decay" not in {f.name for f in fields(optimizer)}:
+        raise ValueError(f"{quoted(optimizer)} has no weight decay; leave decay=0")
+    return replace(optimizer, decay=decay)  # type: ignore[type-var]

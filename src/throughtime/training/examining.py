@@ -1,5 +1,6 @@
 """Measuring a network on sequences, without dropout and without learning."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,28 @@ from jax import Array, lax
 
 from throughtime import losses
 from throughtime.engine import Weights, run, start
+from throughtime.engine.door import native
+from throughtime.engine.forward import kind
 from throughtime.learners.lesson import Loss
 from throughtime.network import Network
-from throughtime.sequences import Bucket
+from throughtime.sequences import Bucket, buckets, examples_of
+from throughtime.training.door import asking, check_judged, check_weights
 from throughtime.training.epochs import batches
+
+
+def evaluate(
+    network: Network,
+    weights: Weights,
+    loss: Any,
+    sequences: Sequence[tuple[Any, ...]],
+    batch: int = 256,
+    members: int | None = None,
+) -> Any:
+    """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
+    check_judged(network, weights, loss)
+    examples, weights = asking(examples_of(network, sequences, loss, members)), native(weights)
+    check_weights(network, weights, members)
+    return examine(network, loss, buckets(examples, loss, kind(weights)), batch, members, weights)
 
 
 def examine(

@@ -55,7 +55,7 @@ class Normal(NamedTuple):
     squares: Array
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """Sequences side by side.
 
     xs       {input: (T, B, S)}
@@ -89,7 +89,7 @@ def normal_equations(
     network: Network,
     weights: Weights,
     residual: Residual,
-    given: Stretch,
+    given: Segment,
     block: int | None = None,
     room: int = ROOM,
 ) -> Normal:
@@ -105,7 +105,7 @@ def normal_equations(
     total = sum(_width(network, acting, layer.name) for layer in network.layers)
     plan = _plan(network, given, block, total, room)
 
-    def chunk(going: tuple[Normal, History, Influence], part: Stretch) -> tuple[Any, None]:
+    def chunk(going: tuple[Normal, History, Influence], part: Segment) -> tuple[Any, None]:
         sums, history, moved = going
         rows, r, history, moved = _rows(network, acting, residual, part, plan.block, history, moved)
         found = Normal(rows.T @ rows, rows.T @ r, r @ r)
@@ -119,14 +119,14 @@ def normal_equations(
     return Normal(jax.vmap(chain)(half.T), chain(sums.gradient), sums.squares)
 
 
-def squares(network: Network, weights: Weights, residual: Residual, given: Stretch, room: int = ROOM) -> Array:
+def squares(network: Network, weights: Weights, residual: Residual, given: Segment, room: int = ROOM) -> Array:
     """r^T r alone."""
     acting, history = effective(network, weights), given.begin(network, weights)
     if any(layer.backward for layer in network.layers):
         r = residual(_run(network, acting, given, history)[0], given.targets)
         return jnp.sum(r * r)
 
-    def chunk(history: History, part: Stretch) -> tuple[History, Array]:
+    def chunk(history: History, part: Segment) -> tuple[History, Array]:
         ys, history = _run(network, acting, part, history)
         r = residual(ys, part.targets)
         return history, jnp.sum(r * r)
@@ -151,7 +151,7 @@ class Rows(NamedTuple):
 
 
 def residual_rows(
-    network: Network, weights: Weights, residual: Residual, part: Stretch, history: History, moved: Influence
+    network: Network, weights: Weights, residual: Residual, part: Segment, history: History, moved: Influence
 ) -> Rows:
     """J and r of one stretch of sequences that go on from `history`, whose influence matrix is `moved`."""
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
@@ -161,12 +161,12 @@ def residual_rows(
     return Rows(jax.vmap(partial(_chain, network, acting, pull))(rows), r, history, moved)
 
 
-def _run(network: Network, acting: Weights, part: Stretch, history: History) -> tuple[Array, History]:
+def _run(network: Network, acting: Weights, part: Segment, history: History) -> tuple[Array, History]:
     tape, after = forward(network, acting, part.xs, history, part.lengths)
     return outputs(network, tape, part.lengths), after
 
 
-def _whole(network: Network, weights: Weights, residual: Residual, given: Stretch) -> Normal:
+def _whole(network: Network, weights: Weights, residual: Residual, given: Segment) -> Normal:
     """Differentiated forward, for every weight the whole of time."""
     flat, tree = ravel_pytree(weights)
 
@@ -185,7 +185,7 @@ def _rows(
     network: Network,
     acting: Weights,
     residual: Residual,
-    part: Stretch,
+    part: Segment,
     block: int,
     history: History,
     moved: Influence,
@@ -210,7 +210,7 @@ def _rows(
     return lax.collapse(rows, 0, 3), r.ravel(), after, moved
 
 
-def _apart(network: Network, part: Stretch, history: History) -> tuple[Stretch, History, History]:
+def _apart(network: Network, part: Segment, history: History) -> tuple[Segment, History, History]:
     """Every step as a sequence of its own, with its history of inputs; and the history after the last."""
     valid = within(part.lengths, part.steps)
     before, after = {}, {}
@@ -223,7 +223,7 @@ def _apart(network: Network, part: Stretch, history: History) -> tuple[Stretch, 
             after[source] = last_rows(full, depth, part.lengths)
     xs = {source: lax.collapse(x, 0, 2)[None] for source, x in part.xs.items()}
     lengths = None if valid is None else valid.astype(jnp.int32).ravel()
-    alone = Stretch(xs, lax.collapse(part.targets, 0, 2)[None], lengths, {})
+    alone = Segment(xs, lax.collapse(part.targets, 0, 2)[None], lengths, {})
     return alone, history | {"a": before}, history | {"a": after}
 
 
@@ -270,7 +270,7 @@ class _Plan(NamedTuple):
     steps: int
     block: int
 
-    def cut(self, given: Stretch) -> Stretch:
+    def cut(self, given: Segment) -> Segment:
         """The chunks along a new first axis; what is added at the end lies beyond all lengths."""
         more = self.chunks * self.steps - given.steps
         lengths = given.lengths
@@ -284,10 +284,10 @@ class _Plan(NamedTuple):
 
         first = self.steps * jnp.arange(self.chunks)[:, None]
         ends = None if lengths is None else jnp.clip(lengths - first, 0, self.steps)
-        return Stretch({name: cut(x, 0.0) for name, x in given.xs.items()}, cut(given.targets, jnp.nan), ends, {})
+        return Segment({name: cut(x, 0.0) for name, x in given.xs.items()}, cut(given.targets, jnp.nan), ends, {})
 
 
-def _plan(network: Network, given: Stretch, block: int | None, width: int, room: int) -> _Plan:
+def _plan(network: Network, given: Segment, block: int | None, width: int, room: int) -> _Plan:
     """Blocks of about as many steps as the state has numbers, padding least; chunks whose rows have room."""
     if block is None:
         usual = min(max(sum(row.width for row in state(network)), 10), 32)

@@ -23,7 +23,8 @@ checked). optax knows no Kalman filter, and the filters of dynamax keep P whole.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,9 +36,14 @@ from numpy.typing import NDArray
 
 from throughtime import losses
 from throughtime.engine import Weights
-from throughtime.learners.rtrl import Carried
+from throughtime.learners.lesson import Learner, refuse_backward
+from throughtime.learners.rtrl import RTRL, Carried
 from throughtime.network import Network
-from throughtime.training.jacobian import Stretch, residual_rows
+from throughtime.sequences import Bucket
+from throughtime.training.epochs import passes, taken
+from throughtime.training.jacobian import Segment, residual_rows
+from throughtime.training.method import State, Task, alike, first_state
+from throughtime.training.residuals import refuse_other, refuse_rounded
 
 GROUPS = ("unit", "network")
 
@@ -72,6 +78,7 @@ class KalmanFilter:
     covariance: float = 100.0
     annealing: float = 1000.0
     groups: Literal["unit", "network"] = "unit"
+    whole: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in ("measurement_noise", "process_noise"):
@@ -84,6 +91,43 @@ class KalmanFilter:
             raise ValueError(f"KalmanFilter: process_noise must be at least 0, not {self.process_noise}")
         if self.groups not in GROUPS:
             raise ValueError(f"KalmanFilter: groups must be {' or '.join(map(repr, GROUPS))}, not {self.groups!r}")
+
+    def refuse(self, task: Task) -> None:
+        """Other losses than sums of squares, dropout, backward layers, and a gradient's clip."""
+        refuse_other(task.network, task.loss, "the Kalman filter")
+        refuse_backward(task.network, "the Kalman filter")
+        if task.clip is not None:
+            raise ValueError("the Kalman filter has no gradient to clip: leave clip=None, or raise measurement_noise")
+
+    def begin(self, task: Task, weights: Weights, state: Any) -> State:
+        """With an `Estimate`."""
+        with jax.enable_x64(True):
+            wide = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
+            first = partial(begin, self)
+            estimate = alike(state, first(wide) if task.members is None else jax.vmap(first)(wide))
+            refuse_rounded(estimate, "the Kalman filter")
+            return first_state(task, weights, estimate)
+
+    def advance(self, task: Task, lessons: list[Bucket], state: State, epochs: range) -> tuple[State, Any, Any]:
+        """Every sequence once in an epoch, in shuffled batches, in float64; weights in their own type."""
+        with jax.enable_x64(True):
+            wide = state._replace(weights=state.optimizer.weights)
+            after, total, asked = passes(self, task, RTRL(), _in_float64(lessons), wide, epochs)
+            own = jax.tree.map(lambda w, like: w.astype(like.dtype), after.weights, state.weights)
+            return after._replace(weights=own), total, asked
+
+    def ended(self, _: State) -> bool:
+        """Never."""
+        return False
+
+    def step(
+        self, network: Network, _: Learner, loss: Any, __: float | None, state: State, carry: Carried, stretch: Any
+    ) -> tuple[tuple[State, Carried], tuple[Array, Array]]:
+        """One stretch, and one update."""
+        xs, targets, lengths = stretch
+        given = Segment(xs, targets, lengths, {})
+        after, carry, squares, asked = learn(network, loss.residual, self, state.optimizer, carry, given)
+        return (taken(state, after.weights, after, jnp.isfinite(squares), asked), carry), (squares, asked)
 
 
 class Estimate(NamedTuple):
@@ -104,6 +148,11 @@ def begin(optimizer: KalmanFilter, weights: Weights) -> Estimate:
     count, width = places(weights, optimizer.groups).shape
     first = jnp.broadcast_to(optimizer.covariance * jnp.eye(width), (count, width, width))
     return Estimate(weights, first, jnp.array(0, jnp.int32))
+
+
+def _in_float64(lessons: list[Bucket]) -> list[Bucket]:
+    """The sequences as the filter takes them."""
+    return jax.tree.map(lambda v: v.astype(jnp.float64) if jnp.issubdtype(v.dtype, jnp.floating) else v, lessons)
 
 
 def places(weights: Weights, groups: str) -> NDArray[np.int64]:
@@ -135,7 +184,7 @@ def learn(
     optimizer: KalmanFilter,
     before: Estimate,
     carry: Carried,
-    given: Stretch,
+    given: Segment,
 ) -> tuple[Estimate, Carried, Array, Array]:
     """One stretch and one update: the estimate, what is carried on, the squared error before it, and the number asked."""
     rows = residual_rows(network, before.weights, residual, given, carry.history, carry.influence)

@@ -19,31 +19,21 @@ Computation 4, 1992. The solvers of optimistix and lineax take residuals as one 
 numbers; here H is added up over time, so its steps are our own.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
-from jax.flatten_util import ravel_pytree
-from jax.scipy.linalg import cho_solve, solve_triangular
+import numpy as np
+import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
+from threadpoolctl import ThreadpoolController
 
 from throughtime.engine import Weights
-from throughtime.network import Network
 from throughtime.sequences import Bucket
-from throughtime.training.jacobian import ROOM
-from throughtime.training.levenberg_marquardt.sums import Problem, SumOfSquares, groups, refuse_other
-
-GOING, FLAT, STUCK, GOAL, BROKEN = range(5)
-REASONS = (
-    "not ended",
-    "the gradient is smaller than least_gradient",
-    "no step lowers the error: damping is above its largest",
-    "the goal is reached",
-    "the error is not a finite number: the free run diverges",
-)
+from throughtime.training.levenberg_marquardt.steps import BROKEN, GOING, begin, epoch, weights_in
+from throughtime.training.method import State, Task, alike, first_state
+from throughtime.training.residuals import refuse_other, refuse_rounded
 
 
 @dataclass(frozen=True)
@@ -75,6 +65,7 @@ class LevenbergMarquardt:
     goal: float = 0.0
     decay: float = 0.0
     bayesian: bool = False
+    whole: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0 < self.damping <= self.largest:
@@ -86,158 +77,33 @@ class LevenbergMarquardt:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"LevenbergMarquardt: {name} must be at least 0, not {getattr(self, name)}")
 
+    def refuse(self, task: Task) -> None:
+        """Other losses than sums of squares, dropout, and parts of a sequence."""
+        for name in ("every", "clip"):
+            if getattr(task, name) is not None:
+                raise ValueError(f"Levenberg-Marquardt takes whole steps on all data at once: leave {name}=None")
+        refuse_other(task.network, task.loss, "Levenberg-Marquardt")
 
-class Progress(NamedTuple):
-    """What goes from epoch to epoch; with members, every array has a leading axis (K,).
+    def begin(self, task: Task, weights: Weights, state: Any) -> State:
+        """With an `Iterate`."""
+        iterate = alike(state, begin(self, weights, task.members))
+        refuse_rounded(iterate, "Levenberg-Marquardt")
+        return first_state(task, weights, iterate)
 
-    weights   in float64
-    damping   for the next step
-    decay     the weight decay that was acting
-    gamma     the effective number of weights: all, unless `bayesian`
-    squares   the sum of squared residuals of `weights`, without decay
-    asked     how many targets were asked for (steps, as everywhere)
-    gradient  the length of the gradient of the mean squared error and decay, before the step
-    trials    steps tried in the last epoch
-    steps     steps taken so far
-    ended     0: going on; else an index of `REASONS`
-    """
+    def advance(self, task: Task, lessons: list[Bucket], state: State, epochs: range) -> tuple[State, Any, Any]:
+        """A step for each epoch; weights in their own type."""
+        with _threads().limit(limits=1, user_api="blas"):  # the matrices are small: threads would wait for each other
+            iterate = epoch(task.network, task.loss, self, state.optimizer, lessons, len(epochs))
+            told = jax.device_get((iterate.squares, iterate.asked, iterate.ended, iterate.steps))
+        squares, asked, reason, steps = told
+        healthy, weights = jnp.asarray(reason != BROKEN), weights_in(iterate, state.weights)
+        return State(weights, iterate, healthy, jnp.asarray(steps)), squares, asked
 
-    weights: Weights
-    damping: Array
-    decay: Array
-    gamma: Array
-    squares: Array
-    asked: Array
-    gradient: Array
-    trials: Array
-    steps: Array
-    ended: Array
-
-
-def begin(optimizer: LevenbergMarquardt, weights: Weights, members: int | None = None) -> Progress:
-    """Before the first epoch; `members` networks side by side, if the weights have that leading axis."""
-    with jax.enable_x64(True):
-        own = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
-        count = sum(w.size for w in jax.tree.leaves(own)) // (members or 1)
-        numbers = (optimizer.damping, optimizer.decay, float(count), jnp.inf, 0, jnp.inf, 0, 0, GOING)
-        shape = () if members is None else (members,)
-        types = (jnp.float64,) * 4 + (jnp.int32, jnp.float64, *(jnp.int32,) * 3)
-        return Progress(own, *(jnp.full(shape, n, t) for n, t in zip(numbers, types, strict=True)))
+    def ended(self, state: State) -> bool:
+        """True if no network goes on."""
+        return bool(np.all(jax.device_get(state.optimizer.ended) != GOING))
 
 
-def epoch(
-    network: Network,
-    loss: Any,
-    optimizer: LevenbergMarquardt,
-    progress: Progress,
-    buckets: Sequence[Bucket],
-    epochs: int = 1,
-) -> Progress:
-    """One step, or several, on all sequences of all buckets; nothing changes where it has ended.
-
-    With members, targets may have a leading axis (K,) too.
-
-    raises  ValueError for a loss that is not a sum of squares, and for a network with dropout
-    """
-    refuse_other(network, loss, "Levenberg-Marquardt")
-    with jax.enable_x64(True):
-        return _epochs(network, loss, optimizer, progress, tuple(buckets), jnp.asarray(epochs))
-
-
-def weights_in(progress: Progress, like: Weights) -> Weights:
-    """The weights in the types of others, such as those the training began with."""
-    with jax.enable_x64(True):
-        return jax.tree.map(lambda w, old: w.astype(jnp.asarray(old).dtype), progress.weights, like)
-
-
-@partial(jax.jit, static_argnames=("network", "loss", "optimizer"))
-def _epochs(
-    network: Network,
-    loss: SumOfSquares,
-    optimizer: LevenbergMarquardt,
-    progress: Progress,
-    buckets: tuple[Bucket, ...],
-    epochs: Array,
-) -> Progress:
-    members = progress.damping.shape
-    room = ROOM // (members[0] if members else 1)
-
-    def one(progress: Progress, targets: list[Array]) -> Progress:
-        parts = [
-            groups(network, progress.weights, replace(b, targets=t), room)
-            for b, t in zip(buckets, targets, strict=True)
-        ]
-        problem = Problem(network, loss, parts, room)
-        _, last = lax.while_loop(
-            lambda now: (now[0] < epochs) & (now[1].ended == GOING),
-            lambda now: (now[0] + 1, _step(problem, optimizer, now[1])),
-            (jnp.array(0), progress),
-        )
-        return last
-
-    targets = [b.targets for b in buckets]
-    if not members:
-        return one(progress, targets)
-    return jax.vmap(one, in_axes=(0, [0 if t.ndim == 4 else None for t in targets]))(progress, targets)
-
-
-def _step(problem: Problem, optimizer: LevenbergMarquardt, before: Progress) -> Progress:
-    """Linearise, then try steps until the error falls: equations (1) and (2)."""
-    flat, tree = ravel_pytree(before.weights)
-    numbers = jnp.maximum(problem.numbers(), 1)
-    normal = problem.normal(before.weights)
-    hessian, error = normal.hessian / numbers, normal.squares / numbers
-    decay, gamma = before.decay, before.gamma
-    if optimizer.bayesian:
-        decay, gamma = _evidence(hessian, error, numbers, flat, decay, gamma)
-    slope, cost = normal.gradient / numbers + decay * flat, error + decay * (flat @ flat)
-    steepness = 2 * jnp.linalg.norm(slope)
-    ended = _verdict(optimizer, cost, error, steepness)
-
-    def going_on(now: _Trial) -> Array:
-        return (ended == GOING) & ~now.better & (now.damping <= optimizer.largest)
-
-    def trial(now: _Trial) -> _Trial:
-        damped = hessian + (decay + now.damping) * jnp.eye(flat.size)
-        moved = flat - cho_solve((jnp.linalg.cholesky(damped), True), slope)  # NaN if damping is too small
-        squares = problem.squares(tree(moved))
-        better = squares / numbers + decay * (moved @ moved) < cost
-        damping = now.damping * jnp.where(better, optimizer.decrease, optimizer.increase)
-        return _Trial(moved, squares, better, jnp.maximum(damping, 1e-20), now.tried + 1)
-
-    start = _Trial(flat, normal.squares, jnp.array(False), before.damping, jnp.array(0, jnp.int32))
-    last = lax.while_loop(going_on, trial, start)
-    weights, squares = jax.tree.map(partial(jnp.where, last.better), (last.weights, last.squares), start[:2])
-    ended = jnp.where((ended == GOING) & ~last.better, STUCK, ended).astype(jnp.int32)
-    asked = problem.asked().astype(jnp.int32)
-    steps = before.steps + last.better.astype(jnp.int32)
-    return Progress(tree(weights), last.damping, decay, gamma, squares, asked, steepness, last.tried, steps, ended)
-
-
-class _Trial(NamedTuple):
-    """Flat weights, their sum of squares, whether they are better, and the damping to go on with."""
-
-    weights: Array
-    squares: Array
-    better: Array
-    damping: Array
-    tried: Array
-
-
-def _verdict(optimizer: LevenbergMarquardt, cost: Array, error: Array, steepness: Array) -> Array:
-    ended = jnp.where(steepness < optimizer.least_gradient, FLAT, GOING)
-    ended = jnp.where(error <= optimizer.goal, GOAL, ended)
-    return jnp.where(jnp.isfinite(cost) & jnp.isfinite(steepness), ended, BROKEN)
-
-
-def _evidence(
-    hessian: Array, error: Array, numbers: Array, flat: Array, decay: Array, gamma: Array
-) -> tuple[Array, Array]:
-    """Weight decay and effective number of weights: equation (3)."""
-    one = jnp.eye(flat.size)
-    factor = solve_triangular(jnp.linalg.cholesky(hessian + decay * one), one, lower=True)
-    estimate = flat.size - decay * jnp.sum(factor * factor)
-    gamma = jnp.where(jnp.isfinite(estimate), jnp.clip(estimate, 0, flat.size), gamma)
-    free = jnp.maximum(numbers - gamma, 1)
-    estimate = gamma * error / (jnp.maximum(flat @ flat, 1e-300) * free)
-    return jnp.minimum(estimate, jnp.maximum(10 * decay, 1e-6)), gamma
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()

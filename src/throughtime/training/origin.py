@@ -1,0 +1,146 @@
+"""Of which training a report is: what a training is made of, in words, so that none goes on from a report of another."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import partial
+from hashlib import sha256
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from throughtime.checks import one_line
+from throughtime.network import Network
+from throughtime.sequences import Example
+from throughtime.training.method import Task
+
+DEEP = 20  # calls within calls, in words
+NEAR = 40  # characters around what differs
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the numbers of a training come from, but for the weights it began with.
+
+    network     as `to_json` has it
+    learner, loss, method  in words, with all their numbers
+    settings    every, clip, batch, members and padding
+    seed        in digits
+    data        SHA-256 of the sequences
+    validation  that of the sequences that are only measured, and of the network they are run in; "" without them
+    """
+
+    network: str
+    learner: str
+    loss: str
+    method: str
+    settings: str
+    seed: str
+    data: str
+    validation: str
+
+    @staticmethod
+    def of(task: Task, method: Any, padding: Any, data: Sequence[Example], validation: str = "") -> "Origin":
+        """That of a training."""
+        settings = {"every": task.every, "clip": task.clip, "batch": task.batch, "members": task.members}
+        words = ", ".join(f"{name}={value}" for name, value in (settings | {"padding": padding}).items())
+        learner, loss, used = (in_words(part) for part in (task.learner, task.loss, method))
+        return Origin(task.network.to_json(), learner, loss, used, words, str(task.seed), fingerprint(data), validation)
+
+    def refuse_other(self, other: "Origin") -> None:
+        """A ValueError in one line, if a report of `other` is none of this training."""
+        for name, own in asdict(self).items():
+            found = getattr(other, name)
+            if found != own:
+                there, here = _differing(found, own)
+                raise ValueError(
+                    one_line(
+                        f"the report to go on from is of a training with another {name}: there {there}, here {here}; give the "
+                        f"same {name} as there, or leave after=None to begin anew"
+                    )
+                )
+
+
+def examined(network: Network, data: Sequence[Example]) -> str:
+    """What is said of validation."""
+    return sha256((network.to_json() + fingerprint(data)).encode()).hexdigest()
+
+
+def fingerprint(data: Sequence[Example]) -> str:
+    """The SHA-256 of all sequences: names, shapes, types and numbers."""
+    made = sha256()
+    for x, target, before in data:
+        for name, values in [*sorted(x.items()), ("target", target), *sorted(before.items())]:
+            made.update(f"{name!r} {values.shape} {values.dtype.str} ".encode())
+            made.update(np.ascontiguousarray(values).data)
+    return made.hexdigest()
+
+
+def in_words(value: Any, deep: int = DEEP) -> str:
+    """A value with all that it is made of, the same in every process: functions by name, and by what they hold.
+
+    >>> import optax
+    >>> in_words(optax.sgd(0.1)) == in_words(optax.sgd(0.1)), in_words(optax.sgd(0.1)) == in_words(optax.sgd(0.2))
+    (True, False)
+    """
+    if not deep:
+        return "..."
+    words = partial(in_words, deep=deep - 1)
+    if isinstance(value, FunctionType):
+        return _function(value, words)
+    if isinstance(value, MethodType):
+        return f"{words(value.__self__)}.{value.__func__.__qualname__}"
+    if isinstance(value, partial):
+        held = [words(value.func), *map(words, value.args), *(f"{k}={words(v)}" for k, v in value.keywords.items())]
+        return f"partial({', '.join(held)})"
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if is_dataclass(value):
+        return _called(type(value).__qualname__, {f.name: getattr(value, f.name) for f in fields(value)}, words)
+    if isinstance(value, Mapping):
+        return _called("", {str(key): own for key, own in value.items()}, words)
+    if hasattr(value, "_asdict"):
+        return _called(type(value).__qualname__, value._asdict(), words)
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(words, value))})"
+    if hasattr(value, "dtype") and np.ndim(value):
+        return f"array({np.shape(value)}, {sha256(np.asarray(value).tobytes()).hexdigest()})"
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
+def _function(function: FunctionType, words: Any) -> str:
+    """Its name, the numbers and texts in it, what it closes over, and its defaults."""
+    names = function.__code__.co_freevars
+    held = {
+        name: cell.cell_contents for name, cell in zip(names, function.__closure__ or (), strict=True) if _filled(cell)
+    }
+    held |= {f"default {n}": v for n, v in enumerate(function.__defaults__ or ())}
+    held |= {f"default {k}": v for k, v in (function.__kwdefaults__ or {}).items()}
+    if function.__name__ == "<lambda>":
+        held |= {
+            f"constant {n}": v for n, v in enumerate(function.__code__.co_consts) if isinstance(v, int | float | str)
+        }
+    held = {name: own for name, own in held.items() if own is not function}
+    return _called(f"{function.__module__}.{function.__qualname__}".replace(".<locals>", ""), held, words)
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _called(name: str, held: Mapping[str, Any], words: Any) -> str:
+    return f"{name}({', '.join(f'{key}={words(own)}' for key, own in held.items())})"
+
+
+def _differing(one: str, other: str) -> tuple[str, str]:
+    """The two texts, near to where they begin to differ."""
+    same = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    first = max(0, same - NEAR // 2) if max(len(one), len(other)) > 2 * NEAR else 0
+    one, other = ((f"...{t[first:]}" if first else t) for t in (one, other))
+    one, other = (t if len(t) <= 2 * NEAR else f"{t[: 2 * NEAR]}..." for t in (one, other))
+    return one or "none", other or "none"
