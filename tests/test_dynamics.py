@@ -187,7 +187,7 @@ def test_columns_of_tables_are_found_by_their_names() -> None:
     np.testing.assert_allclose(model.simulate(u.to_numpy()), model.simulate(u).to_numpy())
     with pytest.raises(ValueError, match="there is no column 'fan'; the model knows heat, fan"):
         model.simulate(u[["heat"]])
-    with pytest.raises(ValueError, match="the record has 1 inputs and 2 outputs; the model 2 and 2"):
+    with pytest.raises(ValueError, match="u has 1 numbers, where the model has 2: heat, fan"):
         model.step([1.0])
     with pytest.raises(ValueError, match="the model hears heat, fan: give the inputs to come, u_future=, 5 steps"):
         model.forecast(5)

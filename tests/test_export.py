@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import onnxruntime
 import pytest
@@ -31,13 +30,15 @@ from exported import (
     gap,
     history_gap,
     inputs_for,
+    measured_for,
     members_of,
     needs_compiler,
     onnx_run,
+    told_step_by_step,
 )
 from throughtime import Column, Model, Network
 from throughtime.exchange import export_c, export_onnx, initial_history
-from throughtime.models.columns import restore, standardise
+from throughtime.models.columns import standardise
 from wirings import wirings
 
 KNOWN = 20
@@ -122,30 +123,6 @@ def test_limits_are_met_and_not_fed_back(tmp_path: Path) -> None:
     (low, _), (least, most) = ((c.low, c.high) for c in model.outputs)
     assert gap(np.clip(free, [low, least], [np.inf, most]), ys) < TOLERANCE
     assert gap(free, ys) > 1e-2
-
-
-def measured_for(model: Model, steps: int, gaps: bool) -> Any:
-    """Outputs (T, O) as if measured, in the units of the data."""
-    draw = np.random.default_rng(4)
-    y = draw.normal(size=(steps, len(model.outputs)))
-    return np.where(draw.random(y.shape) < 0.3, np.nan, y) if gaps else y
-
-
-def told_step_by_step(model: Model, weights: Any, u: Any, y: Any) -> tuple[Any, Any]:
-    """The naive way: `tt.step`, and the measured output put in by hand, in the row that stands for its time."""
-    network, xs = model.network, as_heard(model, u)
-    history, seen, made = tt.start(network, weights, 1), standardise(y, model.outputs), []
-    for t, row in enumerate(seen):
-        if network.lead == 0:
-            out, history = tt.step(network, weights, history, {name: x[t] for name, x in xs.items()})
-        past = np.array(history["a"][network.output])
-        place = past[-1 - max(network.lead - 1, 0), 0]
-        place[:] = np.where(np.isnan(row), place, row)
-        history["a"][network.output] = jnp.asarray(past)
-        if network.lead:
-            out, history = tt.step(network, weights, history, {name: x[t] for name, x in xs.items()})
-        made.append(restore(np.asarray(out[0], float), model.outputs))
-    return np.stack(made), history
 
 
 @pytest.mark.parametrize("members", [0, 2])

@@ -38,6 +38,7 @@ PROMISED = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SquaredError",
+    "Stream",
     "Teaching",
     "Unit",
     "WeightNoise",

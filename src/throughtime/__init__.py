@@ -50,6 +50,7 @@ from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
 from throughtime.models.saving import load, save
+from throughtime.models.stream import Stream
 from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
 from throughtime.ntm import ntm
 from throughtime.recognition import recognise
@@ -116,6 +117,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SquaredError",
+    "Stream",
     "Teaching",
     "Unit",
     "WeightNoise",

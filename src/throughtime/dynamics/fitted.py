@@ -4,7 +4,6 @@ from copy import copy
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -17,12 +16,11 @@ from throughtime.dynamics.records import Record, columns, in_order, index_of, ma
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
-from throughtime.engine.forward import kind
-from throughtime.models import rollout
-from throughtime.models.columns import Column, limits, squared_error, standardise
+from throughtime.models.columns import Column, limits, squared_error
 from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
-from throughtime.models.rollout import Advance, named_inputs
+from throughtime.models.rollout import Advance
+from throughtime.models.stream import Stream
 from throughtime.network import Network
 from throughtime.times import check_plan, coming, refuse
 
@@ -164,8 +162,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def start(self, history: Any = None) -> Self:
         """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
-        together = self.ensemble()
-        self._now = rollout.begin(together.network, together.weights) if history is None else self._past(*history)
+        self._stream = Stream(self.ensemble())
+        self._now = self._stream.start() if history is None else self._past(*history)
         return self
 
     def step(self, u: Any = None, measured: Any = None) -> Any:
@@ -176,16 +174,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """
         if not hasattr(self, "_now"):
             self.start()
-        dtype = kind(self.weights_)
-        if measured is not None and self.network_.feedback is not None:
-            known = standardise(np.reshape(np.asarray(measured, float), (1, -1)), self.outputs_)
-            self._now = rollout.with_measured(self.network_, self._now, jnp.asarray(known[0], dtype))
-        together = self.ensemble()
-        given = np.zeros((1, 0)) if u is None else columns(np.atleast_1d(u)[None], "inputs u", gaps=False)
-        seen = together.seen(given).u
-        x = {name: jnp.asarray(values[0], dtype) for name, values in named_inputs(self.network_, seen).items()}
-        ys, self._now = rollout.tick(self.network_, self.weights_, self._now, x)
-        made = together.mean(np.asarray(ys, float)[:, None])[0]
+        now = self._now if measured is None else self._stream.with_measured(self._now, measured)
+        made, self._now = self._stream.step(now, u)
         return float(made[0]) if self.single_ else made
 
     def judged_from(self, ahead: int) -> int:
@@ -264,7 +254,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _forget(self) -> None:
         """The stream, and the state after the last record."""
-        for stale in ("_now", "_last"):
+        for stale in ("_stream", "_now", "_last"):
             self.__dict__.pop(stale, None)
 
     def _ordered(self, u: Any) -> Any:

@@ -65,12 +65,16 @@ def standardise(values: Values, columns: Sequence[Column]) -> Values:
     far = np.abs(made) > np.finfo(precision()).max
     if far.any():
         place = tuple(np.argwhere(far)[0])
-        column, value = columns[place[-1]], np.asarray(values)[place]
-        raise ValueError(
-            f"column {column.name!r} holds {value:g}, which is too far from its mean {column.mean:g} (deviation "
-            f"{column.scale:g}) to compute with: check the value, and its unit"
-        )
+        raise ValueError(too_far(columns[place[-1]], np.asarray(values)[place]))
     return made
+
+
+def too_far(column: Column, value: float) -> str:
+    """What is wrong with a value of which networks would see infinity."""
+    return (
+        f"column {column.name!r} holds {value:g}, which is too far from its mean {column.mean:g} (deviation "
+        f"{column.scale:g}) to compute with: check the value, and its unit"
+    )
 
 
 def restore(values: Values, columns: Sequence[Column]) -> Values:

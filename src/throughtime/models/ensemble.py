@@ -47,12 +47,22 @@ class Ensemble:
     outputs: tuple[Column, ...]
 
     @classmethod
-    def of(cls, model: Model) -> "Ensemble":
-        """What a model runs as, one network or several, whatever its wiring; columns that it does not name are as they are."""
+    def of(cls, model: Any) -> "Ensemble":
+        """What a model runs as, one network or several, whatever its wiring; columns that it does not name are as they are.
+
+        model  a `Model`, or what has `to_model()`; an ensemble is one
+        """
+        if isinstance(model, cls):
+            return model
+        model = model.to_model() if hasattr(model, "to_model") else model
         weights = native(model.weights)
         return cls(
             model.network, weights if model.members else stack([weights]), input_columns(model), output_columns(model)
         )
+
+    def placed(self) -> "Ensemble":
+        """The same with its weights where they compute, for many calls that would each bring them there."""
+        return replace(self, weights=jax.device_put(self.weights))
 
     def closed(self) -> "Ensemble":
         """The same in closed loop and without a lead: the answer of step t stands for step t, and hears its own past."""

@@ -41,7 +41,7 @@ def driven(network: Network) -> tuple[tuple[str, int], ...]:
     return tuple((name, size) for name, size in network.inputs if name in heard)
 
 
-def named_inputs(network: Network, u: Values, measured: Values | None = None) -> dict[str, Values]:
+def named_inputs(network: Network, u: Any, measured: Values | None = None) -> dict[str, Any]:
     """{input: (T, size)}: the columns of u (T, I) in their order among the inputs, and zeros for the clock.
 
     measured  (T, O) of an open loop whose measured outputs are no columns of u
@@ -229,18 +229,18 @@ def _moments(network: Network, weights: Weights, history: History, xs: Any, meas
     return made
 
 
-def _one(network: Network, weights: Weights, history: History, row: tuple[Any, Array]) -> tuple[History, Array]:
+def _one(network: Network, weights: Weights, history: History, row: tuple[Any, Any]) -> tuple[History, Array]:
     """One step of one network, and what was measured at its time: with a lead before it, else after it."""
     x, measured = row
-    before = _hear(network, history, measured[None]) if network.lead else history
+    before = _hear(network, history, measured) if network.lead else history
     y, after = step(network, weights, before, {name: value[None] for name, value in x.items()})
-    return after if network.lead else _hear(network, after, measured[None]), y[0]
+    return after if network.lead else _hear(network, after, measured), y[0]
 
 
-def _hear(network: Network, history: History, measured: Array) -> History:
-    """The history, with what was measured in the place of the network's own output; measured (B, O), NaN: not measured."""
+def _hear(network: Network, history: History, measured: Array | None) -> History:
+    """The history, with what was measured in the place of the network's own output; measured (O,), NaN: not measured."""
     row = fed_row(network)
-    if row is None:
+    if row is None or measured is None:
         return history
     past = history["a"][network.output]
     heard = past.at[-1 - row].set(jnp.where(jnp.isnan(measured), past[-1 - row], measured))
@@ -252,16 +252,18 @@ def with_measured(network: Network, history: History, y: Array) -> History:
     """The members' histories with measured outputs y (O,), NaN where not: after the step of their time, with a lead before it."""
     if fed_row(network) is None:
         return history
-    made: History = jax.vmap(lambda h: _hear(network, h, y[None]))(history)
+    made: History = jax.vmap(lambda h: _hear(network, h, y))(history)
     return made
 
 
 @partial(jax.jit, static_argnames="network")
-def tick(network: Network, weights: Weights, history: History, x: Any) -> tuple[Array, History]:
-    """One step of all members: outputs (K, O)."""
-    one = {name: value[None] for name, value in x.items()}
-    ys, history = _each(lambda w, h: step(network, w, h, one), weights)(weights, history)
-    return ys[:, 0], history
+def tick(
+    network: Network, weights: Weights, history: History, seen: Array, measured: Array | None = None
+) -> tuple[Array, History]:
+    """One step of all members on inputs (I,): outputs (K, O); measured (O,) at its time, NaN or None where not."""
+    x = {name: value[0] for name, value in named_inputs(network, seen[None]).items()}
+    history, ys = _each(lambda w, h: _one(network, w, h, (x, measured)), weights)(weights, history)
+    return ys, history
 
 
 def forecasts(network: Network, weights: Weights, u: Values, y: Values, places: Any, horizon: int) -> Iterator[Values]:
