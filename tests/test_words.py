@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,9 @@ def test_without_a_network_what_networks_hear_is_known() -> None:
     corpus = Corpus(xs, [n % 2 for n in range(40)], who, parts, ("no", "yes"))
     heard = Heard(SpeechFeatures(deltas=1, normalised="mean", frames=2, silence=8.0))
     asked = Task("data", corpus, Changed(SpeechChanges(), heard, 0.0), (12,), {})
-    assert [row["values"] for row in words.baselines("data", asked)] == [[0.0], [0.0]]
+    assert [row.values for row in words.baselines("data", asked)] == [[0.0], [0.0]]
     deaf = asked._replace(changed=Changed(SpeechChanges(), Heard(SpeechFeatures(deltas=1, normalised=False)), 0.0))
-    assert min(row["values"][0] for row in words.baselines("data", deaf)) > 20
+    assert min(row.values[0] for row in words.baselines("data", deaf)) > 20
 
 
 def test_several_networks_together_average_their_probabilities() -> None:
@@ -118,7 +119,7 @@ def test_several_networks_together_average_their_probabilities() -> None:
 def test_all_kinds_of_networks_together_have_a_row_of_their_own() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
     answers = {("data", "TDNN"): words.Asked([doubting], [1], 5.0), ("data", "LSTM"): words.Asked([sure], [1], 6.0)}
-    rows = {(row["network"], row["split"]): row["values"] for row in words.results(answers, {"data": task()})}
+    rows = {(row.network, row.split): row.values for row in words.results(answers, {"data": task()})}
     assert rows["TDNN", "data"] == [100]
     assert rows["LSTM", "data"] == rows["all kinds together", "data"] == [0]
     assert rows["LSTM", "data, validation"] == [6]
@@ -131,8 +132,8 @@ def test_folds_are_averaged_seed_by_seed_once_all_are_there() -> None:
     ]
     assert words._over_folds(rows, folds) == [experiments.Result("TDNN", "data", "e", [2, 4])]
     assert words._over_folds(rows[1:], folds) == []
-    checked = [{**row, "split": f"{row['split']}, validation"} for row in rows]
-    assert [row["split"] for row in words._over_folds(checked, folds)] == ["data, validation"]
+    checked = [replace(row, split=f"{row.split}, validation") for row in rows]
+    assert [row.split for row in words._over_folds(checked, folds)] == ["data, validation"]
 
 
 def test_points_in_time_are_equally_far_apart() -> None:

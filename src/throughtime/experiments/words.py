@@ -132,7 +132,7 @@ def _over_folds(rows: list[Result], asked: dict[str, Task]) -> list[Result]:
         if asked[name].data != name:
             folds.setdefault((row.network, asked[name].data + comma + rest, row.metric), []).append(row.values)
     count = sum(task.data != name for name, task in asked.items())  # one data set only has folds
-    return [Result(*key, np.mean(values, axis=0)) for key, values in folds.items() if len(values) == count]
+    return [Result(*key, np.mean(values, axis=0).tolist()) for key, values in folds.items() if len(values) == count]
 
 
 def _pictures(
