@@ -147,7 +147,7 @@ def test_learning_is_pure_and_maps_over_restarts(learner: Any) -> None:
         assert zoo.distance(jax.tree.map(lambda g, i=index: g[i], at_once), gradients(weights)) < TOLERANCE
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(wirings(backward=True))
 def test_random_wirings(network: Network) -> None:
     weights, xs, targets = case(network, steps=5)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import throughtime as tt
+from short import few_epochs
 from throughtime import datasets, experiments
 from throughtime.datasets import pens
 from throughtime.experiments import handwriting, handwriting_words, judging
@@ -59,8 +60,13 @@ def test_the_networks_of_the_experiments_fit_their_data() -> None:
     assert handwriting_words.form(27, quick=False).network.by_name["output"].size == 27
 
 
+@pytest.fixture(autouse=True)
+def _few_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    few_epochs(monkeypatch, 3)
+
+
 def small(name: str, out: Path) -> dict[str, Any]:
-    """What the small version says, one value per row."""
+    """What the small version says after few epochs, one value per row."""
     said = experiments.conduct(name, True, 1, out, lambda done, remark: None)
     assert json.loads(json.dumps(said)) == said
     return {(r["network"], r["split"]): r["values"][0] for r in said["baselines"] + said["results"]}
@@ -71,9 +77,8 @@ class TestSmall:
 
     def test_digits(self, tmp_path: Path) -> None:
         said = small("handwriting", tmp_path)
-        error = said["bidirectional LSTM", "pendigits"]
-        assert error < said["nearest neighbour", "pendigits"] < said["LDA", "pendigits"]
-        assert error < 3.2
+        assert said["nearest neighbour", "pendigits"] < said["LDA", "pendigits"]
+        assert said["bidirectional LSTM", "pendigits"] < 4
         names = {"curves", "confusion", "examples"}
         assert {f"handwriting-pendigits-{name}.png" for name in names} <= {p.name for p in tmp_path.iterdir()}
         model = tt.load(tmp_path / "handwriting-pendigits-bidirectional-LSTM-0.safetensors")
@@ -87,7 +92,7 @@ class TestSmall:
     def test_words(self, tmp_path: Path) -> None:
         said = small("handwriting-words", tmp_path)
         name = handwriting_words.NAME
-        assert said[f"{name}, greedy", "test"] < 45
+        assert said[f"{name}, greedy", "test"] < 65
         assert said[f"{name}, vocabulary", "test"] < said[f"{name}, greedy", "test words"]
         names = {"handwriting-words-confusion.png", "handwriting-words-examples.png"}
         assert names <= {p.name for p in tmp_path.iterdir()}
