@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import throughtime as tt
 from throughtime.architectures import ARCHITECTURES
 from throughtime.estimators import EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
+from throughtime.estimators.parts import parted
 from throughtime.models.saving import load, save
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 40, "learning_rate": 0.05, "random_state": 0}
@@ -366,3 +367,102 @@ def test_the_names_of_columns_come_back_from_a_file(tmp_path: Path) -> None:
 def test_a_label_that_is_missing_is_told(missing: Any) -> None:
     with pytest.raises(ValueError, match="where classes are expected; name every class"):
         tt.SequenceClassifier().fit(list(np.zeros((3, 4, 1))), ["a", missing, "b"])
+
+
+DAYS = pd.date_range("2026-01-01", periods=6)
+LATE = DAYS[[0, 1, 3, 2, 4, 5]]
+ORDERED = pd.DataFrame(BLOCK[0, :1].repeat(6, 0) + np.arange(6.0)[:, None], DAYS, columns=["a", "b"])
+DISORDER = r"row 3 of its index: 2026-01-03 00:00:00 is not after 2026-01-04 00:00:00, the row before; sort the rows, as with y"
+
+
+def test_tables_whose_rows_are_out_of_order_are_refused_as_a_model_of_a_system_refuses_them() -> None:
+    late, y = ORDERED.set_axis(LATE), ORDERED["a"]
+    model = SequenceRegressor("elman", hidden=2, epochs=1).fit(ORDERED, y)
+    with pytest.raises(ValueError, match=DISORDER):
+        tt.DynamicModel(functools.partial(tt.narx, hidden=1)).fit(late[["b"]], late["a"])
+    listed = [ORDERED, late]
+    cases: list[tuple[Any, str]] = [
+        (lambda: model.fit(late, y), "sequence 0"),
+        (lambda: model.predict(late), "sequence 0"),
+        (lambda: model.predict(listed), "sequence 1"),
+        (lambda: model.fit(listed, [[1.0], [2.0]]), "sequence 1"),
+        (lambda: model.fit(ORDERED, y.set_axis(LATE)), "target of sequence 0"),
+        (lambda: model.score([ORDERED, ORDERED], [y, y.set_axis(LATE)]), "target of sequence 1"),
+        (lambda: SequenceClassifier(epochs=1).fit(late, list("ababab")), "sequence 0"),
+    ]
+    for call, where in cases:
+        with pytest.raises(ValueError, match=f"^{where}: {DISORDER}") as error:
+            call()
+        assert "\n" not in str(error.value)
+    for index, words in (
+        (DAYS[[0, 1, 1, 2, 3, 4]], "keep one row for each time"),
+        (DAYS[:5].append(pd.DatetimeIndex([None])), "row 5 of its index: NaT is no time"),
+        (pd.Index([0, 1, 2, 0, 1, 2]), "row 3 of its index: 0 is not after 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.predict(ORDERED.set_axis(index))
+
+
+def test_names_of_rows_are_no_times() -> None:
+    """An index that says nothing of time says nothing of order; nor do the numbers of the sequences."""
+    model = SequenceRegressor("elman", hidden=2, epochs=1).fit(ORDERED, ORDERED["a"])
+    wanted = model.predict(ORDERED)
+    for index in (
+        list("fedcba"),
+        pd.MultiIndex.from_product([["b", "a"], [2, 1, 0]]),
+        DAYS,
+        range(6),
+        np.arange(6) / 2,
+    ):
+        np.testing.assert_array_equal(model.predict(ORDERED.set_axis(index)), wanted)
+    of_sequences = pd.Series([1.0, 2.0], [7, 3])
+    rows = [pd.Series([1.0, 2.0, 3.0], [2, 1, 0])] * 2
+    for y in (of_sequences, rows):
+        assert not SequenceRegressor("elman", hidden=2, epochs=1).fit([ORDERED, ORDERED], y).per_step_
+
+
+@pytest.mark.parametrize("goal", [np.arange(10), np.arange(10.0)[:, None]], ids=["classes", "numbers"])
+def test_of_a_single_series_the_last_part_is_held_out_and_heard_after_the_first(goal: Any) -> None:
+    x = np.arange(10.0)[:, None]
+    ((seen, asked),), ((heard, left),) = parted([(x, goal)], 0.3, 0, per_step=True)
+    assert (seen.ravel().tolist(), asked.ravel().tolist()) == ([*range(7)], [*range(7)])
+    assert heard.ravel().tolist() == [*range(10)]
+    assert left.ravel()[7:].tolist() == [7, 8, 9]
+    nothing = left.ravel()[:7]
+    assert (nothing == -1).all() if goal.dtype.kind == "i" else np.isnan(nothing).all()
+    assert goal.ravel().tolist() == [*range(10)]  # those given are left alone
+
+
+def test_the_score_of_a_regression_is_its_r_squared() -> None:
+    """1 - squares left / squares about the mean of each output, mean over outputs; NaN is left out."""
+    y = [x + RNG.normal(size=x.shape) for x in LISTED]
+    y[1] = np.where(np.arange(6)[:, None] == 2, np.nan, y[1])
+    model = SequenceRegressor("elman", hidden=2, epochs=5, random_state=0).fit(LISTED, y)
+    made, truth = np.concatenate(model.predict(LISTED)), np.concatenate(y)
+    known = ~np.isnan(truth[:, 0])
+    left = ((made - truth)[known] ** 2).sum(0)
+    about = ((truth[known] - truth[known].mean(0)) ** 2).sum(0)
+    assert model.score(LISTED, y) == pytest.approx((1 - left / about).mean())
+
+
+def test_probabilities_stand_in_the_order_of_the_classes() -> None:
+    """Whatever the order in which classes are met: the column of a class is that of its own net input."""
+    X = [np.full((4, 1), v) for v in (2.0, -2.0, 0.0, 2.0, -2.0, 0.0)]
+    y = ["up", "down", "even", "up", "down", "even"]
+    model = SequenceClassifier("elman", **SMALL | {"epochs": 150}).fit(X, y)
+    assert model.classes_.tolist() == ["down", "even", "up"]
+    assert model.predict(X).tolist() == y
+    chances = model.predict_proba(X)
+    np.testing.assert_allclose(chances.sum(1), 1)
+    assert chances.argmax(1).tolist() == [2, 0, 1, 2, 0, 1]
+    assert [column.name for column in model.to_model().outputs] == ["down", "even", "up"]
+    assert model.score(X, ["up", "down", "even", "up", "down", "down"]) == pytest.approx(5 / 6)
+
+
+def test_targets_are_learned_in_their_own_columns() -> None:
+    """Several outputs of a sequence, each with a mean and a deviation of its own, come back in their places."""
+    X, y = [np.full((3, 1), v) for v in (-1.0, 1.0)], [[10.0, -3.0], [20.0, -2.0]]
+    for answer in ("last", "mean"):
+        model = SequenceRegressor("elman", **SMALL | {"epochs": 200}, answer=answer).fit(X, y)
+        np.testing.assert_allclose([c.mean for c in model.outputs_], [15, -2.5])
+        np.testing.assert_allclose(model.predict(X), y, atol=0.5)

@@ -3,6 +3,7 @@
 Class and command line ask the same functions, so that neither knows better.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,10 +89,10 @@ def _by_night(time: Any) -> bool:
     return bool(time.day_of_week == 6 and time.hour <= 3)
 
 
-def refuse(index: pd.Index | None, where: str) -> None:
-    """Raise a ValueError in one line if an index cannot be the times of a record."""
+def refuse(index: pd.Index | None, where: str, but: Collection[str] = ()) -> None:
+    """Raise a ValueError in one line if an index cannot be the times of a record; faults of the kinds `but` are let pass."""
     found = None if index is None else fault(index)
-    if found is not None:
+    if found is not None and found.kind not in but:
         place = "its index" if found.row is None else f"row {found.row} of its index:"
         raise ValueError(f"{where}: {place} {found.what}; {REMEDIES[found.kind]}")
 
