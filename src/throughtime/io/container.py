@@ -1,4 +1,4 @@
-"""The container of a model: arrays and texts in one file of the safetensors format, with a checksum over all of it.
+"""The container of a model, or of a tree: arrays and texts in one file of the safetensors format, with a checksum over all of it.
 
 8 bytes  the length of the header
 header   {"__metadata__": {"checksum": ..., and the texts}, array: {"dtype": ..., "shape": ..., "data_offsets": ...}, ...}
@@ -25,10 +25,16 @@ from throughtime.checks import one_line
 HEADER_LIMIT = 100_000_000  # bytes, as the safetensors format has it
 MOST_PARTS = 400_000  # of the header and its texts: in memory each is many times as long as in the file
 MOST_AXES = 8  # of an array
-KINDS = {
+FLOATS = {
     name: jnp.dtype(word)
     for name, word in (("F64", "float64"), ("F32", "float32"), ("F16", "float16"), ("BF16", "bfloat16"))
 }
+WHOLE = {
+    f"{letter}{bits}": np.dtype(f"{word}{bits}")
+    for letter, word in (("I", "int"), ("U", "uint"))
+    for bits in (64, 32, 16, 8)
+}
+KINDS = FLOATS | WHOLE | {"BOOL": np.dtype(bool)}
 BEGINNING = b'{"__metadata__":{'
 CHECKSUM = "checksum"
 ZEROS = "0" * 64
@@ -51,13 +57,13 @@ class Container:
     arrays: Mapping[str, Values]
 
 
-def pack(texts: Mapping[str, str], arrays: Mapping[str, Values]) -> bytes:
+def pack(texts: Mapping[str, str], arrays: Mapping[str, Values], kinds: Mapping[str, Any] = FLOATS) -> bytes:
     """The bytes of a file that holds them.
 
-    raises  ValueError for an array that is not of floating-point numbers
+    raises  ValueError for an array of another kind; those of a model are floating-point numbers
     """
     header: dict[str, Any] = {"__metadata__": {CHECKSUM: ZEROS, **texts}}
-    names, end = {kind: name for name, kind in KINDS.items()}, 0
+    names, end = {kind: name for name, kind in kinds.items()}, 0
     for name, array in sorted(arrays.items()):
         if array.dtype not in names:
             raise ValueError(f"the array {name!r} holds {array.dtype}; weights are floating-point numbers")
@@ -69,8 +75,10 @@ def pack(texts: Mapping[str, str], arrays: Mapping[str, Values]) -> bytes:
     return data.replace(ZEROS.encode(), sha256(data).hexdigest().encode(), 1)
 
 
-def read(file: BinaryIO, name: Any) -> Container:
-    """What is in the file of a model, which is called `name`; of a file that is none only the first bytes are read.
+def read(file: BinaryIO, name: Any, kinds: Mapping[str, Any] = FLOATS) -> Container:
+    """What is in a file, which is called `name`; of one that is none of ours only the first bytes are read.
+
+    kinds  of arrays that may be in it
 
     raises  ModelFileError if it is no such file, or not whole
     """
@@ -80,7 +88,7 @@ def read(file: BinaryIO, name: Any) -> Container:
     length = _length(first, size, name)
     header = _header(first[8:] + file.read(length - len(BEGINNING)), name)
     texts = header.pop("__metadata__")
-    arrays = {array: _entry(entry, size, f"{name}: the array {array!r}") for array, entry in header.items()}
+    arrays = {array: _entry(entry, size, f"{name}: the array {array!r}", kinds) for array, entry in header.items()}
     promised = 8 + length + _end(arrays.values(), name)
     if size != promised:
         raise ModelFileError(f"{name} has {size} bytes where its header promises {promised}; copy it again")
@@ -127,7 +135,7 @@ def _header(text: bytes, name: Any) -> dict[str, Any]:
     return header
 
 
-def _entry(entry: Any, size: int, what: str) -> _Entry:
+def _entry(entry: Any, size: int, what: str, kinds: Mapping[str, Any]) -> _Entry:
     """What the header says of an array, where it can be in a file of that size."""
     try:
         kind, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -136,11 +144,11 @@ def _entry(entry: Any, size: int, what: str) -> _Entry:
         possible = False
     if not possible:
         raise ModelFileError(f"{what} is not described as the .safetensors format has it; the file is damaged")
-    if not isinstance(kind, str) or kind not in KINDS:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ModelFileError(f"{what} holds {kind!r}; weights are floating-point numbers")
-    if end - begin != prod(shape) * KINDS[kind].itemsize:
+    if end - begin != prod(shape) * kinds[kind].itemsize:
         raise ModelFileError(f"{what} has {end - begin} bytes, which are not {shape} numbers; the file is damaged")
-    return _Entry(KINDS[kind], tuple(shape), begin, end)
+    return _Entry(kinds[kind], tuple(shape), begin, end)
 
 
 def _end(entries: Iterable[_Entry], name: Any) -> int:

@@ -35,7 +35,7 @@ class Leaves:
 
 
 def leaves_of(tree: Any) -> Leaves:
-    """The leaves of a tree, on the host."""
+    """The leaves of a tree, as they are."""
     found = jax.tree_util.tree_leaves_with_path(tree)
     return Leaves({place(path): np.asarray(jax.device_get(_data(leaf))) for path, leaf in found})
 
@@ -54,10 +54,11 @@ def _data(leaf: Any) -> Any:
 
 
 def _fits(values: Values, leaf: Any) -> bool:
-    wanted = jax.eval_shape(_data, leaf)
-    return bool(values.shape == wanted.shape and values.dtype == wanted.dtype)
+    wanted = _data(leaf)
+    return values.shape == np.shape(wanted) and values.dtype == getattr(wanted, "dtype", values.dtype)
 
 
 def _like(values: Values, leaf: Any) -> Any:
-    made = jnp.asarray(values)
-    return jax.random.wrap_key_data(made, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else made
+    if _is_key(leaf):
+        return jax.random.wrap_key_data(jnp.asarray(values), impl=jax.random.key_impl(leaf))
+    return values if isinstance(leaf, np.ndarray) else jnp.asarray(values)

@@ -160,7 +160,8 @@ def _begun(course: _Course, weights: Weights, own: Any, after: Report | None, ma
         raise ValueError("after= brings its own optimizer state; leave optimizer_state=None")
     made_of.refuse_other(after.origin)
     state = course.method.begin(course.task, after.weights, after.optimizer_state)
-    healthy, updates = jnp.asarray(after.healthy), jnp.asarray(after.updates, state.updates.dtype)
+    with jax.enable_x64(True):  # a method that computes in it counts in it
+        healthy, updates = jnp.asarray(after.healthy), jnp.asarray(after.updates, state.updates.dtype)
     return state._replace(healthy=healthy, updates=updates)
 
 
