@@ -132,6 +132,32 @@ def test_quality_comes_first_with_the_best_marked(tmp_path: Path) -> None:
     assert first < text.index("Can I believe it?") < second < text.index("How was it made?")
 
 
+def test_the_best_is_marked_for_each_output_and_ties_are_all_marked(tmp_path: Path) -> None:
+    """An output in small units is not better than one in large ones."""
+    pairs = {("NARX", "a"): 0.001, ("ARX", "a"): 0.002, ("NARX", "b"): 70.0, ("ARX", "b"): 50.0, ("mean", "b"): 50.0}
+    scores = tuple(Score(who, "test", e, 2 * e, output) for (who, output), e in pairs.items())
+    text = written(tmp_path, findings(scores=scores))
+    assert cells(text)[2:7] == [
+        ["NARX, a", "0.002 *", "0.001 *"],
+        ["ARX, a", "0.004", "0.002"],
+        ["NARX, b", "140", "70"],
+        ["ARX, b", "100 *", "50 *"],
+        ["mean, b", "100 *", "50 *"],
+    ]
+    assert "* marks the best of each output." in text
+    assert "* marks the best." in written(tmp_path, findings())
+
+
+def test_what_was_not_set_is_not_told(tmp_path: Path) -> None:
+    origin = Origin("throughtime fit", {"clip": None, "epochs": [20, None], "seed": 0}, "0.1", "2026-01-02")
+    text = written(tmp_path, findings(origin=origin))
+    assert "<dt>seed</dt><dd>0</dd>" in text
+    assert "<dd>[20, null]</dd>" in text
+    assert "clip" not in text
+    bare = written(tmp_path, findings(origin=replace(origin, settings={"clip": None})))
+    assert "Settings" not in bare
+
+
 def test_the_data_and_the_way_back_are_told(tmp_path: Path) -> None:
     text = written(tmp_path, findings())
     shown = "".join(Reader(text).texts)
