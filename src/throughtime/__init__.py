@@ -180,9 +180,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
-    if name == "turing":
-        return import_module("throughtime.turing")
-    if name not in _LATER:
-        raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
-    return getattr(import_module(f"throughtime.{_LATER[name]}"), name)
+if not TYPE_CHECKING:  # who checks types shall find no name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name == "turing":
+            return import_module("throughtime.turing")
+        if name not in _LATER:
+            raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
+        return getattr(import_module(f"throughtime.{_LATER[name]}"), name)

@@ -51,7 +51,7 @@ def _stack(
         layers += made
         sources = [m.name for m in made]
     layers.append(Layer(OUTPUT, outputs, g, tuple(_heard(sources, lines[-1])), start=start))
-    return Network(inputs, tuple(layers), OUTPUT)  # type: ignore[arg-type]
+    return Network(inputs, tuple(layers), OUTPUT)
 
 
 def built(make: Any, inputs: int, outputs: int, **offered: Any) -> Network:
@@ -99,13 +99,15 @@ def _heard(sources: Sequence[str], delays: Delays) -> list[Connection]:
 
 def _lines(source: str, delays: Taps) -> list[Connection]:
     """One connection for numbers, one for each of the learned delays."""
-    listed = tuple(delays) if isinstance(delays, Iterable) else (delays,)
-    if not any(isinstance(d, LearnedDelays) for d in listed):
-        return [Connection(source, listed)]  # type: ignore[arg-type]
-    if not all(isinstance(d, LearnedDelays) for d in listed):
+    listed: tuple[int | LearnedDelays, ...] = tuple(delays) if isinstance(delays, Iterable) else (delays,)
+    learned = [d for d in listed if isinstance(d, LearnedDelays)]
+    numbers = [d for d in listed if not isinstance(d, LearnedDelays)]
+    if not learned:
+        return [Connection(source, numbers)]
+    if numbers:
         raise ValueError(f"delays of {source!r}: give numbers or LearnedDelays, not both")
-    names = [None, *(f"{source} {number}" for number in range(2, len(listed) + 1))]
-    return [Connection(source, weight=d, name=name) for d, name in zip(listed, names, strict=True)]  # type: ignore[arg-type]
+    names = [None, *(f"{source} {number}" for number in range(2, len(learned) + 1))]
+    return [Connection(source, weight=d, name=name) for d, name in zip(learned, names, strict=True)]
 
 
 def _self_hearing(unit: Unit, back: Sequence[Connection], start: Start, bidirectional: bool, **rest: Any) -> Any:
@@ -220,9 +222,9 @@ def narx(
     below = [heard, *((Connection(name),) for name in names)]
     direct = (*below[-1], *(heard if skip else ()))
     if increments:
-        direct = (*direct, Connection(OUTPUT, 1, "identity", name="increment"))  # type: ignore[arg-type]
+        direct = (*direct, Connection(OUTPUT, 1, "identity", name="increment"))
     layers = [Layer(name, size, f, own) for name, size, own in zip(names, sizes, below, strict=False)]
-    return Network(inputs, (*layers, Layer(OUTPUT, outputs, g, direct, start=start)), OUTPUT)  # type: ignore[arg-type]
+    return Network(inputs, (*layers, Layer(OUTPUT, outputs, g, direct, start=start)), OUTPUT)
 
 
 def elman(
@@ -235,7 +237,7 @@ def elman(
     bidirectional: bool = False,
 ) -> Network:
     """Elman network: s(t) = W^T x(t) + a(t-1); context units copy the hidden activities back, weight one, unit by unit."""
-    back = [Connection("self", 1, "identity", name="context")]  # type: ignore[arg-type]
+    back = [Connection("self", 1, "identity", name="context")]
     return _stack(inputs, hidden, outputs, _self_hearing(f, back, start, bidirectional), g)
 
 
@@ -249,7 +251,7 @@ def fully_recurrent(
     bidirectional: bool = False,
 ) -> Network:
     """Fully recurrent network: s(t) = W^T x(t) + R^T a(t-1), a(t) = f(s(t)), y(t) = g(V^T a(t))."""
-    back = [Connection("self", 1, name="recurrent")]  # type: ignore[arg-type]
+    back = [Connection("self", 1, name="recurrent")]
     return _stack(inputs, hidden, outputs, _self_hearing(f, back, start, bidirectional), g)
 
 
@@ -263,7 +265,7 @@ def focused(
     bidirectional: bool = False,
 ) -> Network:
     """Mozer's focused network: context units a(t) = f(W^T x(t)) + d * a(t-1), with one trained decay d per unit."""
-    back = [Connection("self", 1, "diagonal", nets=("carry",), name="decay")]  # type: ignore[arg-type]
+    back = [Connection("self", 1, "diagonal", nets=("carry",), name="decay")]
     layer = _self_hearing(units.context(f), back, start, bidirectional, nets=("input",), bias=("input",))
     return _stack(inputs, hidden, outputs, layer, g)
 
@@ -277,7 +279,7 @@ def lstm(
     bidirectional: bool = False,
 ) -> Network:
     """Long short-term memory with input, forget and output gates (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)."""
-    back = [Connection("self", 1, name="recurrent")]  # type: ignore[arg-type]
+    back = [Connection("self", 1, name="recurrent")]
     return _stack(inputs, hidden, outputs, _self_hearing(units.lstm, back, start, bidirectional), g)
 
 
@@ -291,8 +293,8 @@ def gru(
 ) -> Network:
     """Gated recurrent units, the reset gate applied after the recurrent product (as torch and cuDNN have it)."""
     back = [
-        Connection("self", 1, nets=("reset", "update", "recurrent"), name="recurrent"),  # type: ignore[arg-type]
-        Connection("self", 1, "identity", nets=("previous",), name="previous"),  # type: ignore[arg-type]
+        Connection("self", 1, nets=("reset", "update", "recurrent"), name="recurrent"),
+        Connection("self", 1, "identity", nets=("previous",), name="previous"),
     ]
     layer = _self_hearing(
         units.gru,

@@ -73,7 +73,7 @@ def gradient_descent(inputs: int, rate: float) -> tuple[Network, Weights]:
         Layer(
             "terms", size, product, (_one_to_one("weights", net="left"), _one_to_one(INPUT, net="right")), bias=False
         ),
-        Layer("output", 1, linear, ("terms",), bias=False),  # type: ignore[arg-type]
+        Layer("output", 1, linear, ("terms",), bias=False),
     )
     weights = {
         "error": {"output": jnp.full((1, 1, 1), -1.0)},

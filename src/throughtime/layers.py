@@ -55,11 +55,17 @@ def an_instance(value: Any, what: str) -> Any:
     return value
 
 
-def _names(given: Any) -> tuple[str, ...]:
+def settled(value: Any, **fields: Any) -> None:
+    """Give a frozen value its fields, once, when it is made."""
+    for name, field in fields.items():
+        object.__setattr__(value, name, field)
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Connection:
     """Carries the activities of a source to a layer after one or more delays.
 
@@ -73,32 +79,28 @@ class Connection:
     """
 
     source: str
-    delays: tuple[int, ...] = (0,)
-    weight: Weight = "dense"
-    nets: tuple[str, ...] | None = None
-    dropout: float = 0.0
-    name: str | None = None
+    delays: tuple[int, ...]
+    weight: Weight
+    nets: tuple[str, ...] | None
+    dropout: float
+    name: str | None
 
-    def __post_init__(self) -> None:
-        what = f"connection from {self.source!r}"
-        if not (isinstance(self.source, str) and isinstance(self.key, str)):
-            raise ValueError(f"{what}: the names of its source and of itself must be text, not {self.name!r}")
-        given: Any = self.delays
-        if isinstance(self.weight, LearnedDelays):
-            given = range(self.weight.minimum, self.weight.maximum + 1)
-        elif self.weight not in ("dense", "identity", "diagonal"):
-            raise ValueError(
-                f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {self.weight!r}"
-            )
-        listed = tuple(given) if isinstance(given, Iterable) else (given,)
-        delays = tuple(whole(d, f"{what}: a delay", 0) for d in listed)
-        if not delays or len(set(delays)) < len(delays):
-            raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
-        object.__setattr__(self, "delays", delays)
-        if self.nets is not None:
-            object.__setattr__(self, "nets", _names(self.nets))
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"{what}: dropout must be at least 0 and below 1, not {self.dropout}")
+    def __init__(
+        self,
+        source: str,
+        delays: int | Iterable[int] = (0,),
+        weight: Weight = "dense",
+        nets: str | Iterable[str] | None = None,
+        dropout: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        what = f"connection from {source!r}"
+        if not isinstance(source, str) or not isinstance(name, str | None):
+            raise ValueError(f"{what}: the names of its source and of itself must be text, not {name!r}")
+        settled(self, source=source, delays=_delays(what, delays, weight), weight=weight, dropout=dropout, name=name)
+        settled(self, nets=None if nets is None else _names(nets))
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"{what}: dropout must be at least 0 and below 1, not {dropout}")
         if self.key in RESERVED:
             raise ValueError(f"{what}: the name {self.key!r} is reserved; choose another")
 
@@ -113,53 +115,64 @@ class Connection:
         return self.weight in ("identity", "diagonal")
 
 
-@dataclass(frozen=True)
+def _delays(what: str, given: Any, weight: Any) -> tuple[int, ...]:
+    if isinstance(weight, LearnedDelays):
+        given = range(weight.minimum, weight.maximum + 1)
+    elif weight not in ("dense", "identity", "diagonal"):
+        raise ValueError(f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {weight!r}")
+    listed = tuple(given) if isinstance(given, Iterable) else (given,)
+    delays = tuple(whole(d, f"{what}: a delay", 0) for d in listed)
+    if not delays or len(set(delays)) < len(delays):
+        raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
+    return delays
+
+
+@dataclass(frozen=True, init=False)
 class Layer:
     """A set of units of one kind that listen to the same connections.
 
-    bias      True, False, or the names of the net inputs that have one
-    backward  True: its time runs from the end of the sequence, and its delays count in its own time
-    start     "zero" or "learned": the activities (and memories) before the first step
+    unit         a `Unit`, or the name of a built-in one
+    connections  what it listens to; the name of a source is a dense connection without delay
+    bias         True, False, or the names of the net inputs that have one
+    backward     True: its time runs from the end of the sequence, and its delays count in its own time
+    start        "zero" or "learned": the activities (and memories) before the first step
+
+    raises       ValueError for what does not fit together, and for a unit that is not what it says
     """
 
     name: str
     size: int
     unit: Unit
     connections: tuple[Connection, ...]
-    bias: bool | tuple[str, ...] = True
-    backward: bool = False
-    start: Literal["zero", "learned"] = "zero"
+    bias: bool | tuple[str, ...]
+    backward: bool
+    start: Literal["zero", "learned"]
 
-    def __post_init__(self) -> None:
-        what = f"layer {self.name!r}"
-        object.__setattr__(self, "size", whole(self.size, f"{what}: size", 1))
-        if isinstance(self.unit, str):
-            object.__setattr__(self, "unit", named(self.unit))
-        if not isinstance(self.unit, Unit):
-            raise ValueError(f"{what}: unit must be a Unit or the name of one, not {self.unit!r}")
-        if (trouble := refusal(self.unit, self.size)) is not None:
-            raise ValueError(f"{what}: unit {self.unit.name!r} cannot be taken: {trouble}")
-        given: Any = (self.connections,) if isinstance(self.connections, (str, Connection)) else self.connections
-        made = tuple(Connection(c) if isinstance(c, str) else c for c in given)
-        object.__setattr__(self, "connections", made)
-        if not made:
-            raise ValueError(f"{what} listens to nothing; give it at least one connection")
-        if (twice := repeated(c.key for c in made)) is not None:
-            raise ValueError(f"{what} has two connections known as {twice!r}; give one of them a name=")
-        if not isinstance(self.bias, bool):
-            object.__setattr__(self, "bias", _names(self.bias))
-        for connection in made:
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        unit: Unit | str,
+        connections: str | Connection | Iterable[str | Connection],
+        bias: bool | str | Iterable[str] = True,
+        backward: bool = False,
+        start: Literal["zero", "learned"] = "zero",
+    ) -> None:
+        what = f"layer {name!r}"
+        settled(self, name=name, size=whole(size, f"{what}: size", 1), backward=backward, start=start)
+        settled(self, unit=_unit(what, unit, self.size), connections=_heard(what, connections))
+        settled(self, bias=bias if isinstance(bias, bool) else _names(bias))
+        for connection in self.connections:
+            heard = f"{what}, connection {connection.key!r}"
             if connection.nets == ():
-                raise ValueError(
-                    f"{what}, connection {connection.key!r} feeds no net input; leave nets= out to feed all"
-                )
-            self._check_nets(f"{what}, connection {connection.key!r}", connection.nets)
+                raise ValueError(f"{heard} feeds no net input; leave nets= out to feed all")
+            self._check_nets(heard, connection.nets)
         if not isinstance(self.bias, bool):
             self._check_nets(f"{what}, bias", self.bias)
-        if self.backward not in (True, False):
-            raise ValueError(f"{what}: backward must be True or False, not {self.backward!r}")
-        if self.start not in ("zero", "learned"):
-            raise ValueError(f"{what}: start must be 'zero' or 'learned', not {self.start!r}")
+        if backward not in (True, False):
+            raise ValueError(f"{what}: backward must be True or False, not {backward!r}")
+        if start not in ("zero", "learned"):
+            raise ValueError(f"{what}: start must be 'zero' or 'learned', not {start!r}")
 
     def _check_nets(self, what: str, nets: tuple[str, ...] | None) -> None:
         if nets is not None and len(set(nets)) < len(nets):
@@ -190,3 +203,22 @@ class Layer:
     def fed(self, nets: tuple[str, ...] | None) -> tuple[int, ...]:
         """The indices of those net inputs; None means all."""
         return tuple(self.nets.index(net) for net in (self.nets if nets is None else nets))
+
+
+def _unit(what: str, given: Any, size: int) -> Unit:
+    unit = named(given) if isinstance(given, str) else given
+    if not isinstance(unit, Unit):
+        raise ValueError(f"{what}: unit must be a Unit or the name of one, not {unit!r}")
+    if (trouble := refusal(unit, size)) is not None:
+        raise ValueError(f"{what}: unit {unit.name!r} cannot be taken: {trouble}")
+    return unit
+
+
+def _heard(what: str, given: Any) -> tuple[Connection, ...]:
+    listed = (given,) if isinstance(given, str | Connection) else given
+    made = tuple(Connection(c) if isinstance(c, str) else c for c in listed)
+    if not made:
+        raise ValueError(f"{what} listens to nothing; give it at least one connection")
+    if (twice := repeated(c.key for c in made)) is not None:
+        raise ValueError(f"{what} has two connections known as {twice!r}; give one of them a name=")
+    return made

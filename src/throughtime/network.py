@@ -15,7 +15,7 @@ from typing import Any
 
 from throughtime import graph
 from throughtime.checks import quoted
-from throughtime.layers import Connection, Layer, LearnedDelays, repeated, whole
+from throughtime.layers import Connection, Layer, LearnedDelays, repeated, settled, whole
 from throughtime.units import Unit, named
 
 __all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_json", "sources_of", "whole"]
@@ -23,7 +23,10 @@ __all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_jso
 CLOCK = "clock"  # the input of a network without inputs: heard by no layer, it only counts the steps
 
 
-@dataclass(frozen=True)
+Inputs = int | Mapping[str, int] | Iterable[tuple[str, int]]
+
+
+@dataclass(frozen=True, init=False)
 class Network:
     """Inputs, layers and the layer whose activities are the output.
 
@@ -42,22 +45,13 @@ class Network:
     inputs: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
     output: str
-    lead: int = 0
-    _hash: int = field(init=False, repr=False, compare=False, default=0)
+    lead: int
+    _hash: int = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        given: Any = self.inputs
-        if isinstance(given, str):
-            raise ValueError(f"inputs must be a number or {{name: size}}, not {given!r}")
-        if isinstance(given, Mapping):
-            given = given.items()
-        elif not isinstance(given, Iterable):
-            given = (("input", given),) if given != 0 else ((CLOCK, 1),)
-        object.__setattr__(self, "inputs", tuple((n, whole(s, f"input {n!r}: size", 1)) for n, s in given))
-        object.__setattr__(self, "layers", tuple(self.layers))
-        object.__setattr__(self, "lead", whole(self.lead, "lead", 0))
+    def __init__(self, inputs: Inputs, layers: Iterable[Layer], output: str, lead: int = 0) -> None:
+        settled(self, inputs=_inputs(inputs), layers=tuple(layers), output=output, lead=whole(lead, "lead", 0))
         _check(self)
-        object.__setattr__(self, "_hash", hash((self.inputs, self.layers, self.output, self.lead)))
+        settled(self, _hash=hash((self.inputs, self.layers, output, self.lead)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -209,6 +203,16 @@ class Network:
                     )
         moved = tuple(reduce(lambda m, n: _rewire(m, n, n, -steps), names, layer) for layer in self.layers)
         return replace(self, layers=moved, lead=self.lead + steps)
+
+
+def _inputs(given: Any) -> tuple[tuple[str, int], ...]:
+    if isinstance(given, str):
+        raise ValueError(f"inputs must be a number or {{name: size}}, not {given!r}")
+    if isinstance(given, Mapping):
+        given = given.items()
+    elif not isinstance(given, Iterable):
+        given = (("input", given),) if given != 0 else ((CLOCK, 1),)
+    return tuple((name, whole(size, f"input {name!r}: size", 1)) for name, size in given)
 
 
 def a_network(given: Any) -> Network:

@@ -197,7 +197,7 @@ def ntm(
         Layer("memory", width, heads(slots), (Connection("controller"),)),
         Layer("output", outputs, g, (Connection("controller"), Connection("memory"))),
     )
-    return Network(inputs, layers, "output")  # type: ignore[arg-type]
+    return Network(inputs, layers, "output")
 
 
 def looked(network: Network, memories: Mapping[str, Any], layer: str = "memory") -> Array:

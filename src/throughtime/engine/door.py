@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
+Given = jax.Array | np.ndarray
+
 
 def native(given: Any) -> Any:
     """The same tree, with numpy's arrays in the byte order of this machine.

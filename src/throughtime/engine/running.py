@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from throughtime.engine.door import native
+from throughtime.engine.door import Given, native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import by_platform
 from throughtime.engine.first import check
@@ -22,8 +22,6 @@ from throughtime.engine.forward import forward, kind, start
 from throughtime.engine.schedule import depths
 from throughtime.engine.tape import Arrays, History, Tape, keep, within
 from throughtime.network import Network
-
-Xs = Array | Mapping[str, Array]
 
 
 def as_arrays(given: Any) -> Any:
@@ -87,9 +85,9 @@ def as_history(network: Network, weights: Weights, history: History | None, batc
 def run(
     network: Network,
     weights: Weights,
-    xs: Float[Array, "T B I"] | Mapping[str, Array],
+    xs: Float[Given, "T B I"] | Mapping[str, Given],
     history: History | None = None,
-    lengths: Int[Array, "B"] | None = None,
+    lengths: Int[Given, "B"] | None = None,
 ) -> tuple[Float[Array, "T B O"], History]:
     """Activate the network over a stretch of time.
 
@@ -145,7 +143,7 @@ def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:
 
 
 def step(
-    network: Network, weights: Weights, history: History, x: Float[Array, "B I"] | Mapping[str, Array]
+    network: Network, weights: Weights, history: History, x: Float[Given, "B I"] | Mapping[str, Given]
 ) -> tuple[Float[Array, "B O"], History]:
     """Activate the network for one time step: streaming, and the closed loop with the world.
 

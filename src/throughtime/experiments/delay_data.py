@@ -37,7 +37,7 @@ class Task(NamedTuple):
             names = [None, *(f"{source} {k}" for k in range(2, taps + 1))]
             soft = [Connection(source, weight=LearnedDelays(LONGEST), name=name) for name in names]
             heard += soft if learned else [Connection(source, tuple(range(1, LONGEST + 1)))]
-        return Network(INPUTS, (Layer("output", OUTPUTS, units.tanh, tuple(heard)),), "output")  # type: ignore[arg-type]
+        return Network(INPUTS, (Layer("output", OUTPUTS, units.tanh, tuple(heard)),), "output")
 
 
 class Taps(NamedTuple):

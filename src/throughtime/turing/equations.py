@@ -9,6 +9,7 @@ sources at once:
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -73,11 +74,11 @@ def wire(
             values["start"] = {"activity": jnp.asarray([[float(label in begun) for label in labels]])}  # type: ignore[assignment]
         at_once = {source: int(source not in given and name != output) for source in heard}
         connections = tuple(Connection(source, (delay,)) for source, delay in at_once.items())
-        start = "learned" if learned else "zero"
-        made.append(Layer(name, len(labels), saturated_linear, connections, start=start))  # type: ignore[arg-type]
+        start: Literal["zero", "learned"] = "learned" if learned else "zero"
+        made.append(Layer(name, len(labels), saturated_linear, connections, start=start))
         weights[name] = values
     sizes = tuple((name, len(labels)) for name, labels in given.items())
-    return Wired(Network(sizes or 0, tuple(made), output), weights, given | units)  # type: ignore[arg-type]
+    return Wired(Network(sizes or 0, tuple(made), output), weights, given | units)
 
 
 def _grouped(labels: Iterable[Label]) -> dict[str, tuple[Label, ...]]:
