@@ -12,7 +12,7 @@ import pytest
 
 import throughtime as tt
 import zoo
-from throughtime import sequences
+from throughtime import losses, sequences
 from throughtime.losses import Traits, judged, traits_of
 
 NETWORK = tt.fully_recurrent(2, 3, 4)
@@ -52,6 +52,11 @@ def keeps_its_word(loss: Any) -> bool:
 def test_every_loss_takes_and_gives_what_it_says(loss: Any) -> None:
     assert keeps_its_word(loss)
     assert np.isfinite(tt.evaluate(NETWORK, WEIGHTS, loss, pairs_for(loss)))
+
+
+def test_every_loss_of_the_library_is_tried() -> None:
+    tried = {type(loss).__name__ for loss in zoo.LOSSES.values()} - {"function"}
+    assert tried == set(losses.__all__) & set(tt.__all__)
 
 
 @pytest.mark.parametrize(

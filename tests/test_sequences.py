@@ -180,3 +180,15 @@ def test_sequences_shorter_than_a_delay_are_refused() -> None:
     pairs = sequences.examples_of(network, [(X, np.zeros(2))], tt.SquaredError())
     with pytest.raises(ValueError, match="longest sequence has 4 steps, but layer 'hidden' hears 'input' 5 steps back"):
         sequences.refuse_short(network, pairs)
+
+
+def test_a_bucket_says_whether_members_are_asked_apart() -> None:
+    both, loss = np.arange(24.0).reshape(2, 4, 3)[..., :2], tt.SquaredError()
+    own = sequences.buckets(sequences.examples_of(NETWORK, [(X, both)], loss, 2), loss, jnp.float64)[0]
+    shared = sequences.buckets(sequences.examples_of(NETWORK, [(X, both[0])], loss, 2), loss, jnp.float64)[0]
+    assert (own.apart, shared.apart) == (True, False)
+    order = jnp.array([1, 0])  # the empty sequence first
+    for bucket, wanted in ((own, both), (shared, both[[0, 0]])):
+        picked = jax.vmap(lambda b: b.pick(order).targets, in_axes=(bucket.member_axes(),), axis_size=2)(bucket)
+        np.testing.assert_array_equal(picked[:, :, 1], wanted)
+        assert np.isnan(picked[:, :, 0]).all()

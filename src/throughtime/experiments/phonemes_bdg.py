@@ -53,7 +53,6 @@ from throughtime.experiments.phonemes_bdg_data import (
 )
 from throughtime.io import files
 from throughtime.learners import BPTT
-from throughtime.losses import SquaredError
 from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
@@ -167,7 +166,7 @@ def _outputs(network: Network, weights: Any, pairs: Any) -> list[Any]:
 
 def _chances(form: Form, outputs: Values) -> Values:
     """As probabilities, to be averaged: evidence between 0 and 1 is taken as it is."""
-    return outputs if isinstance(form.loss.loss, SquaredError) else np.asarray(jax.nn.softmax(outputs))
+    return outputs if form.loss.targets == "numbers" else np.asarray(jax.nn.softmax(outputs))
 
 
 def _plain(name: str) -> str:

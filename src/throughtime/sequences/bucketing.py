@@ -19,17 +19,19 @@ from throughtime.sequences.numbers import Values
 from throughtime.sequences.padding import Padding, grid_to, padded_lengths
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths", "history"], meta_fields=["full"])
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["xs", "targets", "lengths", "history"], meta_fields=["full", "apart"]
+)
 @dataclass(frozen=True)
 class Bucket:
     """Padded sequences; the last one, or several, are empty (length 0, asks nothing) and fill up batches.
 
     xs       {input: (T, N+1, S)}
-    targets  (T, N+1, O) numbers, (T, N+1) labels, or the pair of CTC: labels (N+1, L), frames (N+1,)
-             with members (K, T, N+1, O)
+    targets  (T, N+1, O) numbers, (T, N+1) labels, or the pair of strings: labels (N+1, L), frames (N+1,)
     lengths  (N+1,)
     full     True if all columns but the last are known to be sequences of T steps
     history  {source: (D, N+1, S)} what went before, where it is given
+    apart    True if every member is asked targets of its own, numbers (K, T, N+1, O)
     """
 
     xs: dict[str, Array]
@@ -37,6 +39,7 @@ class Bucket:
     lengths: Array
     full: bool
     history: dict[str, Array]
+    apart: bool = False
 
     @cached_property
     def count(self) -> int:
@@ -49,18 +52,17 @@ class Bucket:
         return int(self.lengths.shape[0]) - 1
 
     def pick(self, index: Array) -> "Bucket":
-        """Some of the sequences, in that order; `full` is about all of them."""
+        """Some of the sequences, in that order, as one member is asked them; `full` is about all of them."""
         axis = 0 if isinstance(self.targets, tuple) else 1
         targets = jax.tree.map(lambda t: jnp.take(t, index, axis=axis), self.targets)
         xs, history = (
             {name: jnp.take(values, index, axis=1) for name, values in part.items()} for part in (self.xs, self.history)
         )
-        return Bucket(xs, targets, self.lengths[index], self.full, history)
+        return Bucket(xs, targets, self.lengths[index], self.full, history, self.apart)
 
     def member_axes(self) -> "Bucket":
-        """For vmap over members: 0 where the parts differ from one to another (targets, if they have an axis for it), else None."""
-        own = 0 if isinstance(self.targets, Array) and self.targets.ndim == 4 else None
-        return Bucket(None, own, None, self.full, None)  # type: ignore[arg-type]
+        """For vmap over members: 0 where the parts differ from one to another (targets, where they are asked apart), else None."""
+        return Bucket(None, 0 if self.apart else None, None, self.full, None, self.apart)  # type: ignore[arg-type]
 
     def begin(self, history: History) -> History:
         """That history, with the true past in the place of its start."""
@@ -108,16 +110,19 @@ def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: 
     history = {
         name: pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
     }
-    targets: Any = [e.target for e in examples]
-    if losses.traits_of(loss).targets == "strings":
-        targets = (pad(targets, widest, -1, np.int32).T, jnp.asarray(lengths))
-    elif targets[0].ndim == 3:
-        targets = jnp.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*targets, strict=True)])
-    elif targets[0].dtype.kind == "f":
-        targets = pad(targets, steps, np.nan, dtype)
+    asked = [e.target for e in examples]
+    takes = losses.traits_of(loss).targets
+    apart = takes == "numbers" and asked[0].ndim == 3
+    targets: Any
+    if takes == "strings":
+        targets = (pad(asked, widest, -1, np.int32).T, jnp.asarray(lengths))
+    elif takes == "labels":
+        targets = pad(asked, steps, -1, np.int32)
+    elif apart:
+        targets = jnp.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*asked, strict=True)])
     else:
-        targets = pad(targets, steps, -1, np.int32)
-    return Bucket(xs, targets, jnp.asarray(lengths), bool(full), history)
+        targets = pad(asked, steps, np.nan, dtype)
+    return Bucket(xs, targets, jnp.asarray(lengths), bool(full), history, apart)
 
 
 def beside(arrays: Sequence[Values], steps: int, filling: float, dtype: Any, columns: int) -> Array:

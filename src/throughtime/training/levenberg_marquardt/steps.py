@@ -121,7 +121,7 @@ def _epochs(
     targets = [b.targets for b in buckets]
     if not members:
         return one(iterate, targets)
-    return jax.vmap(one, in_axes=(0, [0 if t.ndim == 4 else None for t in targets]))(iterate, targets)
+    return jax.vmap(one, in_axes=(0, [b.member_axes().targets for b in buckets]))(iterate, targets)
 
 
 def _step(problem: Problem, optimizer: "LevenbergMarquardt", before: Iterate) -> Iterate:
