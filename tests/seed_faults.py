@@ -1065,7 +1065,7 @@ FAULTS = [
     ),
     Fault(
         "a recogniser takes sound at its own rate for the model's",
-        "recognition.py",
+        "features/heard.py",
         "resample(samples, rate, wanted)",
         "resample(samples, wanted, wanted)",
         "test_recognition.py",

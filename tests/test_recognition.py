@@ -20,10 +20,11 @@ import throughtime as tt
 from command_line import refused, run
 from throughtime.decoding import Sentences, spelled
 from throughtime.features import Prior, SpeechFeatures, normalise, stack, trim, with_deltas
+from throughtime.features.heard import sound_input
 from throughtime.features.pen import PenFeatures, pen_input
 from throughtime.features.sound import mfcc, resample
 from throughtime.models.columns import Column, standardise
-from throughtime.recognition import Recogniser, recognise, sound_input
+from throughtime.recognition import Recogniser, recognise
 
 RATE = 8000
 TONES = {"low": 300.0, "high": 1500.0}

@@ -20,9 +20,9 @@ from throughtime.experiments.course_states import Finished
 from throughtime.experiments.courses import Course
 from throughtime.experiments.words_data import Changed, Heard, Task
 from throughtime.features import SpeechChanges, SpeechFeatures, splice, with_deltas
+from throughtime.features.heard import sound_input
 from throughtime.models.columns import columns_of
 from throughtime.models.each import run_each
-from throughtime.recognition import sound_input
 from throughtime.sequences import inputs_of
 
 real = [

@@ -1,7 +1,7 @@
 """Recognition: from a recording to an answer, by a model that says in its settings what it hears and how it answers.
 
 features    {"kind": "mfcc", ...}: sound, as `features.SpeechFeatures.settings` has it, and how the cepstra are made;
-            {"kind": "pen", ...}: pen points, as `pen.PenFeatures.settings` has it
+            {"kind": "pen", ...}: pen points, as `features.pen.PenFeatures.settings` has it
 answer      how the model was taught, as `answers` has it: "mean over time", the class whose mean net input is the highest;
             "last step", that of the highest net input at the last step;  or "ctc": a string of classes
 blank       of CTC
@@ -17,14 +17,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from throughtime import answers
 from throughtime.checks import is_whole, quoted
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
-from throughtime.features import SpeechFeatures
+from throughtime.features.heard import heard_sound, sound_input
 from throughtime.features.pen import PenFeatures, pen_input
-from throughtime.features.sound import RATES, check_filters, mfcc, resample
 from throughtime.models.columns import standardise
 from throughtime.models.each import run_each
 from throughtime.models.model import Model
@@ -34,7 +33,6 @@ Values = NDArray[Any]
 
 ANSWERS = (answers.MEAN, "ctc", answers.LAST)
 KINDS = {"mfcc": "sound", "pen": "pen points"}
-MADE = ("coefficients", "filters", "low", "high", "energy")  # what `audio.mfcc` is told
 
 
 class Answer(NamedTuple):
@@ -42,44 +40,6 @@ class Answer(NamedTuple):
 
     text: str
     probability: float
-
-
-def sound_input(samples: ArrayLike, rate: int, settings: Mapping[str, Any]) -> Values:
-    """What a network takes for one sound: (T, I), from the settings in its file.
-
-    samples   (N,) from -1 to 1
-    rate      samples per second; if the model hears another number, it is turned into that
-    settings  `model.settings["features"]`: rate, what `audio.mfcc` is told, and `SpeechFeatures.settings`
-
-    raises  ValueError if they are not of sound, the model hears higher tones than the sound can hold, or it is too short
-    cost    O(N log N)
-
-    >>> settings = SpeechFeatures(deltas=1, frames=2).settings(rate=8000)
-    >>> sound_input(np.sin(np.arange(16000)), 16000, settings).shape
-    (49, 52)
-    """
-    features, told = heard_sound(settings)
-    wanted = settings["rate"]
-    high = settings.get("high") or wanted / 2
-    if high > rate / 2:
-        raise ValueError(
-            f"the sound has {rate} samples per second, too few for a model that hears tones up to {high:g} Hz; "
-            f"record it with {wanted}"
-        )
-    return features([mfcc(resample(samples, rate, wanted), wanted, **told)])[0]
-
-
-def heard_sound(settings: Mapping[str, Any]) -> tuple[SpeechFeatures, dict[str, Any]]:
-    """The features that settings tell of, and what `audio.mfcc` is told; a ValueError says what is wrong with them."""
-    if settings.get("kind") != "mfcc" or "rate" not in settings:
-        raise ValueError(f"these features are not of sound at a known rate: they say {quoted(list(settings))}")
-    if not is_whole(settings["rate"], *RATES):
-        raise ValueError(
-            f"the rate must be from {RATES[0]} to {RATES[1]} samples per second, not {quoted(settings['rate'])}"
-        )
-    told = {name: settings[name] for name in MADE if name in settings}
-    check_filters(**told)
-    return SpeechFeatures.of(settings), told
 
 
 def recognise(
