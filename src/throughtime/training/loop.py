@@ -62,6 +62,8 @@ def train(
 
     sequences           x (steps, features), or a dict of inputs; targets, and what went before, as told in
                         `throughtime.sequences`
+    loss                (ys (T, B, O), targets) -> (T, B), such as `SquaredError()`, or a function of numbers; one that takes
+                        labels or strings, or gives a loss per sequence, says so, as told in `throughtime.losses.contract`
     optimizer           an optax optimizer, fed with the learner's gradients; or `LevenbergMarquardt`, which finds the exact
                         Jacobian itself, whatever the learner, takes all sequences at once, and may end before `epochs`;
                         or `KalmanFilter`, which finds the Jacobian of every stretch by the recursion of RTRL; or a method of
