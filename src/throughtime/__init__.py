@@ -55,7 +55,7 @@ from throughtime.network import Connection, Layer, LearnedDelays, Network, from_
 from throughtime.ntm import ntm
 from throughtime.recognition import recognise
 from throughtime.represent import represent
-from throughtime.training import Diverged, Report, evaluate, sharpen, train
+from throughtime.training import Diverged, Report, evaluate, load_progress, save_progress, sharpen, train
 from throughtime.training.kalman_filter import KalmanFilter
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 from throughtime.units import Unit
@@ -146,6 +146,7 @@ __all__ = [
     "jordan",
     "label_error_rate",
     "load",
+    "load_progress",
     "lstm",
     "mfcc",
     "narx",
@@ -159,6 +160,7 @@ __all__ = [
     "represent",
     "run",
     "save",
+    "save_progress",
     "selected_delays",
     "sharpen",
     "show",

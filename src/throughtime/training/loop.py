@@ -99,7 +99,8 @@ def train(
     >>> network = tt.fully_recurrent(1, 3, 1)
     >>> echo = [([[0.0], [1.0], [0.0]], [[0.0], [0.0], [1.0]])]
     >>> args = network, tt.init(network, 0), tt.BPTT(), tt.SquaredError(), optax.adam(0.1)
-    >>> [report.epoch for report in (reports := list(tt.train(*args, echo, epochs=3)))]
+    >>> reports = list(tt.train(*args, echo, epochs=3))
+    >>> [report.epoch for report in reports]
     [1, 2, 3]
     >>> [report.epoch for report in tt.train(*args, echo, epochs=5, after=reports[-1])]
     [4, 5]
@@ -186,13 +187,10 @@ class _Best(NamedTuple):
 def _reports(course: _Course, state: State, epochs: int, report: Report | None, made_of: Origin) -> Iterator[Report]:
     members = course.task.members
     shape = () if members is None else (members,)
-    best, done, epoch = _Best(state.weights, np.full(shape, np.inf), np.zeros(shape, int)), 0, 0
+    best, epoch, done = _Best(state.weights, np.full(shape, np.inf), np.zeros(shape, int)), 0, 0
     if report is not None:
-        best, done, epoch = (
-            _Best(report.best, report.best_loss, report.best_epoch),
-            int(np.max(report.updates)),
-            report.epoch,
-        )
+        best = _Best(report.best, report.best_loss, report.best_epoch)
+        epoch, done = report.epoch, int(np.max(report.updates))
     while epoch < epochs and not course.method.ended(state) and not _tired(course.patience, best, epoch):
         first, before, epoch = epoch + 1, state.weights, min((epoch // course.look + 1) * course.look, epochs)
         state, total, asked = course.method.advance(course.task, course.lessons, state, range(first, epoch + 1))

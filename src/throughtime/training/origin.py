@@ -111,10 +111,8 @@ def in_words(value: Any, deep: int = DEEP) -> str:
 
 def _function(function: FunctionType, words: Any) -> str:
     """Its name, the numbers and texts in it, what it closes over, and its defaults."""
-    names = function.__code__.co_freevars
-    held = {
-        name: cell.cell_contents for name, cell in zip(names, function.__closure__ or (), strict=True) if _filled(cell)
-    }
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    held = {name: cell.cell_contents for name, cell in cells if _filled(cell)}
     held |= {f"default {n}": v for n, v in enumerate(function.__defaults__ or ())}
     held |= {f"default {k}": v for k, v in (function.__kwdefaults__ or {}).items()}
     if function.__name__ == "<lambda>":
