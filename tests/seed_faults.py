@@ -22,7 +22,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
 # Every fault needs a process of its own. It is a copy of one that has imported, once, what takes long and has no fault.
-NATIVE = "test_native_engine.py"  # never taken for green: is the library at PACKAGE built, and does it load?
+NATIVE = "test_backends.py"  # never taken for green: is the library at PACKAGE built, and does it load?
 IMPORTED = ["jax.numpy", "optax", "pandas", "matplotlib.figure", "sklearn.linear_model", "typer"]
 
 
@@ -203,7 +203,7 @@ FAULTS = [
         "engine/native/plan.py",
         "later = tuple(last - d for d in connection.delays)",
         "later = tuple(d for d in connection.delays)",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo",
     ),
     Fault(
@@ -1396,7 +1396,7 @@ FAULTS = [
         "engine/native/sources/forward.h",
         "source.now - c.delays[d] * delayed",
         "source.now - (c.delays[d] - (c.delays[d] > 1)) * delayed",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and narx",
     ),
     Fault(
@@ -1428,7 +1428,7 @@ FAULTS = [
         "engine/native/sources/units.h",
         "return one - a * a;",
         "return one;",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and elman",
     ),
     Fault(
@@ -1436,7 +1436,7 @@ FAULTS = [
         "engine/native/sources/units.h",
         "store_up_to(memory + i, d * keep, real);",
         "store_up_to(memory + i, d, real);",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and lstm and start",
     ),
     Fault(
@@ -1444,7 +1444,7 @@ FAULTS = [
         "engine/native/sources/units.h",
         "    store_up_to(nets + 2 * n + i, update, real);\n",
         "",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and gru",
     ),
     Fault(
@@ -1452,15 +1452,15 @@ FAULTS = [
         "engine/native/sources/forward.h",
         "std::fill_n(activity, n, T(0));",
         "std::fill_n(activity, n, T(1));",
-        "test_native_engine.py",
-        "seen_inside and loop",
+        "test_backends.py",
+        "zoo and lstm and start",
     ),
     Fault(
         "net inputs that hear nothing hear 0 times infinity",
         "engine/native/sources/packing.h",
         "|| feeds(c, one) == feeds(c, other);",
         "|| true;",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and focused",
     ),
     Fault(
@@ -1468,7 +1468,7 @@ FAULTS = [
         "engine/native/sources/sweep.h",
         "last = s_.steps - c.delays[d];",
         "last = s_.steps - c.delays[d] - 1;",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and elman",
     ),
     Fault(
@@ -1476,7 +1476,7 @@ FAULTS = [
         "engine/native/sources/sweep.h",
         "back.part[row * n + i] * own[i];",
         "back.part[row * n + i];",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and dropout",
     ),
     Fault(
@@ -1484,7 +1484,7 @@ FAULTS = [
         "engine/native/sources/forward.h",
         "row % f_.batch, n, nets);",
         "row, n, nets);",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and dropout",
     ),
     Fault(
@@ -1500,7 +1500,7 @@ FAULTS = [
         "engine/native/sources/gradient.h",
         "    flush();\n  }\n",
         "  }\n",
-        "test_native_engine.py",
+        "test_backends.py",
         "zoo and elman",
     ),
 ]

@@ -1,51 +1,26 @@
-"""The native engine gives the numbers of XLA: over every wiring it knows, size, type and transformation of JAX.
+"""The native engine in whole runs: what it is asked, and under every transformation of JAX.
 
-That these numbers are right is what the laws say, which run by the native engine where it is there.
+That its calls give the numbers of XLA is said in `test_backends.py`; that these are right, by the laws, which run by the native
+engine where it is there.
 """
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
-from hypothesis import given, settings
 
 import engines
 import throughtime as tt
 import zoo
-from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, cases, difference, everything, givens, probe, strange
-from throughtime import Connection, Layer, Network, units
-from throughtime.engine.native.loading import load
+from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, givens, probe
 from throughtime.engine.native.plan import knows
 from throughtime.engine.schedule import schedule
 
 pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native engine")
 
 LOOPS = [name for name, net in zoo.NETWORKS.items() if any(c.stepped for c in schedule(net))]
-COMPARED = (  # one of each kind; the laws run over all
-    "jordan start",
-    "elman",
-    "narx gaps",
-    "focused start",
-    "diagonal",
-    "lstm start",
-    "lstm, one unit's own gates",
-    "gru start",
-    "two layers in a loop, start",
-    "loop in a loop",
-    "delays across layers",
-    "learned delays in a loop",
-    "no bias, listed backwards",
-    "some nets, in any order",
-    "dropout",
-    "two backward layers in a loop",
-    "to and fro",
-)
 PAIR = zoo.FORWARD["two layers in a loop, start"]
 
 
@@ -98,87 +73,6 @@ def test_other_types_are_left_to_xla(dtype: str) -> None:
     assert apart(run, *given) == 0
 
 
-# The same numbers.
-
-
-@pytest.mark.parametrize("name", COMPARED)
-def test_networks_of_the_zoo(name: str) -> None:
-    """Outputs, histories, lessons of BPTT and RTRL(3), errors at weights, inputs, history and masks; and of an infinite input."""
-    case = Case(zoo.NETWORKS[name], lengths=(4, 6), dropout=True)
-    every, (weights, xs, *rest) = everything(case), givens(case)
-    assert apart(every, weights, xs, *rest) < DOUBLE
-    infinite = jax.tree.map(lambda x: x.at[1, 0, 0].set(jnp.inf), xs)
-    native, xla = strange(every, weights, infinite, *rest)
-    jax.tree.map(np.testing.assert_array_equal, native, xla)
-
-
-@settings(max_examples=4)
-@given(cases())
-def test_random_wirings(case: Case) -> None:
-    assert difference(case) < case.tolerance
-
-
-def loop_of(*kinds: tt.Unit) -> Network:
-    """Layers of 1, 3, 17, 33 and 70 units in one loop."""
-    sizes = {f"l{i}": size for i, size in enumerate((1, 3, 17, 33, 70))}
-    layers = [
-        Layer(
-            name, size, unit, ("x", Connection(name, 1, name="own"), *([f"l{i - 1}"] if i else [Connection("l4", 2)]))
-        )
-        for i, ((name, size), unit) in enumerate(zip(sizes.items(), kinds, strict=True))
-    ]
-    return Network({"x": 2}, layers, "l4")
-
-
-ODD = {
-    "tanh last": loop_of(units.lstm, units.gru, units.context(units.logistic), units.lstm, units.tanh),
-    "lstm last": loop_of(units.gru, units.tanh, units.logistic, units.relu, units.lstm),
-    "gru last": loop_of(units.tanh, units.lstm, units.gru, units.saturated_linear, units.gru),
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "batch"), [("tanh last", "float64", 1), ("lstm last", "float32", 7), ("gru last", "float32", 1)]
-)
-def test_odd_sizes(name: str, dtype: str, batch: int) -> None:
-    """No size is a number of whole vectors or of whole blocks of rows."""
-    case = Case(ODD[name], 4, batch, dtype=dtype, rows=False)
-    assert difference(case) < case.tolerance
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_odd_sizes_with_many_rows(dtype: str) -> None:
-    case = Case(tt.gru(2, 17, 3), 5, 3, (5, 0, 2), dtype=dtype)
-    assert difference(case) < case.tolerance
-
-
-@pytest.mark.parametrize("isa", ["baseline", "avx2"])
-def test_every_instruction_set(isa: str) -> None:
-    """The odd sizes once more, in a process of its own."""
-    if load().loaded.throughtime_instruction_set().decode() == isa:
-        pytest.skip("it is the one that all tests use")
-    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-k", "odd_sizes", __file__]
-    done = subprocess.run(
-        command, env=os.environ | {"THROUGHTIME_ISA": isa}, capture_output=True, text=True, check=False
-    )
-    assert " passed" in done.stdout
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("name", ["narx gaps", "lstm start"])
-@pytest.mark.parametrize("steps", [0, 1, 2])
-def test_few_steps(name: str, steps: int) -> None:
-    """Fewer than the delays, one, none."""
-    network = zoo.NETWORKS[name]
-    assert apart(lambda w, x: tt.run(network, w, x), zoo.weights_of(network), zoo.inputs_for(network, steps)) < DOUBLE
-
-
-def test_no_sequences() -> None:
-    ys, history = tt.run(PAIR, zoo.weights_of(PAIR), zoo.inputs_for(PAIR, batch=0))
-    assert ys.shape == (zoo.STEPS, 0, 2)
-    assert history["a"]["b"].shape == (3, 0, 3)
-
-
 def test_weights_and_masks_of_several_types() -> None:
     """All act as the widest type of the weights."""
     network = zoo.FORWARD["dropout"]
@@ -191,31 +85,12 @@ def test_weights_and_masks_of_several_types() -> None:
     assert apart(lambda w: tt.run(network, w, xs, history)[0], single) < SINGLE
 
 
-@pytest.mark.parametrize("name", ["loop in a loop", "bidirectional lstm"])
-def test_what_is_seen_inside(name: str) -> None:
-    network, lengths = zoo.NETWORKS[name], jnp.array([4, 6])
-    given = zoo.weights_of(network), zoo.inputs_for(network), zoo.targets_for(network)
-
-    def look(w: Any, x: Any, targets: Any) -> Any:
-        deltas = tt.deltas(network, w, x, targets, ERROR, None, lengths)
-        return deltas, tt.trace(network, w, x, None, lengths), tt.jacobians(network, w, x, None, lengths)
-
-    assert apart(look, *given) < DOUBLE
-
-
 # Under the transformations of JAX.
 
 
 def cost(weights: Any, xs: Any) -> Any:
     """A number that depends on all outputs and the new history."""
     return probe(tt.run(PAIR, weights, xs))
-
-
-@pytest.mark.parametrize("mapped", ["w", "x"])
-def test_vmap_of_everything(mapped: str) -> None:
-    network = Network(PAIR.inputs, (*PAIR.layers[:2], Layer("y", 2, units.lstm, ("b", Connection("y", 1)))), "y")
-    case = Case(network, lengths=(4, 6), mapped=mapped)
-    assert difference(case) < DOUBLE
 
 
 def stacked() -> tuple[Any, Any]:
@@ -283,19 +158,26 @@ def test_forward_and_second_derivatives_are_refused_with_a_remedy() -> None:
 def test_a_batch_that_is_shared_out_is_its_sequences(ragged: bool) -> None:
     """64 sequences are worth several threads, 4 are not."""
     network, steps, batch = tt.lstm(2, 24, 2), 20, 64
-    case = Case(network, steps, batch, tuple(i % (steps + 1) for i in range(batch)) if ragged else None, rows=False)
+    case = Case(network, steps, batch, tuple(i % (steps + 1) for i in range(batch)) if ragged else None)
+
+    def ask(weights: Any, xs: Any, history: Any, targets: Any, lengths: Any) -> tuple[Any, Any]:
+        rule = tt.BPTT()
+        carry = rule.init(network, weights, xs.shape[1])._replace(history=history)
+        lesson = rule.learn(network, weights, carry, xs, targets, ERROR, lengths)[1]
+        return tt.run(network, weights, xs, history, lengths)[0], lesson.gradients
+
     weights, xs, history, targets, lengths = givens(case)
-    whole = by("native", everything(case), weights, xs, history, targets, lengths)
-    one = jax.jit(everything(case._replace(batch=4)))
+    outputs, gradients = whole = by("native", ask, weights, xs, history, targets, lengths)
+    one = jax.jit(ask)
     parts = []
     for b in range(0, batch, 4):
         here = jax.tree.map(lambda a, b=b: a[:, b : b + 4], {"x": xs, "a": history["a"], "t": targets})
         memory = jax.tree.map(lambda m, b=b: m[b : b + 4], history["memory"])
         short = None if lengths is None else lengths[b : b + 4]
         parts.append(one(weights, here["x"], {"a": here["a"], "memory": memory, "dropout": {}}, here["t"], short))
-    assert zoo.distance(whole["run"][0], jnp.concatenate([p["run"][0] for p in parts], axis=1)) < DOUBLE
-    assert zoo.distance(whole["BPTT"][1], zoo.add([p["BPTT"][1] for p in parts])) < DOUBLE
-    assert zoo.distance(by("xla", everything(case), weights, xs, history, targets, lengths), whole) < DOUBLE
+    assert zoo.distance(outputs, jnp.concatenate([ys for ys, _ in parts], axis=1)) < DOUBLE
+    assert zoo.distance(gradients, zoo.add([found for _, found in parts])) < DOUBLE
+    assert zoo.distance(by("xla", ask, weights, xs, history, targets, lengths), whole) < DOUBLE
 
 
 def test_calls_from_several_threads_do_not_meet() -> None:

@@ -109,7 +109,8 @@ def sweep_back(loop: Loop, given: Given, errors: Arrays, later: Arrays) -> Swept
     for layer in loop.layers:
         for c in component.inner(layer):
             depth, near = loop.depth(c.source), deltas[layer.name][: max(c.delays)]
-            past.append((c.source, wires.untaps(xla.at_taps(layer, c, given, near), depth, c.delays)[:depth]))
+            if max(c.delays):
+                past.append((c.source, wires.untaps(xla.at_taps(layer, c, given, near), depth, c.delays)[:depth]))
             activity[c.source] = activity[c.source] + pull(loop.network, layer, c, given, deltas[layer.name])[depth:]
     return Swept(deltas, {name: _keep(given.inside, error) for name, error in activity.items()}, past, sooner)
 
