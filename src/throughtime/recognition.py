@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +23,8 @@ from throughtime.checks import is_whole, quoted
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features.heard import heard_sound, sound_input
 from throughtime.features.pen import PenFeatures, pen_input
-from throughtime.models.columns import standardise
-from throughtime.models.each import run_each
+from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
-from throughtime.sequences import inputs_of
 
 Values = NDArray[Any]
 
@@ -165,7 +162,7 @@ class Recogniser:
         return [Answer(str(self.model.classes[k]), float(chances[k])) for k in order]
 
     def _input(self, recording: Any) -> Values:
-        settings, columns = self.model.settings["features"], self.model.inputs
+        settings = self.model.settings["features"]
         if isinstance(recording, str | os.PathLike):
             raise ValueError(
                 f"{recording} is a path; read the recording first: `read_audio` for sound, points (P, 3) of a pen"
@@ -180,14 +177,16 @@ class Recogniser:
             if pair:
                 raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")
             x = pen_input(recording, settings, self.height)
-        return standardise(x, columns) if columns else x
+        return x
 
     def _said(self, x: Values) -> list[Values]:
         """The outputs (T, O) of every member."""
-        model = self.model
-        each = [jax.tree.map(lambda w, k=k: w[k], model.weights) for k in range(model.members)] or [model.weights]
-        inputs = [inputs_of(model.network, x)]
-        return [np.asarray(run_each(model.network, weights, inputs)[0], float) for weights in each]
+        (ys,) = self._together.sequences([x])
+        return list(np.asarray(ys, float))
+
+    @cached_property
+    def _together(self) -> Ensemble:
+        return Ensemble.of(self.model)
 
     def _strings(self, ys: Values, best: int) -> list[Answer]:
         """The best strings, each with its probability, exactly."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from throughtime.exchange.c_layers import fields_of, layer_functions, member_of
 from throughtime.exchange.c_text import comment, constant, defined, function, helpers, indented, index, loops
-from throughtime.exchange.plan import Plan, plan_of
+from throughtime.exchange.time_step import Plan, plan_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.exchange.c_text import Index, comment, constant, function, index, loops
-from throughtime.exchange.plan import Names, Plan
+from throughtime.exchange.time_step import Names, Plan
 from throughtime.network import Connection, Layer
 
 

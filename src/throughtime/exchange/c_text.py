@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.exchange.plan import Values
+from throughtime.exchange.time_step import Values
 
 Index = tuple[str, int]  # variable, and how many values it takes
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.engine import History
-from throughtime.exchange.plan import Plan, Values, plan_of
+from throughtime.exchange.time_step import Plan, Values, plan_of
 from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
 

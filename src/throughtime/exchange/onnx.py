@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.exchange.onnx_layers import Graph, activity, heard, net_inputs
-from throughtime.exchange.plan import Part, Plan, Values, plan_of
+from throughtime.exchange.time_step import Part, Plan, Values, plan_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.exchange.plan import Names, Part, Plan, Values
+from throughtime.exchange.time_step import Names, Part, Plan, Values
 from throughtime.network import Connection, Layer
 
 

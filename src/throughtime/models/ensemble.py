@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from throughtime.engine import History, Weights
 from throughtime.engine.door import native
 from throughtime.models.columns import Column, restore, standardise
+from throughtime.models.each import one_member, run_members
 from throughtime.models.model import Model
-from throughtime.models.rollout import Advance, driven, follow, forecasts
+from throughtime.models.rollout import Advance, driven, follow, forecasts, named_inputs
 from throughtime.network import Network
-from throughtime.sequences import refuse_first
+from throughtime.sequences import inputs_of, refuse_first
 
 Values = NDArray[np.float64]
 
@@ -55,10 +56,8 @@ class Ensemble:
         if isinstance(model, cls):
             return model
         model = model.to_model() if hasattr(model, "to_model") else model
-        weights = native(model.weights)
-        return cls(
-            model.network, weights if model.members else stack([weights]), input_columns(model), output_columns(model)
-        )
+        weights = native(model.weights) if model.members else one_member(native(model.weights))
+        return cls(model.network, weights, input_columns(model), output_columns(model))
 
     def placed(self) -> "Ensemble":
         """The same with its weights where they compute, for many calls that would each bring them there."""
@@ -136,6 +135,11 @@ class Ensemble:
         """The members' histories after a record, with which `run` goes on."""
         seen = self.seen(u, y)
         return follow(self.network, self.weights, seen.u, seen.y, reduce=_nothing).history
+
+    def sequences(self, us: Sequence[Values]) -> list[Values]:
+        """What every network says of every sequence u (T, I), from the start: standardised (K, T, O), side by side."""
+        seen = [named_inputs(self.network, standardise(u, self.inputs)) for u in us]
+        return run_members(self.network, self.weights, [inputs_of(self.network, x, n) for n, x in enumerate(seen)])
 
     def forecasts(self, u: Values, y: Values, places: Any, horizon: int) -> Iterator[Values]:
         """Every member's forecasts from places of a record, (K, n, horizon, O), for n places at a time, as `rollout` has it."""

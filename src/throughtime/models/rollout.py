@@ -67,10 +67,10 @@ def fed_row(network: Network) -> int | None:
     return row if network.feedback == network.output and row < depths(network)[network.output] else None
 
 
-@partial(jax.jit, static_argnames="network")
-def begin(network: Network, weights: Weights) -> History:
-    """The histories before the first step of one sequence, a member each."""
-    made: History = _each(lambda w: start(network, w, 1), weights)(weights)
+@partial(jax.jit, static_argnames=("network", "batch"))
+def begin(network: Network, weights: Weights, batch: int = 1) -> History:
+    """The members' histories before the first step of so many sequences."""
+    made: History = _each(lambda w: start(network, w, batch), weights)(weights)
     return made
 
 
@@ -306,13 +306,15 @@ def _onward(network: Network, weights: Weights, begun: History, xs: dict[str, Va
         for name, x in xs.items():
             beside[name][:steps, :count] = x[:, rows].swapaxes(0, 1)
         lengths = np.where(np.arange(columns) < count, steps, 0).astype(np.int32)
-        ys, history = _beside(network, weights, history, beside, lengths)
+        ys, history = run_beside(network, weights, history, beside, lengths)
         made.append(np.asarray(ys)[:, :steps, :count])
     return np.concatenate(made, axis=1).swapaxes(1, 2)
 
 
 @partial(jax.jit, static_argnames="network")
-def _beside(network: Network, weights: Weights, history: History, xs: Any, lengths: Array) -> tuple[Array, History]:
+def run_beside(
+    network: Network, weights: Weights, history: History, xs: Any, lengths: Array | None
+) -> tuple[Array, History]:
     """Free runs of a batch: outputs (K, T, B, O)."""
     made: tuple[Array, History] = _each(lambda w, h: run(network, w, xs, h, lengths), weights)(weights, history)
     return made
