@@ -220,3 +220,22 @@ def build(options: Any, folder: Path, *files: str) -> None:
     command = [COMPILER, *options, "-o", folder / "main", *(folder / file for file in files), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def stream_run(model: Model, folder: Path, u: Any) -> Any:
+    """The outputs (T, O) of the file that the library itself writes and reads, step by step."""
+    tt.save(folder / "m.safetensors", model)
+    stream = tt.Stream(tt.load(folder / "m.safetensors"))
+    state, made = stream.start(), []
+    for row in u:
+        y, state = stream.step(state, row)
+        made.append(y)
+    return np.stack(made)
+
+
+# Every format that a model is written in: the free run (T, O) of the file, on u (T, I).
+FORMATS = {
+    "c": c_run,
+    "onnx": lambda model, folder, u: exported(model, folder / "m.onnx", u[:, None]).ys[:, 0],
+    "safetensors": stream_run,
+}

@@ -801,10 +801,10 @@ FAULTS = [
     Fault(
         "an exported graph forgets the newest row",
         "exchange/onnx.py",
-        "graph.whole(1), graph.whole(plan.depth(source) + 1)",
-        "graph.whole(0), graph.whole(plan.depth(source))",
+        "graph.whole(1), graph.whole(step.depth(source) + 1)",
+        "graph.whole(0), graph.whole(step.depth(source))",
         "test_export.py",
-        "onnx_free_run and narx",
+        "runs_free and onnx-narx",
     ),
     Fault(
         "an exported graph forgets the lower limit",
@@ -817,7 +817,7 @@ FAULTS = [
     Fault(
         "exported C is compiled where no NaN is seen",
         "exchange/c.py",
-        "if fed_row(plan.network) is not None else []",
+        "if fed_row(step.network) is not None else []",
         "if False else []",
         "test_export.py",
         "needs_nan",
@@ -828,7 +828,7 @@ FAULTS = [
         "for (int d = {depth}; d > 0; d--)",
         "for (int d = 1; d <= {depth}; d++)",
         "test_export.py",
-        "c_free_run and narx",
+        "runs_free and c-narx",
     ),
     Fault(
         "exported C starts with the oldest row first",
@@ -836,7 +836,7 @@ FAULTS = [
         "np.flip(part.start, -2) if past else part.start",
         "part.start",
         "test_export.py",
-        "c_free_run and start",
+        "runs_free and start",
     ),
     Fault(
         "a measured output is put in one row too early under a lead",
@@ -852,7 +852,7 @@ FAULTS = [
         "list(layer.fed(connection.nets))",
         "list(range(len(layer.fed(connection.nets))))",
         "test_export.py",
-        "onnx_free_run and gru",
+        "runs_free and onnx-gru",
     ),
     Fault(
         "the symbol below the top is tested too high",

@@ -13,7 +13,7 @@ import pytest
 
 import throughtime as tt
 from command_line import dated, fit_plant, fitted, plant, refused, run
-from throughtime import blocks
+from throughtime import blocks, exchange
 from throughtime.dynamics.model import DynamicModel
 from throughtime.io.files import fingerprint
 from throughtime.models.columns import restore, standardise
@@ -275,7 +275,7 @@ def test_onnx_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     def missing(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
 
-    monkeypatch.setattr("throughtime.exchange.export_onnx", missing)
+    monkeypatch.setitem(exchange.WRITERS, ".onnx", missing)
     refused(run("export", MODEL, "--out", "tank.onnx"), "pip install 'throughtime[onnx]'")
     assert not Path("tank.onnx").exists()
 

@@ -19,6 +19,7 @@ from exported import (
     BATCH,
     COMPILER,
     FLAGS,
+    FORMATS,
     NETWORKS,
     a_model,
     as_heard,
@@ -37,7 +38,7 @@ from exported import (
     told_step_by_step,
 )
 from throughtime import Column, Model, Network
-from throughtime.exchange import export_c, export_onnx, initial_history
+from throughtime.exchange import WRITERS, export_c, export_onnx, initial_history
 from throughtime.models.columns import standardise
 from wirings import wirings
 
@@ -50,11 +51,23 @@ FED = ["narx", "narx gaps", "narx start", "narx of changes", "narx, sooner", "se
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_onnx_free_run(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [pytest.param(f, marks=needs_compiler if f == "c" else ()) for f in FORMATS])
+def test_what_is_written_runs_free_as_the_model_does(form: str, name: str, tmp_path: Path) -> None:
+    model = a_model(NETWORKS[name])
+    ys = FORMATS[form](model, tmp_path, inputs_for(model)[:, 0])
+    assert gap(ys, expected(name).ys[:, 0]) < TOLERANCE
+    assert np.ptp(ys, axis=0).max() > 1e-3
+
+
+def test_every_format_that_is_written_stands_under_the_law() -> None:
+    assert {f".{form}" for form in FORMATS if form != "safetensors"} == WRITERS.keys()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_graph_gives_back_the_histories_of_a_batch(name: str, tmp_path: Path) -> None:
     model = a_model(NETWORKS[name])
     made = exported(model, tmp_path / "m.onnx", inputs_for(model))
     assert gap(made.ys, expected(name).ys) < TOLERANCE
-    assert np.ptp(made.ys, axis=0).max() > 1e-3
     if "names" not in name:
         assert history_gap(made.histories, expected(name).histories[0]) < TOLERANCE
 
@@ -79,13 +92,6 @@ def test_random_wirings(network: Network) -> None:
         assert gap(exported(model, Path(folder, "m.onnx"), u).ys, ys) < TOLERANCE
         if COMPILER:
             assert gap(c_run(model, Path(folder), u[:, 0]), ys[:, 0]) < TOLERANCE
-
-
-@needs_compiler
-@pytest.mark.parametrize("name", NETWORKS)
-def test_c_free_run(name: str, tmp_path: Path) -> None:
-    model = a_model(NETWORKS[name])
-    assert gap(c_run(model, tmp_path, inputs_for(model)[:, 0]), expected(name).ys[:, 0]) < TOLERANCE
 
 
 @needs_compiler

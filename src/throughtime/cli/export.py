@@ -7,9 +7,8 @@ import typer
 
 from throughtime.cli import options, output
 from throughtime.cli.errors import Problem
+from throughtime.exchange import WRITERS
 from throughtime.models.saving import load
-
-KINDS = (".onnx", ".c")
 
 
 def export(
@@ -25,14 +24,13 @@ def export(
 
     Example: throughtime export tanks/model.safetensors --out tanks.c
     """
-    if out.suffix.lower() not in KINDS:
-        raise Problem(f"--out {out}: the name must end in {' or '.join(KINDS)}")
+    write = WRITERS.get(out.suffix.lower())
+    if write is None:
+        raise Problem(f"--out {out}: the name must end in {' or '.join(WRITERS)}")
     output.file(out, overwrite)
     made = load(model)
-    from throughtime.exchange import export_c, export_onnx  # takes longer than all the rest, and may not be there
-
     try:
-        (export_onnx if out.suffix.lower() == ".onnx" else export_c)(made, out)
+        write(made, out)
     except ModuleNotFoundError as missing:
         raise Problem(
             f"--out {out} needs the package {missing.name or 'onnx'}: pip install 'throughtime[onnx]'"

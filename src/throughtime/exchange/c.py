@@ -10,7 +10,7 @@ import numpy as np
 
 from throughtime.exchange.c_layers import fields_of, layer_functions, member_of
 from throughtime.exchange.c_text import comment, constant, defined, function, helpers, indented, index, loops
-from throughtime.exchange.time_step import Plan, plan_of
+from throughtime.exchange.time_step import TimeStep, time_step_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model
@@ -18,7 +18,7 @@ from throughtime.models.rollout import fed_row
 from throughtime.models.saving import library_version
 
 
-def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:
+def write(model: Model, path: str | os.PathLike[str], name: str | None = None) -> None:
     """Write one time step of a trained network as a C99 file that needs nothing but math.h; the scaling is inside.
 
         void NAME_start(NAME_state *state);                                     before the first step: a(0)
@@ -43,17 +43,16 @@ def export_c(model: Model, path: str | os.PathLike[str], name: str | None = None
     cost    of a step: one multiplication per weight; past activities are shifted, which costs less than hearing them
 
     >>> import pathlib, tempfile, throughtime as tt
-    >>> from throughtime.exchange import export_c
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
     >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     export_c(model, f"{folder}/tank.c")
+    ...     tt.export_c(model, f"{folder}/tank.c")
     ...     text = pathlib.Path(f"{folder}/tank.c").read_text()
     >>> [line for line in text.splitlines() if line.startswith("void")][-1]
     'void tank_feed(tank_state *state, const tank_real *u, tank_real *y, const tank_real *measured)'
     """
-    plan, prefix = plan_of(model), _prefix(path, name)
-    lines = [*_about(plan, prefix), *_declarations(plan, prefix), *_definitions(plan, prefix)]
+    step, prefix = time_step_of(model), _prefix(path, name)
+    lines = [*_about(step, prefix), *_declarations(step, prefix), *_definitions(step, prefix)]
     files.write(path, "\n".join(lines) + "\n")
 
 
@@ -66,10 +65,10 @@ def _prefix(path: Any, name: str | None) -> str:
     return name
 
 
-def _about(plan: Plan, prefix: str) -> list[str]:
+def _about(step: TimeStep, prefix: str) -> list[str]:
     """The comment at the top."""
-    lead = [f"y stands for the time {plan.network.lead} step(s) after that of u."] if plan.network.lead else []
-    mean = [f"y is the mean of {plan.members} networks."] if plan.members else []
+    lead = [f"y stands for the time {step.network.lead} step(s) after that of u."] if step.network.lead else []
+    mean = [f"y is the mean of {step.members} networks."] if step.members else []
     lines = [
         f"{prefix}: one time step of a trained network. C99; made by throughtime {library_version()}.",
         "",
@@ -79,12 +78,12 @@ def _about(plan: Plan, prefix: str) -> list[str]:
         "",
         "In and out, in the units of the data (the network sees (value - mean) / scale):",
         "",
-        *(_columns("u", plan.u) or ["    u     none: pass 0"]),
-        *_columns("y", plan.y),
+        *(_columns("u", step.u) or ["    u     none: pass 0"]),
+        *_columns("y", step.y),
         "",
         *lead,
         *mean,
-        *_about_feed(plan, prefix),
+        *_about_feed(step, prefix),
         f"Numbers are double, or float if compiled with -D{prefix.upper()}_FLOAT.",
         f"Include this file where it is used; or compile it alone, and define {prefix.upper()}_DECLARATIONS before you",
         "include it elsewhere.",
@@ -104,8 +103,8 @@ def _columns(letter: str, columns: Sequence[Column]) -> list[str]:
     ]
 
 
-def _about_feed(plan: Plan, prefix: str) -> list[str]:
-    if fed_row(plan.network) is None:
+def _about_feed(step: TimeStep, prefix: str) -> list[str]:
+    if fed_row(step.network) is None:
         return ["The network does not hear its outputs: there is nothing to feed measured ones into."]
     return [
         f"{prefix}_feed(&state, u, y, measured) is a step in which the outputs measured at the time of u take the place",
@@ -113,7 +112,7 @@ def _about_feed(plan: Plan, prefix: str) -> list[str]:
     ]
 
 
-def _declarations(plan: Plan, prefix: str) -> list[str]:
+def _declarations(step: TimeStep, prefix: str) -> list[str]:
     upper = prefix.upper()
     return [
         f"#ifndef {upper}_INCLUDED",
@@ -127,59 +126,59 @@ def _declarations(plan: Plan, prefix: str) -> list[str]:
         "",
         "/* Activities as the network sees them, row 0 those of now, row d those d steps before; and memories. */",
         "typedef struct {",
-        *_fields(plan, prefix),
+        *_fields(step, prefix),
         f"}} {prefix}_state;",
         "",
-        *(f"{line};" for line in _heads(plan, prefix)),
+        *(f"{line};" for line in _heads(step, prefix)),
         "",
         f"#endif /* {upper}_INCLUDED */",
         "",
     ]
 
 
-def _fields(plan: Plan, prefix: str) -> list[str]:
-    count = f"[{plan.members}]" if plan.members else ""
+def _fields(step: TimeStep, prefix: str) -> list[str]:
+    count = f"[{step.members}]" if step.members else ""
     made = []
-    for source, field in fields_of(plan).items():
-        members = count if member_of(plan, source) else ""
-        shape = f"{members}[{plan.depth(source) + 1}][{plan.network.size_of(source)}]"
+    for source, field in fields_of(step).items():
+        members = count if member_of(step, source) else ""
+        shape = f"{members}[{step.depth(source) + 1}][{step.network.size_of(source)}]"
         made.append(f"    {prefix}_real {field}{shape};")
-    memories = [part for part in plan.parts if part.kind == "memory"]
+    memories = [part for part in step.parts if part.kind == "memory"]
     return made + [f"    {prefix}_real {part.name}{count}[{part.start.shape[-1]}];" for part in memories]
 
 
-def _heads(plan: Plan, prefix: str) -> list[str]:
+def _heads(step: TimeStep, prefix: str) -> list[str]:
     ends = f"{prefix}_state *state, const {prefix}_real *u, {prefix}_real *y"
     made = [f"void {prefix}_start({prefix}_state *state)", f"void {prefix}_step({ends})"]
     fed = [f"void {prefix}_feed({ends}, const {prefix}_real *measured)"]
-    return made if fed_row(plan.network) is None else made + fed
+    return made if fed_row(step.network) is None else made + fed
 
 
-def _definitions(plan: Plan, prefix: str) -> list[str]:
-    start, step, *feed = _heads(plan, prefix)
-    layers, calls = layer_functions(plan, prefix)
+def _definitions(step: TimeStep, prefix: str) -> list[str]:
+    start, advance, *feed = _heads(step, prefix)
+    layers, calls = layer_functions(step, prefix)
     return [
         f"#ifndef {prefix.upper()}_DECLARATIONS",
         "",
-        *_whole_mathematics(plan, prefix),
+        *_whole_mathematics(step, prefix),
         "#include <math.h>",
         "",
-        *helpers(prefix, {layer.unit.name for layer in plan.layers}),
-        *_scaling(plan, prefix),
+        *helpers(prefix, {layer.unit.name for layer in step.layers}),
+        *_scaling(step, prefix),
         *layers,
-        *_start(plan, prefix, start),
-        *_shown(plan, prefix),
-        *function(step, [*_shift(plan), *_hear(plan, prefix), *_each_member(plan, calls), *_answer(plan, prefix)]),
-        *(_feed(plan, prefix, feed[0]) if feed else []),
+        *_start(step, prefix, start),
+        *_shown(step, prefix),
+        *function(advance, [*_shift(step), *_hear(step, prefix), *_each_member(step, calls), *_answer(step, prefix)]),
+        *(_feed(step, prefix, feed[0]) if feed else []),
         f"#endif /* {prefix.upper()}_DECLARATIONS */",
     ]
 
 
-def _whole_mathematics(plan: Plan, prefix: str) -> list[str]:
+def _whole_mathematics(step: TimeStep, prefix: str) -> list[str]:
     """Where NAN or INFINITY is in the file, a compiler that takes every number for finite would see neither."""
-    low, high = limits(plan.y)
-    used = ["NAN, which stands for not measured"] if fed_row(plan.network) is not None else []
-    used += ["INFINITY, where a column has no limit"] if _limited(plan) and np.isinf([low, high]).any() else []
+    low, high = limits(step.y)
+    used = ["NAN, which stands for not measured"] if fed_row(step.network) is not None else []
+    used += ["INFINITY, where a column has no limit"] if _limited(step) and np.isinf([low, high]).any() else []
     if not used:
         return []
     remedy = f"compile {prefix} without -ffast-math, -Ofast, -ffinite-math-only: they do not see {' and '.join(used)}"
@@ -191,25 +190,25 @@ def _whole_mathematics(plan: Plan, prefix: str) -> list[str]:
     ]
 
 
-def _limited(plan: Plan) -> bool:
-    return bool(np.isfinite(limits(plan.y)).any())
+def _limited(step: TimeStep) -> bool:
+    return bool(np.isfinite(limits(step.y)).any())
 
 
-def _scaling(plan: Plan, prefix: str) -> list[str]:
+def _scaling(step: TimeStep, prefix: str) -> list[str]:
     numbers = {}
-    for letter, columns in (("u", plan.u), ("y", plan.y)):
+    for letter, columns in (("u", step.u), ("y", step.y)):
         numbers[f"mean_{letter}"] = np.array([c.mean for c in columns], float)
         numbers[f"scale_{letter}"] = np.array([c.scale for c in columns], float)
-    if _limited(plan):
-        numbers["low_y"], numbers["high_y"] = limits(plan.y)
+    if _limited(step):
+        numbers["low_y"], numbers["high_y"] = limits(step.y)
     kind, filled = f"{prefix}_real", {name: values for name, values in numbers.items() if values.size}
     return [line for name, values in filled.items() for line in constant(kind, f"{prefix}_{name}", values)] + [""]
 
 
-def _start(plan: Plan, prefix: str, head: str) -> list[str]:
+def _start(step: TimeStep, prefix: str, head: str) -> list[str]:
     """The first state; what is not named is 0."""
-    fields, named = fields_of(plan), list[str]()
-    for part in plan.parts:
+    fields, named = fields_of(step), list[str]()
+    for part in step.parts:
         if part.start.any():
             past = part.kind == "a"
             first = np.flip(part.start, -2) if past else part.start  # in the state the newest row comes first
@@ -223,43 +222,43 @@ def _start(plan: Plan, prefix: str, head: str) -> list[str]:
     ]
 
 
-def _shown(plan: Plan, prefix: str) -> list[str]:
+def _shown(step: TimeStep, prefix: str) -> list[str]:
     """A function for one output, as it is shown."""
-    real, k = f"{prefix}_real", ", int k" if plan.members else ""
-    output = plan.network.output
-    own = f"state->{fields_of(plan)[output]}{member_of(plan, output)}[0][n]"
+    real, k = f"{prefix}_real", ", int k" if step.members else ""
+    output = step.network.output
+    own = f"state->{fields_of(step)[output]}{member_of(step, output)}[0][n]"
     value = f"{own} * {prefix}_scale_y[n] + {prefix}_mean_y[n]"
     body = [f"return {value};"]
-    if _limited(plan):
+    if _limited(step):
         edges = f"{prefix}_low_y[n]", f"{prefix}_high_y[n]"
         body = [f"const {real} value = {value};"]
         body += [f"return value < {edges[0]} ? {edges[0]} : value > {edges[1]} ? {edges[1]} : value;"]
     return function(f"static {real} {prefix}_shown(const {prefix}_state *state{k}, int n)", body)
 
 
-def _each_member(plan: Plan, body: Sequence[str]) -> list[str]:
-    count = plan.members
+def _each_member(step: TimeStep, body: Sequence[str]) -> list[str]:
+    count = step.members
     return [f"for (int k = 0; k < {count}; k++) {{", *indented(body), "}"] if count else list(body)
 
 
-def _shift(plan: Plan) -> list[str]:
+def _shift(step: TimeStep) -> list[str]:
     """All rows move on by one step."""
     made = []
-    for source, field in fields_of(plan).items():
-        depth, unit = plan.depth(source), ("n", plan.network.size_of(source))
+    for source, field in fields_of(step).items():
+        depth, unit = step.depth(source), ("n", step.network.size_of(source))
         if depth:
-            member, n = member_of(plan, source), index(unit)
+            member, n = member_of(step, source), index(unit)
             row = f"state->{field}{member}"
             lines = [f"for (int d = {depth}; d > 0; d--)"]
             lines += [f"    {line}" for line in loops([unit], [f"{row}[d][{n}] = {row}[d - 1][{n}];"])]
-            made += _each_member(plan, lines) if member else lines
+            made += _each_member(step, lines) if member else lines
     return made
 
 
-def _hear(plan: Plan, prefix: str) -> list[str]:
+def _hear(step: TimeStep, prefix: str) -> list[str]:
     """The inputs, as the network sees them."""
-    made, first, fields = [] if plan.inputs else ["(void)u;"], 0, fields_of(plan)
-    for name, size in plan.inputs:
+    made, first, fields = [] if step.inputs else ["(void)u;"], 0, fields_of(step)
+    for name, size in step.inputs:
         unit = ("n", size)
         n = index(unit)
         at = str(first + int(n)) if n == "0" else f"{first} + {n}" if first else n
@@ -269,20 +268,20 @@ def _hear(plan: Plan, prefix: str) -> list[str]:
     return made
 
 
-def _answer(plan: Plan, prefix: str) -> list[str]:
-    unit = ("n", len(plan.y))
+def _answer(step: TimeStep, prefix: str) -> list[str]:
+    unit = ("n", len(step.y))
     n = index(unit)
-    if not plan.members:
+    if not step.members:
         return loops([unit], [f"y[{n}] = {prefix}_shown(state, {n});"])
-    total = _each_member(plan, [f"y[{n}] += {prefix}_shown(state, k, {n});"])
-    return loops([unit], [f"y[{n}] = 0;", *total, f"y[{n}] /= {plan.members};"])
+    total = _each_member(step, [f"y[{n}] += {prefix}_shown(state, k, {n});"])
+    return loops([unit], [f"y[{n}] = 0;", *total, f"y[{n}] /= {step.members};"])
 
 
-def _feed(plan: Plan, prefix: str, head: str) -> list[str]:
+def _feed(step: TimeStep, prefix: str, head: str) -> list[str]:
     """A step, and the measured outputs in the row that stands for now: with a lead, before the step that hears them."""
-    output, row, unit = plan.network.output, fed_row(plan.network), ("n", len(plan.y))
-    n, place = index(unit), f"state->{fields_of(plan)[output]}{member_of(plan, output)}[{row}]"
+    output, row, unit = step.network.output, fed_row(step.network), ("n", len(step.y))
+    n, place = index(unit), f"state->{fields_of(step)[output]}{member_of(step, output)}[{row}]"
     value = f"(measured[{n}] - {prefix}_mean_y[{n}]) / {prefix}_scale_y[{n}]"
-    tell = loops([unit], [f"if (!isnan(measured[{n}])) {place}[{n}] = {value};"])
-    step, told = [f"{prefix}_step(state, u, y);"], _each_member(plan, tell)
-    return function(head, told + step if plan.network.lead else step + told)
+    put_in = loops([unit], [f"if (!isnan(measured[{n}])) {place}[{n}] = {value};"])
+    advance, heard = [f"{prefix}_step(state, u, y);"], _each_member(step, put_in)
+    return function(head, heard + advance if step.network.lead else advance + heard)

@@ -6,32 +6,32 @@ from typing import Any
 import numpy as np
 
 from throughtime.exchange.c_text import Index, comment, constant, function, index, loops
-from throughtime.exchange.time_step import Names, Plan
+from throughtime.exchange.time_step import Names, TimeStep
 from throughtime.network import Connection, Layer
 
 
-def fields_of(plan: Plan) -> dict[str, str]:
+def fields_of(step: TimeStep) -> dict[str, str]:
     """Where the state holds each source: "a_NAME"; row 0 is its activities now, row d those d steps before."""
     named = Names()
-    sources = [*(name for name, _ in plan.inputs), *(layer.name for layer in plan.layers)]
+    sources = [*(name for name, _ in step.inputs), *(layer.name for layer in step.layers)]
     return {source: named(f"a_{source}") for source in sources}
 
 
-def member_of(plan: Plan, source: str) -> str:
+def member_of(step: TimeStep, source: str) -> str:
     """The index of the member, of a layer of an ensemble; inputs are the same for all members."""
-    return "[k]" if plan.members and source in plan.network.by_name else ""
+    return "[k]" if step.members and source in step.network.by_name else ""
 
 
-def layer_functions(plan: Plan, prefix: str) -> tuple[list[str], list[str]]:
+def layer_functions(step: TimeStep, prefix: str) -> tuple[list[str], list[str]]:
     """The definitions of all layers with their weights, and the calls that make a step."""
     named, lines, calls = Names(), list[str](), list[str]()
-    for layer in plan.layers:
-        writer = _Writer(plan, prefix, named, layer)
+    for layer in step.layers:
+        writer = _Writer(step, prefix, named, layer)
         body = [*writer.net(), *writer.activity()]
         name = writer.name("layer", layer.name)
         heard = ", ".join(f"{c.source} [{_delays(c.delays)}]" for c in layer.connections)
         about = comment(f"{layer.name}: {layer.size} x {layer.unit.name}; hears [so many steps back] {heard}")
-        k, head = (", k", ", int k") if plan.members else ("", "")
+        k, head = (", k", ", int k") if step.members else ("", "")
         lines += [f"/* {about} */", *writer.constants, ""]
         lines += function(f"static void {name}({prefix}_state *state{head})", body)
         calls.append(f"{name}(state{k});")
@@ -47,10 +47,10 @@ def _delays(delays: Sequence[int]) -> str:
 class _Writer:
     """Writes one layer; the constants it needs come together on the way."""
 
-    def __init__(self, plan: Plan, prefix: str, named: Names, layer: Layer) -> None:
+    def __init__(self, step: TimeStep, prefix: str, named: Names, layer: Layer) -> None:
         self.constants: list[str] = []
-        self._plan, self._prefix, self._named, self._layer = plan, prefix, named, layer
-        self._real, self._k = f"{prefix}_real", "[k]" if plan.members else ""
+        self._step, self._prefix, self._named, self._layer = step, prefix, named, layer
+        self._real, self._k = f"{prefix}_real", "[k]" if step.members else ""
         self._nets: Index = ("i", len(layer.nets))
         self._units: Index = ("n", layer.size)
 
@@ -60,7 +60,7 @@ class _Writer:
 
     def net(self) -> list[str]:
         """The net inputs: the bias, and what each connection adds."""
-        i, n, bias = index(self._nets), index(self._units), self._plan.bias(self._layer)
+        i, n, bias = index(self._nets), index(self._units), self._step.bias(self._layer)
         first = "0" if bias is None else f"{self._constant('b', self._layer.name, bias)}{self._k}[{i}][{n}]"
         lines = [f"{self._real} net[{len(self._layer.nets)}][{self._layer.size}];"]
         lines += loops([self._nets, self._units], [f"net[{i}][{n}] = {first};"])
@@ -69,10 +69,10 @@ class _Writer:
     def _wire(self, c: Connection) -> list[str]:
         name, fed = f"{self._layer.name}_{c.key}", self._layer.fed(c.nets)
         taps, nets = ("d", len(c.delays)), ("i", len(fed))
-        heard = self._units if c.one_to_one else ("s", self._plan.network.size_of(c.source))
+        heard = self._units if c.one_to_one else ("s", self._step.network.size_of(c.source))
         axes = [taps, nets, self._units] if c.one_to_one else [taps, heard, nets, self._units]
         row = self._row(c.source, self._chosen("delays", name, c.delays, taps), index(heard))
-        weight = self._plan.weight(self._layer, c)
+        weight = self._step.weight(self._layer, c)
         if weight is not None:
             at = "".join(f"[{index(axis)}]" for axis in axes)
             row = f"{self._constant('w', name, weight)}{self._k}{at} * {row}"
@@ -94,7 +94,7 @@ class _Writer:
         return f"{self._constant(kind, of, values, 'int')}[{axis[0]}]"
 
     def _row(self, source: str, delay: str, unit: str) -> str:
-        return f"state->{fields_of(self._plan)[source]}{member_of(self._plan, source)}[{delay}][{unit}]"
+        return f"state->{fields_of(self._step)[source]}{member_of(self._step, source)}[{delay}][{unit}]"
 
     def activity(self) -> list[str]:
         """The activities from the net inputs; the equations are those of `units`."""
@@ -115,7 +115,7 @@ class _Writer:
         return f"{function_}({net})" if function_ else net
 
     def _lstm(self, a: str, nets: list[str], n: str) -> list[str]:
-        memory = next(p.name for p in self._plan.parts if p.kind == "memory" and p.source == self._layer.name)
+        memory = next(p.name for p in self._step.parts if p.kind == "memory" and p.source == self._layer.name)
         gates = zip(("enter", "forget", "leave"), nets[:3], strict=True)
         kept = f"state->{memory}{self._k}[{n}]"
         return [

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.engine import History
-from throughtime.exchange.time_step import Plan, Values, plan_of
+from throughtime.exchange.time_step import TimeStep, Values, time_step_of
 from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
 
@@ -35,13 +35,13 @@ def initial_history(model: Model, u: Any = None, y: Any = None, dtype: Any = Non
     >>> {name: rows[0, :, 0].tolist() for name, rows in history.items()}
     {'history_input': [1.0], 'history_output': [1.0, 1.0]}
     """
-    plan, together = plan_of(model, dtype), Ensemble.of(model)
+    step, together = time_step_of(model, dtype), Ensemble.of(model)
     after = together.after(*together.given(u, y))
-    return {part.name: _exported(plan, after, part.kind, part.source) for part in plan.parts}
+    return {part.name: _exported(step, after, part.kind, part.source) for part in step.parts}
 
 
-def _exported(plan: Plan, history: History, kind: str, source: str) -> Values:
+def _exported(step: TimeStep, history: History, kind: str, source: str) -> Values:
     """From (K, D, B, S) or (K, B, 1, N) to (B, D, S) and (B, N), with members (K, ...)."""
-    rows = np.asarray(history[kind][source], plan.dtype)
+    rows = np.asarray(history[kind][source], step.dtype)
     made = np.moveaxis(rows, -3, -2) if kind == "a" else rows[..., 0, :]
-    return np.repeat(made, plan.members // len(made), axis=0) if plan.members else made[0]
+    return np.repeat(made, step.members // len(made), axis=0) if step.members else made[0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.exchange.onnx_layers import Graph, activity, heard, net_inputs
-from throughtime.exchange.time_step import Part, Plan, Values, plan_of
+from throughtime.exchange.time_step import Part, TimeStep, Values, time_step_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model
@@ -18,7 +18,7 @@ from throughtime.models.saving import library_version
 OPSET, IR_VERSION = 17, 8  # of 2022: what runtimes for small devices understand too
 
 
-def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -> None:
+def write(model: Model, path: str | os.PathLike[str], dtype: Any = None) -> None:
     """Write one time step of a trained network as an ONNX file; the scaling is inside.
 
         y(t), next history = step(u(t), history)
@@ -47,11 +47,11 @@ def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -
             ModuleNotFoundError without the package onnx; OSError if the file cannot be written
 
     >>> import tempfile, numpy as np, onnxruntime, throughtime as tt
-    >>> from throughtime.exchange import export_onnx, initial_history
+    >>> from throughtime.exchange import initial_history
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
     >>> model = tt.Model(network, tt.init(network, 0), (tt.Column("voltage", 2.0, 0.5),), (tt.Column("level", 5.0, 2.0),))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     export_onnx(model, f"{folder}/tank.onnx")
+    ...     tt.export_onnx(model, f"{folder}/tank.onnx")
     ...     session = onnxruntime.InferenceSession(f"{folder}/tank.onnx")
     >>> history = initial_history(model)
     >>> for voltage in (2.0, 2.5, 3.0):
@@ -61,17 +61,17 @@ def export_onnx(model: Model, path: str | os.PathLike[str], dtype: Any = None) -
     >>> y.shape, [i.name for i in session.get_inputs()]
     ((1, 1), ['u', 'history_input', 'history_output'])
     """
-    library, plan = _library(), plan_of(model, dtype)
-    graph = Graph(library, plan)
-    _step(graph, plan)
+    library, step = _library(), time_step_of(model, dtype)
+    graph = Graph(library, step)
+    _step(graph, step)
     made = library.helper.make_model(
-        library.helper.make_graph(graph.nodes, "step", *_ends(library, plan), graph.constants),
+        library.helper.make_graph(graph.nodes, "step", *_ends(library, step), graph.constants),
         producer_name="throughtime",
         producer_version=library_version(),
         opset_imports=[library.helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
-    library.helper.set_model_props(made, _metadata(model, plan))
+    library.helper.set_model_props(made, _metadata(model, step))
     library.checker.check_model(made, full_check=True)
     files.write(path, made.SerializeToString())
 
@@ -86,35 +86,35 @@ def _library() -> Any:
     return onnx
 
 
-def _step(graph: Graph, plan: Plan) -> None:
-    now, past = _inputs(graph, plan), {part.source: part for part in plan.parts if part.kind == "a"}
-    memory = {part.source: part.name for part in plan.parts if part.kind == "memory"}
+def _step(graph: Graph, step: TimeStep) -> None:
+    now, past = _inputs(graph, step), {part.source: part for part in step.parts if part.kind == "a"}
+    memory = {part.source: part.name for part in step.parts if part.kind == "memory"}
     full = {source: _line(graph, past[source].name, now[source]) for source in now if source in past}
-    for layer in plan.layers:
-        carried = [heard(graph, plan, c, now, past, full) for c in layer.connections]
-        nets = graph.parts(net_inputs(graph, plan, layer, carried), len(layer.nets))
+    for layer in step.layers:
+        carried = [heard(graph, step, c, now, past, full) for c in layer.connections]
+        nets = graph.parts(net_inputs(graph, step, layer, carried), len(layer.nets))
         now[layer.name], kept = activity(graph, layer.unit.name, nets, memory.get(layer.name))
         if kept:
             graph.op("Identity", kept, to=f"next_{memory[layer.name]}")
         if layer.name in past:
             full[layer.name] = _line(graph, past[layer.name].name, now[layer.name])
     for source, part in past.items():
-        later = graph.whole(1), graph.whole(plan.depth(source) + 1), graph.whole(-2)
+        later = graph.whole(1), graph.whole(step.depth(source) + 1), graph.whole(-2)
         graph.op("Slice", full[source], *later, to=f"next_{part.name}")
-    _outputs(graph, plan, now[plan.network.output])
+    _outputs(graph, step, now[step.network.output])
 
 
-def _inputs(graph: Graph, plan: Plan) -> dict[str, str]:
+def _inputs(graph: Graph, step: TimeStep) -> dict[str, str]:
     """The inputs as the network sees them; with members (K, B, S), so that all that follows has that axis."""
-    if not plan.inputs:
+    if not step.inputs:
         return {}
-    lead = (plan.members, 1) if plan.members else (1,)
-    mean, scale = (np.broadcast_to(row, (*lead, len(plan.u))) for row in _scaling(plan.u))
+    lead = (step.members, 1) if step.members else (1,)
+    mean, scale = (np.broadcast_to(row, (*lead, len(step.u))) for row in _scaling(step.u))
     seen = graph.op("Div", graph.op("Sub", "u", graph.constant(mean, "mean_u")), graph.constant(scale, "scale_u"))
-    if len(plan.inputs) == 1:
-        return {plan.inputs[0][0]: seen}
+    if len(step.inputs) == 1:
+        return {step.inputs[0][0]: seen}
     made, first = {}, 0
-    for name, size in plan.inputs:
+    for name, size in step.inputs:
         made[name] = graph.op("Slice", seen, graph.whole(first), graph.whole(first + size), graph.whole(-1))
         first += size
     return made
@@ -129,56 +129,56 @@ def _line(graph: Graph, past: str, now: str) -> str:
     return graph.op("Concat", past, graph.op("Unsqueeze", now, graph.whole(-2)), axis=-2)
 
 
-def _outputs(graph: Graph, plan: Plan, output: str) -> None:
+def _outputs(graph: Graph, step: TimeStep, output: str) -> None:
     """In the units of the data, within the limits; with members their mean."""
-    mean, scale = _scaling(plan.y)
+    mean, scale = _scaling(step.y)
     value = graph.op("Add", graph.op("Mul", output, graph.constant(scale)), graph.constant(mean))
-    low, high = limits(plan.y)
+    low, high = limits(step.y)
     if np.isfinite(low).any():
         value = graph.op("Max", value, graph.constant(low))
     if np.isfinite(high).any():
         value = graph.op("Min", value, graph.constant(high))
-    if plan.members:
+    if step.members:
         graph.op("ReduceMean", value, axes=[0], keepdims=0, to="y")
     else:
         graph.op("Identity", value, to="y")
 
 
-def _ends(library: Any, plan: Plan) -> tuple[list[Any], list[Any]]:
+def _ends(library: Any, step: TimeStep) -> tuple[list[Any], list[Any]]:
     """What goes in and comes out, with shapes."""
-    kind = library.helper.np_dtype_to_tensor_dtype(np.dtype(plan.dtype))
+    kind = library.helper.np_dtype_to_tensor_dtype(np.dtype(step.dtype))
 
     def value(name: str, shape: Sequence[int | str]) -> Any:
         return library.helper.make_tensor_value_info(name, kind, shape)
 
-    given = [value("u", ("B", len(plan.u)))] if plan.inputs else []
-    before = [value(part.name, _shape(plan, part)) for part in plan.parts]
-    after = [value(f"next_{part.name}", _shape(plan, part)) for part in plan.parts]
-    return [*given, *before], [value("y", ("B", len(plan.y))), *after]
+    given = [value("u", ("B", len(step.u)))] if step.inputs else []
+    before = [value(part.name, _shape(step, part)) for part in step.parts]
+    after = [value(f"next_{part.name}", _shape(step, part)) for part in step.parts]
+    return [*given, *before], [value("y", ("B", len(step.y))), *after]
 
 
-def _shape(plan: Plan, part: Part) -> tuple[int | str, ...]:
-    members = 1 if plan.members else 0
+def _shape(step: TimeStep, part: Part) -> tuple[int | str, ...]:
+    members = 1 if step.members else 0
     return (*part.start.shape[:members], "B", *part.start.shape[members:])
 
 
-def _metadata(model: Model, plan: Plan) -> dict[str, str]:
-    axis = 1 if plan.members else 0
+def _metadata(model: Model, step: TimeStep) -> dict[str, str]:
+    axis = 1 if step.members else 0
     history = {
-        part.name: {"shape": _shape(plan, part), "start": np.expand_dims(part.start, axis).tolist()}
-        for part in plan.parts
+        part.name: {"shape": _shape(step, part), "start": np.expand_dims(part.start, axis).tolist()}
+        for part in step.parts
     }
     about = {
         "history": history,
-        "inputs": [asdict(c) for c in plan.u],
-        "outputs": [asdict(c) for c in plan.y],
-        "lead": plan.network.lead,
-        "members": plan.members,
+        "inputs": [asdict(c) for c in step.u],
+        "outputs": [asdict(c) for c in step.y],
+        "lead": step.network.lead,
+        "members": step.members,
         "washout": model.washout,
         "classes": list(model.classes),
     }
     texts = {name: json.dumps(value, default=_plain) for name, value in about.items()}
-    return texts | {"network": plan.network.to_json(), "format": "throughtime step 1"}
+    return texts | {"network": step.network.to_json(), "format": "throughtime step 1"}
 
 
 def _plain(value: Any) -> Any:

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.exchange.time_step import Names, Part, Plan, Values
+from throughtime.exchange.time_step import Names, Part, TimeStep, Values
 from throughtime.network import Connection, Layer
 
 
 class Graph:
     """Nodes and constants, as they come to be; a value is known by its name."""
 
-    def __init__(self, library: Any, plan: Plan) -> None:
+    def __init__(self, library: Any, step: TimeStep) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._library = library
-        self._dtype = plan.dtype
+        self._dtype = step.dtype
         self._names = Names()
 
     def op(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
@@ -51,7 +51,7 @@ class Graph:
 
 def heard(
     graph: Graph,
-    plan: Plan,
+    step: TimeStep,
     connection: Connection,
     now: Mapping[str, str],
     past: Mapping[str, Part],
@@ -67,30 +67,30 @@ def heard(
     if delays == (0,):
         return now[source]
     line = full.get(source, past[source].name)  # in a loop, a source is heard before it is computed
-    rows = graph.whole(*(plan.depth(source) - d for d in delays))
+    rows = graph.whole(*(step.depth(source) - d for d in delays))
     tapped = graph.op("Gather", line, rows, axis=-2)
-    shape = (*([0, 0] if plan.members else [0]), len(delays) * plan.network.size_of(source))  # 0: as it is
+    shape = (*([0, 0] if step.members else [0]), len(delays) * step.network.size_of(source))  # 0: as it is
     return graph.op("Reshape", tapped, graph.whole(*shape))
 
 
-def net_inputs(graph: Graph, plan: Plan, layer: Layer, heard: list[str]) -> str:
+def net_inputs(graph: Graph, step: TimeStep, layer: Layer, heard: list[str]) -> str:
     """(B, nets N): the net inputs, one after the other."""
-    blocks = [_block(plan, layer, c) for c in layer.connections]
+    blocks = [_block(step, layer, c) for c in layer.connections]
     side_by_side = graph.op("Concat", *heard, axis=-1) if len(heard) > 1 else heard[0]
     weight = graph.constant(np.concatenate(blocks, axis=-2), f"weight_{layer.name}")
-    net, bias = graph.op("MatMul", side_by_side, weight), plan.bias(layer)
+    net, bias = graph.op("MatMul", side_by_side, weight), step.bias(layer)
     if bias is None:
         return net
-    row = bias.reshape(*bias.shape[:-2], 1, -1) if plan.members else bias.reshape(-1)
+    row = bias.reshape(*bias.shape[:-2], 1, -1) if step.members else bias.reshape(-1)
     return graph.op("Add", net, graph.constant(row, f"bias_{layer.name}"))
 
 
-def _block(plan: Plan, layer: Layer, connection: Connection) -> Values:
+def _block(step: TimeStep, layer: Layer, connection: Connection) -> Values:
     """(D S, nets N): the weights of a connection as a matrix into all net inputs."""
-    size, fed = plan.network.size_of(connection.source), list(layer.fed(connection.nets))
-    lead, count = (plan.members,) if plan.members else (), len(connection.delays)
+    size, fed = step.network.size_of(connection.source), list(layer.fed(connection.nets))
+    lead, count = (step.members,) if step.members else (), len(connection.delays)
     block = np.zeros((*lead, count, size, len(layer.nets), layer.size))
-    weight = plan.weight(layer, connection)
+    weight = step.weight(layer, connection)
     if connection.one_to_one:
         for n in range(size):
             block[..., n, fed, n] = 1.0 if weight is None else weight[..., n]

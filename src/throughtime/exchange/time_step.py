@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class TimeStep:
     """One time step of a model.
 
     network    the wiring
@@ -83,8 +83,8 @@ class Plan:
         return self.acting[layer.name].get(connection.key)
 
 
-def plan_of(model: Model, dtype: Any = None) -> Plan:
-    """The plan of one time step, in that type or that of the weights; a ValueError says why a model cannot be exported."""
+def time_step_of(model: Model, dtype: Any = None) -> TimeStep:
+    """One time step of a model, in that type or that of the weights; a ValueError says why a model cannot be exported."""
     model = replace(model, weights=native(model.weights))
     network, dtype = model.network, _type(model, dtype)
     _refuse(network)
@@ -92,7 +92,7 @@ def plan_of(model: Model, dtype: Any = None) -> Plan:
     for c in (*model.inputs, *model.outputs):
         _check_column(c, dtype)
     acting = each_member(partial(effective, network), model)(model.weights)
-    return Plan(
+    return TimeStep(
         network,
         model.members,
         dtype,
