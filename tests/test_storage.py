@@ -14,7 +14,7 @@ from safetensors.numpy import save as write_arrays
 import throughtime as tt
 from throughtime.io import files
 from throughtime.io.container import ModelFileError
-from throughtime.models.columns import Column, columns_of, restore, standardise
+from throughtime.models.columns import Column
 from throughtime.models.model import Model
 from throughtime.models.saving import load, save
 
@@ -55,15 +55,6 @@ def test_units_of_ones_own_are_found_by_name(tmp_path: Path) -> None:
 
 def _sine(net: jax.Array, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.sin(net[..., 0, :]), memory
-
-
-def test_scaling_and_its_inverse() -> None:
-    rows = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0]])
-    columns = columns_of(rows, ["a", "b"])
-    assert columns == (Column("a", 2.0, 1.0), Column("b", 5.0, 1.0))
-    seen = standardise(rows, columns)
-    np.testing.assert_array_equal(seen, [[-1.0, 0.0], [1.0, 0.0], [np.nan, 0.0]])
-    np.testing.assert_array_equal(restore(seen, columns), rows)
 
 
 def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
