@@ -12,6 +12,7 @@ from throughtime.cli import program
 
 APP = program()
 FILES = {"model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png"}
+FILES |= {"study.json", "events.jsonl"}
 TINY = ["--hidden", "2", "--epochs", "2", "--look", "1", "--every", "40", "--restarts", "2"]
 
 

@@ -128,7 +128,7 @@ RESULT = (
 @pytest.mark.parametrize("cut", ["", "\n", RESULT, f"{RESULT}\n{RESULT[:40]}\n{RESULT}", "{", RESULT[:9]])
 def test_a_file_of_results_is_gone_on_with_where_it_was_cut(cut: str, tmp_path: Path) -> None:
     (tmp_path / "search.jsonl").write_text(cut)
-    assert list(choosing._done(tmp_path / "search.jsonl")) == (["k"] if RESULT in cut else [])
+    assert list(choosing.done_in(tmp_path / "search.jsonl")) == (["k"] if RESULT in cut else [])
 
 
 @pytest.mark.parametrize(

@@ -86,4 +86,23 @@ def test_what_a_dead_process_had_is_told_and_the_others_are_kept(monkeypatch: py
     assert said.stderr.startswith("error: no result of --network narx --hidden 1 ")
     assert "the others are kept in search.jsonl, and the same command goes on" in said.stderr
     assert run(*SEARCH, "--json").exit_code == 0
-    assert len(Path("search.jsonl").read_text().splitlines()) == 1 + 2
+    assert len(Path("search.jsonl").read_text().split("\n")) == 1 + 1 + 2  # an empty line, the search, two results
+
+
+def test_a_search_goes_on_from_its_file_alone() -> None:
+    said = run(*SEARCH, "--json")
+    assert said.exit_code == 0, said.stderr
+    whole = Path("search.jsonl").read_text()
+    *others, last = whole.split("\n")
+    Path("search.jsonl").write_text("\n".join(others) + "\n" + last[:40])  # killed while it wrote the last result
+    again = run("choose", "--resume", "search.jsonl", "--workers", "0", "--json")
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout) == json.loads(said.stdout)
+    assert Path("search.jsonl").read_text().startswith("\n".join(others))
+    refused(run("choose", "--resume", "search.jsonl", "--hidden", "3"), "--hidden beside --resume")
+    refused(run("choose", "--resume", "gone.jsonl"), "no such file", "--out gone.jsonl")
+    Path("search.jsonl").write_text("\n".join(["", *others[2:]]))
+    refused(run("choose", "--resume", "search.jsonl"), "does not say what is searched for")
+    dated(120).to_csv("hours.csv", index=False)
+    Path("search.jsonl").write_text(whole)
+    refused(run("choose", "--resume", "search.jsonl"), "hours.csv is not the table of search.jsonl")

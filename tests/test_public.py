@@ -39,6 +39,7 @@ PROMISED = [
     "SequenceRegressor",
     "SquaredError",
     "Stream",
+    "Study",
     "Teaching",
     "Unit",
     "WeightNoise",

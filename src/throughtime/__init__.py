@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from throughtime.drawing import draw, show
     from throughtime.dynamics.model import DynamicModel
     from throughtime.dynamics.preparing import prepare
+    from throughtime.dynamics.study import Study
     from throughtime.dynamics.teaching import Teaching
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
     from throughtime.exchange import export_c, export_onnx
@@ -77,6 +78,7 @@ _LATER = {
     "Judgement": "reports.judgement",
     "SequenceClassifier": "estimators",
     "SequenceRegressor": "estimators",
+    "Study": "dynamics.study",
     "Teaching": "dynamics.teaching",
     "draw": "drawing",
     "export_c": "exchange",
@@ -118,6 +120,7 @@ __all__ = [
     "SequenceRegressor",
     "SquaredError",
     "Stream",
+    "Study",
     "Teaching",
     "Unit",
     "WeightNoise",

@@ -29,7 +29,8 @@ def program(commands: bool = True) -> typer.Typer:
 
 
 def _add_commands(app: typer.Typer) -> None:
-    from throughtime.cli.choose import choose, delays
+    from throughtime.cli.choose import choose
+    from throughtime.cli.delays import delays
     from throughtime.cli.export import export
     from throughtime.cli.fit import fit
     from throughtime.cli.forecast import forecast

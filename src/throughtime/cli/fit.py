@@ -1,42 +1,33 @@
 """`throughtime fit`: from a table to a trained model, its errors, its pictures and a file of it."""
 
 import json
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from throughtime.cli import data as columns
 from throughtime.cli import fit_options as asked_for
 from throughtime.cli import options, output, results, wiring
+from throughtime.cli.again import again, beside, go_on
+from throughtime.cli.command import in_options
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
-from throughtime.cli.learning import Taught, made_in
-from throughtime.cli.plan import loops_of, optimizer_of, parts_of, refuse_large, stages_of
+from throughtime.cli.learning import Job, Taught, made_in
 from throughtime.drawing import count
-from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.preparing import used_by
-from throughtime.dynamics.teaching import Teaching
+from throughtime.dynamics.stages import Asked, stages_of
+from throughtime.dynamics.study import Columns, Limits, Shares, Study, TableFile
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
-from throughtime.models.columns import refuse_limits
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.verdicts import coverage_sentences
-
-Values = NDArray[np.float64]
-PATHS = ("table", "out")  # whose folders are not kept; a Path, or its text, as the version of typer has it
-NOT_REPEATED = ("overwrite", "json_", "quiet")  # of the command that is kept: they change nothing that is learned
 
 
 def fit(
     context: typer.Context,
-    table: options.TablePath,
-    outputs: asked_for.Outputs,
-    out: asked_for.Out,
+    table: asked_for.Table = None,
+    outputs: asked_for.Outputs = "",
+    out: asked_for.Out = None,
     inputs: asked_for.Inputs = "",
     time: asked_for.Time = None,
     low: asked_for.Low = None,
@@ -71,129 +62,96 @@ def fit(
     look: asked_for.Look = None,
     clip: asked_for.Clip = None,
     seed: asked_for.Seed = 0,
+    study: asked_for.Again = None,
+    resume: asked_for.Resume = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train networks on a table, and save the model, its errors and pictures.
 
-    Writes model.safetensors, metrics.json, wiring.png, training.png and prediction.png into DIR. Free-run and one-step
-    errors stand beside each other, and beside those of a linear model with the same delays. However a network is trained,
-    training ends early by its free run over rows that were held out. The columns are standardised inside the model. With
-    Ctrl-C the best weights so far are saved.
+    Writes model.safetensors, metrics.json, study.json, events.jsonl, wiring.png, training.png and prediction.png into DIR.
+    Free-run and one-step errors stand beside each other, and beside those of a linear model with the same delays. However a
+    network is trained, training ends early by its free run over rows that were held out. The columns are standardised inside
+    the model. With Ctrl-C the best weights so far are saved.
 
     Example: throughtime fit tanks.csv --inputs u --outputs y --network narx --input-delays 0:2 --output-delays 1:2
     --hidden 10 --out tanks
+
+    Once more, to the same numbers: throughtime fit tanks.csv --study tanks/study.json --out again.
+    On with one that was interrupted or killed: throughtime fit tanks.csv --resume tanks
     """
-    heard, asked = wiring.names(inputs), wiring.names(outputs)
-    columns.check_names(heard, asked)
-    chosen = wiring.chosen(
-        input_delays=input_delays,
-        output_delays=output_delays,
-        taps=delays,
-        width=width,
-        slots=slots,
-        activation=activation,
-        bidirectional=bidirectional,
-        learned_start=learned_start,
-        increments=increments,
-        skip=skip,
-    )
-    made = wiring.build(network, len(heard), wiring.hidden(hidden), len(asked), **chosen)
-    loops = loops_of(loop, made, network)
-    read = columns.read(readers.read(table, Table), heard, asked, time)
-    parts = parts_of(read, made, (validation, test), folds, washout)
-    given = {"learner": learner, "epochs": epochs, "rate": learning_rate, "every": every, "horizon": horizon}
-    given |= {"decay": decay, "patience": patience, "look": look, "clip": clip}
-    optimizer = optimizer_of(optimizer, made, given)
-    stages = stages_of(made, loops, optimizer, parts.training, given)
-    refuse_large(made, stages, restarts * max(folds, 1), parts.training)
-    edges = limits_of(low, high, asked)
-    model = DynamicModel(
-        made,
-        stages,
-        restarts=restarts,
-        folds=folds,
-        validation=validation,
-        keep=keep,
-        washout=parts.first - used_by(made),
-        low=edges[0],
-        high=edges[1],
-        random_state=seed,
-    )
-    settings: dict[str, Any] = {
-        "table": table.name,
-        "sha256": fingerprint(table),
-        "command": command_of(context),
-        "time": time,
-    }
-    settings |= {
-        "network": network,
-        "loop": "-".join(loops),
-        "optimizer": optimizer,
-        "learner": learner or ("bptt" if optimizer == "adam" else None),
-    }
-    settings |= _told(stages, optimizer) | {"restarts": restarts, "keep": keep, "seed": seed}
-    settings |= {"validation": validation, "folds": folds, "test": test, "washout": parts.first}
-    asked_rows, weights = parts.training - parts.first, count(made)
-    notes = [*columns.notes(read), *columns.constant(read), *columns.sparse(read)]
-    if asked_rows < weights:
-        notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
-    output.notes(notes, quiet)
-    with output.folder(out, overwrite):
-        metrics, taught = made_in(out, model, read, parts, settings, quiet)
-    _report(out, metrics, taught, json_, quiet)
+    if resume is not None:
+        beside(context, "resume", "table", "json_", "quiet")
+        return carry_out(go_on(resume, table), json_, quiet)
+    if study is not None:
+        beside(context, "study", "table", "out", "overwrite", "json_", "quiet")
+        return carry_out(again(study, table, asked_for.given("fit", out, "--out"), overwrite), json_, quiet)
+    table, out = asked_for.given("fit", table, "TABLE"), asked_for.given("fit", out, "--out")
+    with in_options():
+        asked = Columns(
+            tuple(wiring.names(inputs)), tuple(wiring.names(asked_for.given("fit", outputs, "--outputs"))), time
+        )
+        wired = wiring.wired(
+            network,
+            hidden,
+            input_delays=input_delays,
+            output_delays=output_delays,
+            taps=delays,
+            width=width,
+            slots=slots,
+            activation=activation,
+            bidirectional=bidirectional,
+            learned_start=learned_start,
+            increments=increments,
+            skip=skip,
+        )
+        teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
+        made = wired.build(len(asked.inputs), len(asked.outputs))
+        shares = Shares(validation, folds, test, washout)
+        data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
+        stages = stages_of(made, network, shares.of(data, made).training, loop, teaching)
+        limits = Limits(*(_limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
+        origin = TableFile(table.name, fingerprint(table))
+        asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
+        asked_study.rows(data)
+    carry_out(Job(asked_study, data, out, overwrite), json_, quiet)
 
 
-def limits_of(low: str | None, high: str | None, outputs: list[str]) -> tuple[Values | None, Values | None]:
-    """The limits of the sensors, a number for each output; NaN where there is none."""
-    least, largest = (None if text is None else _edge(text, o, outputs) for text, o in ((low, "low"), (high, "high")))
-    none = np.full(len(outputs), np.nan)
-    refuse_limits(outputs, none if least is None else least, none if largest is None else largest, ("--low", "--high"))
-    return least, largest
-
-
-def _edge(text: str, option: str, outputs: list[str]) -> Values:
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) not in (1, len(outputs)):
-        raise Problem(f"--{option} {text!r} has {len(parts)} numbers for {len(outputs)} outputs ({', '.join(outputs)})")
+def _limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
+    """A limit for each output from a text such as '0,none'; a single one is that of all."""
+    if text is None:
+        return ()
     try:
-        made = np.array([np.nan if part.lower() in ("", "none") else _number(part) for part in parts])
+        parts = [part.strip().lower() for part in text.split(",")]
+        made = tuple(None if part in ("", "none") else _number(part) for part in parts)
     except ValueError:
-        raise Problem(f"--{option} {text!r} cannot be read; write a number for each output, or none: 0,none") from None
-    return np.broadcast_to(made, len(outputs))
+        raise Problem(f"--{side} {text!r} cannot be read; write a number for each output, or none: 0,none") from None
+    return made * outputs if len(made) == 1 else made
 
 
 def _number(part: str) -> float:
     made = float(part)
-    if np.isnan(made):
+    if made != made:
         raise ValueError(part)
     return made
 
 
-def command_of(context: typer.Context) -> str:
-    """The command as it was given, with the names of files in place of their paths."""
-    words = ["throughtime", str(context.info_name)]
-    for parameter in context.command.params:
-        source, value = context.get_parameter_source(parameter.name or ""), context.params.get(parameter.name or "")
-        if source is None or source.name != "COMMANDLINE" or parameter.name in NOT_REPEATED:
-            continue
-        option = parameter.opts[0]
-        if option.startswith("-"):
-            words.append(option)
-        if value is not True:
-            words.append(Path(str(value)).name if parameter.name in PATHS else str(value))
-    return shlex.join(words)
+def carry_out(job: Job, json_: bool, quiet: bool) -> None:
+    """Fit what was asked for, in its folder, and say what came of it."""
+    with in_options():
+        parts = job.study.rows(job.data)
+    asked_rows, weights = parts.training - parts.first, count(job.study.network)
+    notes = [*columns.notes(job.data), *columns.constant(job.data), *columns.sparse(job.data)]
+    if asked_rows < weights:
+        notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
+    output.notes(notes, quiet)
+    with output.folder(job.out, job.overwrite or job.resumed):
+        metrics, taught = made_in(job, parts, quiet)
+    _report(job.out, metrics, taught, json_, quiet)
 
 
-def _told(stages: Sequence[Teaching], optimizer: str) -> dict[str, Any]:
-    last = stages[-1]
-    made = {name: getattr(last, name) for name in ("horizon", "every", "decay", "clip", "patience", "look")}
-    rate = last.rate if optimizer == "adam" else None
-    return {"epochs": [stage.epochs for stage in stages], "learning_rate": rate} | made
-
-
-def _report(out: Any, metrics: dict[str, Any], taught: Taught, json_: bool, quiet: bool) -> None:
+def _report(out: Path, metrics: dict[str, Any], taught: Taught, json_: bool, quiet: bool) -> None:
     if json_:
         typer.echo(json.dumps(metrics))
     elif not quiet:
@@ -203,7 +161,11 @@ def _report(out: Any, metrics: dict[str, Any], taught: Taught, json_: bool, quie
         for line in ["", *metrics["verdict"], *coverage_sentences(judgement.coverage), "", written]:
             output.say(line)
     if taught.ended == "interrupted":
-        output.say(f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}", err=True)
+        output.say(
+            f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}; "
+            f"throughtime fit --resume {out} goes on",
+            err=True,
+        )
         raise typer.Exit(INTERRUPTED)
     if taught.ended == "diverged":
         raise Failure(f"{taught.trouble}; the last good weights are saved in {out}")

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from throughtime.cli.errors import Problem
 from throughtime.cli.options import LEAVING, TRAINING, WIRING
-from throughtime.cli.plan import LOOPS, OPTIMIZERS
-from throughtime.cli.wiring import LEARNERS, NETWORKS
+from throughtime.dynamics.stages import LEARNERS, LOOPS, OPTIMIZERS
+from throughtime.dynamics.wirings import NETWORKS
 
 ROWS = "Which rows are for what"
 
@@ -20,12 +21,36 @@ def _rows(text: str, metavar: str | None = None, least: int | None = None) -> An
     return typer.Option(help=text, metavar=metavar, min=least, rich_help_panel=ROWS)
 
 
-Outputs = Annotated[str, typer.Option(metavar="y[,y]", help="Columns to predict; empty cells are gaps.")]
+Table = Annotated[
+    Path | None,
+    typer.Argument(metavar="TABLE", help="CSV or Parquet file, one row per time step.", show_default=False),
+]
+Outputs = Annotated[
+    str, typer.Option(metavar="y[,y]", help="Columns to predict; empty cells are gaps.", show_default=False)
+]
 Inputs = Annotated[
     str,
     typer.Option(metavar="u[,u]", help="Columns it hears. None: narx and jordan predict a series from its past."),
 ]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", rich_help_panel=LEAVING)]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder for the results.", rich_help_panel=LEAVING, show_default=False),
+]
+Again = Annotated[
+    Path | None,
+    typer.Option(
+        "--study",
+        metavar="FILE",
+        help="In place of all other options but --out: the study.json of a fit, which is done again.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Go on with the fit in that folder, which was interrupted or killed.", show_default=False
+    ),
+]
 Time = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column with the time of each row, dates or numbers, to be shown.")
 ]
@@ -113,3 +138,12 @@ Look = Annotated[
 ]
 Clip = Annotated[float | None, _training("adam: largest norm of the gradient; 0: any. Default: 1.")]
 Seed = Annotated[int, _training("Of the first weights.", least=0)]
+
+
+def given(command: str, value: Any, name: str) -> Any:
+    """An option or argument that only a study can stand for."""
+    if value is None or value == "":
+        raise Problem(
+            f"Missing {'argument' if name.isupper() else 'option'} '{name}' (see throughtime {command} --help)"
+        )
+    return value

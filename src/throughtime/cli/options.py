@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from throughtime.cli import wiring
+from throughtime.dynamics.wirings import ELEMENTWISE
 
 WIRING, TRAINING, LEAVING = "The network", "Training", "What is written and said"
 
@@ -26,9 +26,7 @@ Width = Annotated[
     int | None, typer.Option(help="window: steps it sees; ntm: columns of its memory.", min=1, rich_help_panel=WIRING)
 ]
 Slots = Annotated[int | None, typer.Option(help="ntm: rows of its memory.", min=3, rich_help_panel=WIRING)]
-Activation = Annotated[
-    str | None, _wiring(f"Activation function of the hidden units: {', '.join(wiring.ELEMENTWISE)}.")
-]
+Activation = Annotated[str | None, _wiring(f"Activation function of the hidden units: {', '.join(ELEMENTWISE)}.")]
 Bidirectional = Annotated[
     bool, typer.Option("--bidirectional", help="Add layers that run backward in time.", rich_help_panel=WIRING)
 ]

@@ -17,6 +17,7 @@ from rich.text import Text
 from throughtime.cli.errors import Problem
 from throughtime.io import files
 from throughtime.texts import printable
+from throughtime.work.looks import Look
 
 
 @contextmanager
@@ -120,6 +121,10 @@ class Bar:
     def __call__(self, part: float, remark: str = "") -> None:
         """Set how much is done, 0 to 1, and a remark."""
         self._progress.update(self._task, completed=part, remark=printable(remark))
+
+    def show(self, look: Look) -> None:
+        """Where a long work stands: its part, phase and remark."""
+        self(look.part, f"{look.phase}, {look.remark}" if look.remark else look.phase)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1) -> None:

@@ -12,8 +12,8 @@ from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
 from throughtime.cli.learning import KEPT
 from throughtime.cli.opening import Opened, open_model
-from throughtime.cli.plan import parts_of
 from throughtime.dynamics.holding import Parts
+from throughtime.dynamics.study import Shares
 from throughtime.io.files import fingerprint
 from throughtime.reports import judging
 from throughtime.reports.findings import Origin, findings
@@ -76,9 +76,8 @@ def _parts(opened: Opened, data: Data, led: int, held_out: int | None, learned: 
                 f"{data.source} has {len(data)} rows, but the first {first} do not count; give a longer table"
             )
         return [Span("new data", slice(first, len(data)), begin=led)]
-    shares = opened.told("validation"), opened.told("test")
     folds, washout = (opened.told(name, share=False) for name in ("folds", "washout"))
-    return parts_of(data, opened.model.network_, shares, folds, washout)
+    return Shares(opened.told("validation"), folds, opened.told("test"), washout).of(data, opened.model.network_)
 
 
 def _origin(settings: Mapping[str, Any]) -> Origin:

@@ -6,15 +6,17 @@ from typing import Annotated
 import typer
 
 from throughtime.cli import options, output, wiring
+from throughtime.cli.command import in_options
 from throughtime.cli.errors import Problem
 from throughtime.drawing import draw
 from throughtime.drawing import show as text_of
+from throughtime.dynamics.wirings import NETWORKS
 from throughtime.models.saving import load
 
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="MODEL|NETWORK", help=f"A model file, or one of {', '.join(wiring.NETWORKS)}.")
+        str, typer.Argument(metavar="MODEL|NETWORK", help=f"A model file, or one of {', '.join(NETWORKS)}.")
     ],
     inputs: Annotated[int, typer.Option(min=0, help="Number of inputs.", rich_help_panel=options.WIRING)] = 1,
     outputs: Annotated[int, typer.Option(min=1, help="Number of outputs.", rich_help_panel=options.WIRING)] = 1,
@@ -33,22 +35,24 @@ def show(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
-    if what.replace("_", "-") in wiring.NETWORKS:
-        chosen = wiring.chosen(
-            input_delays=input_delays,
-            output_delays=output_delays,
-            taps=delays,
-            width=width,
-            slots=slots,
-            activation=activation,
-            bidirectional=bidirectional,
-            learned_start=learned_start,
-            increments=increments,
-            skip=skip,
-        )
-        network = wiring.build(what, inputs, wiring.hidden(hidden), outputs, **chosen)
+    if what.replace("_", "-") in NETWORKS:
+        with in_options():
+            network = wiring.wired(
+                what,
+                hidden,
+                input_delays=input_delays,
+                output_delays=output_delays,
+                taps=delays,
+                width=width,
+                slots=slots,
+                activation=activation,
+                bidirectional=bidirectional,
+                learned_start=learned_start,
+                increments=increments,
+                skip=skip,
+            ).build(inputs, outputs)
     elif not Path(what).exists():
-        raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(wiring.NETWORKS)}")
+        raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(NETWORKS)}")
     else:
         network = load(what).network
     if png is not None:

@@ -34,7 +34,7 @@ from throughtime.network import Network
 from throughtime.work.processes import side_by_side
 
 Values = NDArray[np.float64]
-BEGINS = '{"key": "'  # a line of the file of a search
+BEGINS, SEARCH = '{"key": "', '{"search": '  # lines of the file of a search: a result, what is searched for
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def choose(
         if names.count(name) > 1:
             raise ValueError(f"two candidates are called {name!r}; give them different names")
     keys = {c.name: _key(c, u, y, folds, restarts, seed) for c in candidates}
-    done = _done(file)
+    done = done_in(file)
     for candidate in candidates:
         if keys[candidate.name] in done:
             yield done[keys[candidate.name]]
@@ -200,7 +200,7 @@ def _said(value: Any) -> str:
     return re.sub(" at 0x[0-9a-f]+", "", repr(value))  # what else prints where it lies in memory
 
 
-def _done(file: Any) -> dict[str, Judged]:
+def done_in(file: Any) -> dict[str, Judged]:
     """What an earlier search has left; a line cut short by a crash is left out, a file with any other line refused."""
     if file is None or not Path(file).exists():
         return {}
@@ -214,13 +214,13 @@ def _done(file: Any) -> dict[str, Judged]:
 
 
 def _result(line: str, number: int) -> tuple[str, Judged] | None:
-    """The key and the result in a line; None for an empty one, or the beginning of a result."""
-    if not line.strip():
+    """The key and the result in a line; None for an empty one, the beginning of a result, or what is searched for."""
+    if not line.strip() or line.startswith(SEARCH):
         return None
     try:
         said = json.loads(line)
     except ValueError:
-        if line.startswith(BEGINS) or BEGINS.startswith(line):
+        if line.startswith(BEGINS) or BEGINS.startswith(line) or SEARCH.startswith(line):
             return None
         said = None
     try:

@@ -17,7 +17,7 @@ from throughtime.dynamics.intervals import Conformal, learned
 from throughtime.dynamics.misses import misses
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, many, names_of, records_of
-from throughtime.dynamics.teaching import Progress, Questions, Teaching, teach, usual
+from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, teach, usual
 from throughtime.engine import Weights, init
 from throughtime.layers import an_instance
 from throughtime.models.columns import Column, columns_of, refuse_limits, squared_error
@@ -118,14 +118,31 @@ class DynamicModel(Fitted):
         return self
 
     def lessons(
-        self, u: Any, y: Any, folds: Sequence[Fold] | None = None, scaled: Sequence[Mask] | None = None
-    ) -> Iterator[Progress]:
+        self,
+        u: Any,
+        y: Any,
+        folds: Sequence[Fold] | None = None,
+        scaled: Sequence[Mask] | None = None,
+        after: StageReport | None = None,
+    ) -> Iterator[StageReport]:
         """`fit`, look by look: after each the model is fitted with the best weights so far, so one may stop.
 
         folds   of every record what is asked and what is held out, in place of what `folds` and `validation` say
         scaled  of every record (T,) the steps whose mean and deviation the networks see as 0 and 1; None: those that some
                 network is asked
+        after   where an earlier run on the same records stood: it goes on from there to the same numbers
         """
+        return (at for at in self.taught(u, y, folds, scaled, after) if isinstance(at, StageReport))
+
+    def taught(
+        self,
+        u: Any,
+        y: Any,
+        folds: Sequence[Fold] | None = None,
+        scaled: Sequence[Mask] | None = None,
+        after: StageReport | None = None,
+    ) -> Iterator[Begun | StageReport]:
+        """`lessons`, which also tells of each stage before it is compiled."""
         records = records_of(u, y)
         self._decide(records)
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
@@ -134,12 +151,13 @@ class DynamicModel(Fitted):
         weights = self._draw(len(masks[0]))
         drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
         questions = self._questions([Record(*drawn.seen(r.u, r.y), r.index) for r in records], parts)
-        for progress in teach(
-            self.network_, weights, self._stages(), questions, squared_error(self.outputs_), int(self._seeds[0])
-        ):
-            self._note(progress)
-            self._choose(progress.report, any(mask.any() for mask in masks))
-            yield progress
+        validated, loss = any(mask.any() for mask in masks), squared_error(self.outputs_)
+        if after is not None:
+            self._note(after, validated)
+        for at in teach(self.network_, weights, self._stages(), questions, loss, int(self._seeds[0]), after):
+            if isinstance(at, StageReport):
+                self._note(at, validated)
+            yield at
         self.intervals_ = self._intervals(records, masks)
         self._last = self.ensemble().after(records[-1].u, records[-1].y), records[-1].index
 
@@ -195,13 +213,10 @@ class DynamicModel(Fitted):
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
         return usual(self.network_)
 
-    def _note(self, progress: Progress) -> None:
-        if progress.stage >= len(self.losses_):
-            self.losses_.append([])
-            self.validations_.append([])
-        self.losses_[progress.stage].append(progress.report.loss)
-        if progress.report.validation is not None:
-            self.validations_[progress.stage].append(progress.report.validation)
+    def _note(self, at: StageReport, validated: bool) -> None:
+        self.losses_ = [list(looks) for looks in at.losses]
+        self.validations_ = [list(looks) for looks in at.validations]
+        self._choose(at.report, validated)
 
     def _choose(self, report: Any, validated: bool) -> None:
         """Keep the best networks of each fold, of those that stayed finite."""

@@ -90,11 +90,34 @@ def usual(network: Network) -> tuple[Teaching, ...]:
     )
 
 
-class Progress(NamedTuple):
-    """Where the teaching stands: stage (from 0), and the report of `train`."""
+class StageReport(NamedTuple):
+    """Where the teaching stands, and all that is needed to go on from there to the same numbers.
+
+    report       of `train`, with the best weights of any stage
+    own          of `train`, as it is: the best weights are those of this stage
+    earlier      what the stage before left; None in the first one, and where nothing is held out
+    epochs       done in each stage so far, the last of which is this one
+    losses       of each stage so far, look by look
+    validations  the same, of what is held out
+    """
+
+    report: Report
+    own: Report
+    earlier: Report | None = None
+    epochs: tuple[int, ...] = (0,)
+    losses: tuple[tuple[Any, ...], ...] = ((),)
+    validations: tuple[tuple[Any, ...], ...] = ((),)
+
+    @property
+    def stage(self) -> int:
+        """Its number, from 0."""
+        return len(self.epochs) - 1
+
+
+class Begun(NamedTuple):
+    """A stage that is about to be compiled."""
 
     stage: int
-    report: Report
 
 
 class Questions(NamedTuple):
@@ -106,20 +129,29 @@ class Questions(NamedTuple):
 
 
 def teach(
-    network: Network, weights: Weights, stages: Sequence[Teaching], questions: Questions, loss: SquaredError, seed: int
-) -> Iterator[Progress]:
+    network: Network,
+    weights: Weights,
+    stages: Sequence[Teaching],
+    questions: Questions,
+    loss: SquaredError,
+    seed: int,
+    after: StageReport | None = None,
+) -> Iterator[Begun | StageReport]:
     """Train all members through all stages; each begins with what the one before leaves.
 
     The held-out outputs are always compared with a free run, also while the loop is open, so the best weights so far are
     those of any stage, and they are what is left; without held-out outputs the last weights are.
+
+    after  where an earlier call, with the same weights and all else, stood: this one goes on to the same numbers
     """
     members = len(jax.tree.leaves(weights)[0])
     us, ys = [r.u for r in questions.records], [r.y for r in questions.records]
     u = None if us[0].shape[1] == 0 else us
-    validation, earlier = None, None
-    if any((~np.isnan(q)).any() for q in questions.held_out):
-        validation = _examined(network, u, questions)
-    for number, stage in enumerate(stages):
+    held_out = any((~np.isnan(q)).any() for q in questions.held_out)
+    validation = _examined(network, u, questions) if held_out else None
+    at, begun = after, after.stage if after else 0
+    for number, stage in enumerate(stages[begun:], begun):
+        yield Begun(number)
         opened = stage.loop == "open" and network.feedback is not None
         form = network.open_loop() if opened else network
         sequences = _asked(prepare(form, u, ys, None if opened else stage.horizon, questions.training).sequences)
@@ -145,11 +177,33 @@ def teach(
             validation_network=network,
             patience=stage.patience if validation else None,
             clip=None if whole else stage.clip,
+            after=after.own if after and after.stage == number else None,
         )
-        for report in reports:
-            found = _best_of(report, earlier)
-            yield Progress(number, found)
-        weights, earlier = (found.best, found) if validation else (found.weights, None)
+        for own in reports:
+            at = _noted(at, number, own, held_out)
+            yield at
+        assert at is not None
+        weights = at.report.best if held_out else at.report.weights
+
+
+def _noted(before: StageReport | None, number: int, own: Report, held_out: bool) -> StageReport:
+    """Where it stands after this report of a stage."""
+    _, _, earlier, epochs, losses, validations = before or (None, None, None, (), (), ())
+    if before is None or number > before.stage:
+        earlier = before.report if before is not None and held_out else None
+        epochs, losses, validations = (*epochs, 0), (*losses, ()), (*validations, ())
+    return StageReport(
+        _best_of(own, earlier),
+        own,
+        earlier,
+        (*epochs[:-1], own.epoch),
+        _longer(losses, own.loss),
+        _longer(validations, own.validation) if held_out else validations,
+    )
+
+
+def _longer(stages: tuple[tuple[Any, ...], ...], value: Any) -> tuple[tuple[Any, ...], ...]:
+    return (*stages[:-1], (*stages[-1], value))
 
 
 def _best_of(report: Report, earlier: Report | None) -> Report:
@@ -168,7 +222,7 @@ def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:
     """The free runs over what is held out: from the beginning of each record; without inputs, which hold a free run to the
     measured one, from the measured past before each block, if that is all a network remembers."""
     ys = [record.y for record in questions.records]
-    if u is not None or not _measured_past(network):
+    if u is not None or not measured_past(network):
         return prepare(network, u, ys, targets=questions.held_out).sequences
     runs, asked, used = [], [], used_by(network)
     for y, targets in zip(ys, questions.held_out, strict=True):
@@ -181,7 +235,7 @@ def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:
     return prepare(network, None, runs, targets=asked).sequences
 
 
-def _measured_past(network: Network) -> bool:
+def measured_past(network: Network) -> bool:
     """True if what it remembers is past outputs and nothing else, so that it can begin anywhere in a record."""
     remembered = {(row.kind, row.layer) for row in state(network)}
     return remembered == {("a", network.output)} and network.by_name[network.output].start == "zero"

@@ -1,0 +1,98 @@
+"""A study from a file, done again or gone on with: its table is found and must be the same."""
+
+from pathlib import Path
+
+import typer
+
+from throughtime.cli import data as columns
+from throughtime.cli.data import Data
+from throughtime.cli.errors import Problem
+from throughtime.cli.learning import STUDY, Job
+from throughtime.dynamics import search
+from throughtime.dynamics.search import Search
+from throughtime.dynamics.study import Columns, Study
+from throughtime.io import readers
+from throughtime.io.files import fingerprint
+from throughtime.io.tables import Table
+
+
+def beside(context: typer.Context, chosen: str, *allowed: str) -> None:
+    """Refuse options beside --study or --resume, but those allowed: the study has said them already."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in (chosen, *allowed):
+            raise Problem(f"{parameter.opts[0]} beside --{chosen}: the study says it already; leave it out")
+
+
+def again(file: Path, table: Path | None, out: Path, overwrite: bool) -> Job:
+    """The study in a file, to be done again."""
+    study = read(file)
+    data = measured(study, table, file)
+    return Job(_named(study, data), data, out, overwrite)
+
+
+def go_on(folder: Path, table: Path | None) -> Job:
+    """The study that was begun in a folder."""
+    file = folder / STUDY
+    if not file.is_file():
+        raise Problem(f"--resume {folder}: there is no {STUDY}, so nothing was begun there; begin with --out {folder}")
+    if (folder / "metrics.json").exists():
+        raise Problem(f"--resume {folder}: the fit in it has ended; do it again with --study {file} --out another")
+    study = read(file)
+    return Job(study, measured(study, table, file), folder, resumed=True)
+
+
+def read(file: Path) -> Study:
+    """The study in a file."""
+    try:
+        return Study.from_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
+        raise Problem(f"{file}: {why}") from None
+
+
+def measured(study: Study, table: Path | None, file: Path) -> Data:
+    """The columns of the study's table."""
+    heard: Columns = study.columns
+    return columns.read(readers.read(table_of(study, table, file), Table), heard.inputs, heard.outputs, heard.time)
+
+
+def table_of(study: Study, table: Path | None, file: Path, command: str = "fit") -> Path:
+    """The table of the study in that file: the one that is named, or found here or beside the study."""
+    found = table or _found(study, file, command)
+    if study.table is not None and fingerprint(found) != study.table.sha256:
+        raise Problem(
+            f"{found} is not the table of {file}: its SHA-256 is {fingerprint(found)[:12]}..., there it is "
+            f"{study.table.sha256[:12]}...; give {study.table.name} as it was"
+        )
+    return found
+
+
+def search_in(file: Path) -> Search:
+    """The search in a file of results."""
+    if not file.is_file():
+        raise Problem(f"--resume {file}: there is no such file; begin with --out {file}")
+    found = search.search_in(file)
+    if found is None:
+        raise Problem(f"--resume {file}: it does not say what is searched for; give the same command again")
+    return found
+
+
+def _found(study: Study, file: Path, command: str) -> Path:
+    if study.table is None:
+        raise Problem(f"{file} names no table; give one: throughtime {command} TABLE ...")
+    name = Path(study.table.name).name
+    for folder in (Path(), file.parent, file.parent.parent):
+        if (folder / name).is_file():
+            return folder / name
+    raise Problem(
+        f"the table {name!r} of {file} is neither here nor beside it; give it: throughtime {command} TABLE ..."
+    )
+
+
+def _named(study: Study, data: Data) -> Study:
+    """The study, of that file if it was of none."""
+    if study.table is not None:
+        return study
+    return study.of_table(data.source.name, fingerprint(data.source))

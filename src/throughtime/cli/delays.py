@@ -1,0 +1,78 @@
+"""`throughtime delays`: what a model of a table should hear."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from throughtime.cli import options, output, wiring
+from throughtime.cli.data import check_names
+from throughtime.cli.errors import Problem
+from throughtime.dynamics.correlation import Correlations
+from throughtime.dynamics.delays import Delays, suggest_delays
+from throughtime.io import files, readers
+from throughtime.io.tables import Table
+from throughtime.reports.correlograms import plot_delays
+
+Inputs = Annotated[str, typer.Option(metavar="u[,u]", help="Columns of the inputs; none for a series.")]
+Outputs = Annotated[str, typer.Option(metavar="y[,y]", help="Columns of the outputs; empty cells are gaps.")]
+
+
+def delays(
+    table: options.TablePath,
+    outputs: Outputs,
+    inputs: Inputs = "",
+    lags: Annotated[int, typer.Option(min=1, help="The largest delay looked at.")] = 30,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Picture of the correlations with their bounds (PNG, SVG, PDF).")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    json_: options.Json = False,
+) -> None:
+    """Suggest delays to begin with, from correlations with their bounds of chance.
+
+    Output delays come from the partial autocorrelation, input delays from the cross-correlation after the input was made
+    white. They are linear views: `throughtime choose` decides.
+
+    Example: throughtime delays tanks.csv --inputs u --outputs y --out delays.png
+    """
+    heard, asked = wiring.names(inputs), wiring.names(outputs)
+    u, y = signals(table, heard, asked, quiet=json_)
+    if out is not None:
+        output.file(out, overwrite)
+    if lags >= len(y):
+        raise Problem(f"--lags {lags} is too many for the {len(y)} rows of {table}; take fewer")
+    found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
+    if out is not None:
+        files.write_whole(out, plot_delays(found))
+    if json_:
+        typer.echo(json.dumps(_plain(found)))
+        return
+    output.say(f"--output-delays {wiring.told(found.outputs) or 'none found'}")
+    if heard:
+        output.say(f"--input-delays {wiring.told(found.inputs) or 'none found'}")
+    if out is not None:
+        output.say(f"written to {out}", err=True)
+
+
+def signals(table: Path, heard: list[str], asked: list[str], quiet: bool) -> tuple[Any, Any]:
+    """u and y (T, columns) of a table; u None for a series."""
+    check_names(heard, asked)
+    read = readers.read(table, Table)
+    u, y = read.numbers(heard) if heard else None, read.numbers(asked, gaps=True)
+    output.notes(read.notes, quiet)
+    return u, y
+
+
+def _plain(found: Delays) -> dict[str, Any]:
+    def listed(c: Correlations) -> dict[str, Any]:
+        return {"lags": np.asarray(c.lags).tolist(), "values": list(c.values), "bound": np.asarray(c.bound).tolist()}
+
+    return {
+        "inputs": list(found.inputs),
+        "outputs": list(found.outputs),
+        "partial autocorrelation": {name: listed(c) for name, c in found.partial.items()},
+        "cross-correlation": {" -> ".join(pair): listed(c) for pair, c in found.crossed.items()},
+    }

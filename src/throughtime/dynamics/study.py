@@ -1,0 +1,304 @@
+"""A study: what one fit is asked to do, as a value. Command line, Python and files say the same one, and run it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from throughtime.checks import is_number, is_whole, quoted
+from throughtime.dynamics import stages as teaching
+from throughtime.dynamics.fitting import FitLook, looks
+from throughtime.dynamics.holding import Parts, held_out
+from throughtime.dynamics.measured import Measured
+from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.preparing import used_by
+from throughtime.dynamics.records import Record
+from throughtime.dynamics.teaching import StageReport, Teaching
+from throughtime.dynamics.wirings import Wiring
+from throughtime.dynamics.wrong import Wrong
+from throughtime.memory import refuse_size
+from throughtime.models.columns import refuse_limits
+from throughtime.network import Network
+
+MOST = 10**30
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is heard and what is predicted, by the names of columns; time: the column with the time of each row."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "outputs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        named = [*self.inputs, *self.outputs]
+        if not self.outputs:
+            raise Wrong("{outputs} names no column")
+        for name in named:
+            if not isinstance(name, str) or not name:
+                raise Wrong(f"{{inputs}} and {{outputs}} must be names of columns, not {quoted(name)}")
+            if named.count(name) > 1:
+                raise Wrong(f"column {name!r} is named twice in {{inputs}} and {{outputs}}")
+        if self.time is not None and (not isinstance(self.time, str) or self.time in self.outputs):
+            raise Wrong(f"column {self.time!r} cannot be both the time of the rows and an output; name another column")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Which rows are for what.
+
+    validation  share of the rows before the test, the last of them, held out: training ends by the free run over it
+    folds       in its place: so many blocks of time, each held out in turn; 0: none
+    test        share of all rows, the last of them, used for nothing
+    washout     first rows in which nothing is asked; None: those that fill the delays
+    """
+
+    validation: float = 0.2
+    folds: int = 0
+    test: float = 0.0
+    washout: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            if not is_number(share) or not 0 <= share < 1:
+                raise Wrong(f"{{{name}}} must be at least 0 and below 1, not {quoted(share)}")
+        if not is_whole(self.folds, 0, MOST) or self.folds == 1:
+            raise Wrong("{folds} must be 0 (the last rows are held out) or at least 2")
+        if self.washout is not None and not is_whole(self.washout, 0, MOST):
+            raise Wrong(f"{{washout}} must be a number of rows, not {quoted(self.washout)}")
+
+    def of(self, measured: Measured, network: Network) -> Parts:
+        """The rows for training, validation and test, of what was measured; with none for one of them a `Wrong`."""
+        used, end = used_by(network), len(measured) - round(self.test * len(measured))
+        first = max(used, self.washout or 0)
+        if end <= first + max(1, 2 * self.folds):
+            raise Wrong(_short(measured, end, used, first))
+        _refuse_size(self.folds * end, f"telling {self.folds} {{folds}} of {end} rows apart", "use fewer")
+        held = held_out([Record(measured.u[:end], measured.y[:end])], used, self.folds, self.validation)[0]
+        made = Parts(first, end, held)
+        if made.training <= first + 1:
+            raise Wrong(_short(measured, made.training, used, first))
+        if 0 < len(measured) - end < 2:
+            raise Wrong(f"{{test}} {self.test} of {len(measured)} rows is only one row; take a larger share")
+        _check_known(measured, made)
+        return made
+
+
+def _short(measured: Measured, rows: int, used: int, first: int) -> str:
+    return (
+        f"{measured.source} has {len(measured)} rows, {rows} of them for training, which is too short for delays up to {used} "
+        f"and a washout of {first}; use more rows, smaller delays or less {{validation}} and {{test}}"
+    )
+
+
+def _refuse_size(needed: float, what: str, remedy: str) -> None:
+    try:
+        refuse_size(needed, what, remedy)
+    except ValueError as large:
+        raise Wrong(str(large)) from None
+
+
+def _check_known(measured: Measured, parts: Parts) -> None:
+    after, held = np.arange(parts.end) >= parts.first, parts.held.any(axis=0)
+    test = np.arange(len(measured)) >= parts.end
+    rows = {"training": after & ~parts.held.all(axis=0), "validation": after & held}
+    masks = {part: np.pad(mask, (0, len(measured) - parts.end)) for part, mask in rows.items()} | {"test": test}
+    for part, mask in masks.items():
+        for place, name in enumerate(measured.outputs):
+            if mask.any() and np.isnan(measured.y[mask, place]).all():
+                raise Wrong(
+                    f"{measured.source}: column {name!r} is empty in all rows for {part}: nothing to learn from"
+                )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the sensor of each output can show; None: no such limit; (): none at all."""
+
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            edges = tuple(None if edge is None else _edge(name, edge) for edge in getattr(self, name))
+            object.__setattr__(self, name, edges if any(edge is not None for edge in edges) else ())
+
+    def arrays(self, outputs: tuple[str, ...]) -> tuple[Any, Any]:
+        """As `DynamicModel` takes them: a number for each output, NaN where there is no limit; None for none at all."""
+        made = []
+        for name in ("low", "high"):
+            edges = getattr(self, name)
+            if edges and len(edges) != len(outputs):
+                raise Wrong(f"{{{name}}} has {len(edges)} numbers for {len(outputs)} outputs ({', '.join(outputs)})")
+            made.append(np.array([np.nan if edge is None else edge for edge in edges]) if edges else None)
+        none = np.full(len(outputs), np.nan)
+        try:
+            low, high = (none if edges is None else edges for edges in made)
+            refuse_limits(outputs, low, high, ("{low}", "{high}"))
+        except ValueError as crossed:
+            raise Wrong(str(crossed)) from None
+        return made[0], made[1]
+
+
+def _edge(name: str, edge: Any) -> float:
+    if not isinstance(edge, (int, float)) or isinstance(edge, bool) or edge != edge:
+        raise Wrong(f"{{{name}}} must be a number for each output, or none, not {quoted(edge)}")
+    return float(edge)
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """The file that holds what was measured.
+
+    name    of the file, without its folder
+    sha256  its fingerprint: another number means other data
+    """
+
+    name: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        for name in ("name", "sha256"):
+            if not isinstance(getattr(self, name), str):
+                raise Wrong(f"{{table}} {name} must be text, not {quoted(getattr(self, name))}")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What one fit is asked to do: `run` does it, and `to_json` writes it down.
+
+    wiring    a `Wiring`, such as `Wiring("narx", (10,), {"output_delays": (1, 2)})`, or a `Network` in closed loop
+    columns   inputs, outputs and time
+    stages    how it is taught: `Teaching` values, one after the other
+    parts     which rows are for training, validation and test
+    restarts  networks trained at once (for each fold); the model is their mean
+    keep      how many of each fold, the best on what is held out; None: all
+    limits    of the sensors of the outputs
+    seed      of the first weights
+    table     the file with what was measured, and its fingerprint; None: it is no file
+
+    >>> import numpy as np
+    >>> from throughtime.dynamics.study import Columns, Study
+    >>> from throughtime.dynamics.teaching import Teaching
+    >>> from throughtime.dynamics.wirings import Wiring
+    >>> study = Study(Wiring("narx", (2,)), Columns(("u",), ("y",)), (Teaching(epochs=2, look=1),), restarts=1)
+    >>> u = np.sin(np.arange(50.0))
+    >>> *_, last = study.run((u, np.append(0, u[:-1])))
+    >>> last.part, last.model.network_ == study.network, Study.from_json(study.to_json()) == study
+    (1.0, True, True)
+    """
+
+    wiring: Wiring | Network
+    columns: Columns
+    stages: tuple[Teaching, ...]
+    parts: Shares = field(default_factory=Shares)
+    restarts: int = 5
+    keep: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    table: TableFile | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages or not all(isinstance(stage, Teaching) for stage in self.stages):
+            raise Wrong(f"{{stages}} must be one or more Teaching values, not {quoted(self.stages)}")
+        for name, least in (("restarts", 1), ("keep", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not is_whole(value, least, MOST) and not (name == "keep" and value is None):
+                raise Wrong(f"{{{name}}} must be a whole number of at least {least}, not {quoted(value)}")
+        self.limits.arrays(self.columns.outputs)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network, for the columns."""
+        if isinstance(self.wiring, Network):
+            return self.wiring
+        return self.wiring.build(len(self.columns.inputs), len(self.columns.outputs))
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+        return self.wiring.name if isinstance(self.wiring, Wiring) else "network"
+
+    def model(self, parts: Parts) -> DynamicModel:
+        """The model that is to be fitted to the rows before the test."""
+        low, high = self.limits.arrays(self.columns.outputs)
+        return DynamicModel(
+            self.network,
+            self.stages,
+            restarts=self.restarts,
+            folds=self.parts.folds,
+            validation=self.parts.validation,
+            keep=self.keep,
+            washout=parts.first - used_by(self.network),
+            low=low,
+            high=high,
+            random_state=self.seed,
+        )
+
+    def rows(self, measured: Measured) -> Parts:
+        """Which rows of what was measured are for what; a `Wrong` if they are too few, or the machine is too small."""
+        _check_columns(self, measured)
+        for stage in self.stages:
+            teaching.refuse_cut(self.network, stage.every)
+        parts = self.parts.of(measured, self.network)
+        teaching.refuse_large(self.network, self.stages, self.restarts * max(self.parts.folds, 1), parts.training)
+        return parts
+
+    def run(self, measured: Any, after: StageReport | None = None) -> Iterator[FitLook]:
+        """Fit it, look by look; the last look has the model as it is when all is done, each one that as it is by then.
+
+        measured  `Measured`, or (u, y) as `DynamicModel.fit` takes them
+        after     where an earlier run stood (its look's `at`): this one goes on to the same numbers
+
+        raises    ValueError for what does not fit the study, `Diverged` if no network stays finite
+        """
+        data = measured if isinstance(measured, Measured) else Measured.of(*measured)
+        parts = self.rows(data)
+        return looks(self.model(parts), data, parts, after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        from throughtime.dynamics.written import study_to_dict
+
+        return study_to_dict(self)
+
+    def to_json(self) -> str:
+        """As text; the same study gives the same text."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Self:
+        """What `to_dict` made; a ValueError in one line names the field that is wrong."""
+        from throughtime.dynamics.written import study_from_dict
+
+        return cls(**study_from_dict(said))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote."""
+        try:
+            said = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"this is no study: it is not JSON ({error})") from None
+        return cls.from_dict(said)
+
+    def of_table(self, name: str, sha256: str) -> Self:
+        """The same study of a file."""
+        return replace(self, table=TableFile(name, sha256))
+
+
+def _check_columns(study: Study, measured: Measured) -> None:
+    heard, asked = len(study.columns.inputs), len(study.columns.outputs)
+    if (measured.u.shape[1], measured.y.shape[1]) != (heard, asked):
+        raise Wrong(
+            f"{measured.source} has {measured.u.shape[1]} inputs and {measured.y.shape[1]} outputs, the study asks for "
+            f"{heard} and {asked}"
+        )
