@@ -25,9 +25,9 @@ from throughtime.estimators.reading import (
 )
 from throughtime.learners import BPTT
 from throughtime.models.columns import columns_of, standardise
-from throughtime.models.each import run_each
+from throughtime.models.each import one_member
+from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
-from throughtime.sequences import inputs_of
 from throughtime.training import train
 
 Values = NDArray[Any]
@@ -210,9 +210,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
     def _outputs(self, X: Any) -> list[Values]:
         """What the network answers: (steps, outputs) of every sequence, or one answer, (1, outputs)."""
         check_is_fitted(self, "weights_")
-        xs = [standardise(x, self.inputs_) for x in series_of(self, X, fresh=False)]
-        ys = run_each(self.network_, self.weights_, [inputs_of(self.network_, x, n) for n, x in enumerate(xs)])
-        return [answers.read(y.astype(float), self.answer_) for y in ys]
+        alone = Ensemble(self.network_, one_member(self.weights_), self.inputs_, self.outputs_)
+        ys = alone.sequences(series_of(self, X, fresh=False))
+        return [answers.read(y[0].astype(float), self.answer_) for y in ys]
 
     def to_model(self, **settings: Any) -> Model:
         """The fitted network as a `Model`, to be saved in a file that cannot run code."""
