@@ -7,9 +7,10 @@ import typer
 from throughtime.cli import data as columns
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
-from throughtime.cli.learning import STUDY, Job
+from throughtime.cli.learning import PROGRESS, STUDY, Job
 from throughtime.dynamics import search
 from throughtime.dynamics.search import Search
+from throughtime.dynamics.standing import Standing, load_standing
 from throughtime.dynamics.study import Columns, Study
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
@@ -33,14 +34,21 @@ def again(file: Path, table: Path | None, out: Path, overwrite: bool) -> Job:
 
 
 def go_on(folder: Path, table: Path | None) -> Job:
-    """The study that was begun in a folder."""
-    file = folder / STUDY
+    """The study that was begun in a folder, as it stands."""
+    standing, file = _standing(folder)
+    return Job(standing.study, measured(standing.study, table, file), folder, resumed=standing)
+
+
+def _standing(folder: Path) -> tuple[Standing, Path]:
+    """How far the fit in a folder is, and the file that says so."""
+    progress, file = folder / PROGRESS, folder / STUDY
+    if progress.is_file():
+        return load_standing(progress), progress
     if not file.is_file():
         raise Problem(f"--resume {folder}: there is no {STUDY}, so nothing was begun there; begin with --out {folder}")
     if (folder / "metrics.json").exists():
         raise Problem(f"--resume {folder}: the fit in it has ended; do it again with --study {file} --out another")
-    study = read(file)
-    return Job(study, measured(study, table, file), folder, resumed=True)
+    return Standing(read(file)), file
 
 
 def read(file: Path) -> Study:

@@ -146,7 +146,7 @@ def carry_out(job: Job, json_: bool, quiet: bool) -> None:
     if asked_rows < weights:
         notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
     output.notes(notes, quiet)
-    with output.folder(job.out, job.overwrite or job.resumed):
+    with output.folder(job.out, job.overwrite or job.resumed is not None):
         metrics, taught = made_in(job, parts, quiet)
     _report(job.out, metrics, taught, json_, quiet)
 

@@ -2,7 +2,8 @@
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from throughtime.cli.command import command, optimizer_said
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Failure, Interrupted
 from throughtime.drawing import count
-from throughtime.dynamics.fitting import FitLook, told_error
+from throughtime.dynamics.fitting import told_error
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.stages import learner_word
+from throughtime.dynamics.standing import Standing, save_standing
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.teaching import StageReport
 from throughtime.io import files
@@ -25,7 +27,8 @@ from throughtime.training import Diverged
 from throughtime.work.looks import Look
 
 KEPT = ("single_output", "members", "intervals", "linear")  # of the model's settings, said elsewhere or for machines
-STUDY, EVENTS = "study.json", "events.jsonl"
+STUDY, EVENTS, PROGRESS = "study.json", "events.jsonl", "progress.safetensors"
+SECONDS = 2.0  # from one saving of progress to the next, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +37,19 @@ class Job:
 
     out        the folder
     overwrite  it may hold other files
-    resumed    it holds this study, begun
-    after      where that stood; None: at its beginning
+    resumed    the study was begun there, and stands so
     """
 
     study: Study
     data: Data
     out: Path
     overwrite: bool = False
-    resumed: bool = False
-    after: StageReport | None = None
+    resumed: Standing | None = None
+
+    @property
+    def progress(self) -> Path:
+        """The file of how far it is."""
+        return self.out / PROGRESS
 
 
 @dataclass
@@ -67,34 +73,54 @@ class Watch:
 
     bar: output.Bar
     events: Path
-    began: float = field(default_factory=time.monotonic)
+    began: float
 
     def __call__(self, look: Look) -> None:
         """Tell of it."""
         self.bar.show(look)
-        files.append(self.events, look.to_line(time.monotonic() - self.began))
+        files.append(self.events, look.to_line(self.seconds))
+
+    @property
+    def seconds(self) -> float:
+        """Since the fit was begun, but for those in which it was interrupted."""
+        return time.monotonic() - self.began
 
 
 def made_in(job: Job, parts: Parts, quiet: bool) -> tuple[dict[str, Any], Taught]:
     """Train, save, judge, and write all files: what metrics.json holds, and what the training left."""
     new = not any((job.out / name).exists() for name in results.FILES)
-    if not job.resumed:
-        (job.out / EVENTS).unlink(missing_ok=True)
     with output.Bar("fit", quiet) as bar:
-        watch = Watch(bar, job.out / EVENTS)
-        if new:
-            files.write(job.out / STUDY, job.study.to_json())
-        watch(Look(0.0, "imported", figures={"seconds of processor": round(time.process_time(), 2)}))
+        watch = Watch(bar, job.out / EVENTS, time.monotonic() - (job.resumed.seconds if job.resumed else 0.0))
         try:
+            _begin(job, new)
+            watch(Look(0.0, "imported", figures={"seconds of processor": round(time.process_time(), 2)}))
             taught = learn(job, watch)
             if taught.model is None:
                 _refuse_empty(taught)
-        except BaseException:
-            if new and not job.resumed:
-                for name in (STUDY, EVENTS):
-                    (job.out / name).unlink(missing_ok=True)
+        except (KeyboardInterrupt, Exception):
+            if not job.resumed:
+                _sweep(job, STUDY, EVENTS, PROGRESS) if new else _sweep(job, PROGRESS)
             raise
-        return _written(job, parts, taught, new, watch), taught
+        metrics = _written(job, parts, taught, new, watch)
+    if taught.ended != "interrupted":
+        _sweep(job, PROGRESS)
+    return metrics, taught
+
+
+def _begin(job: Job, new: bool) -> None:
+    """Say what is asked for before it is begun; where a folder is written over, what stands there is of the old study."""
+    if job.resumed:
+        return
+    _sweep(job, EVENTS, PROGRESS)
+    if new:
+        files.write(job.out / STUDY, job.study.to_json())
+    else:
+        save_standing(job.progress, Standing(job.study))
+
+
+def _sweep(job: Job, *names: str) -> None:
+    for name in names:
+        (job.out / name).unlink(missing_ok=True)
 
 
 def _refuse_empty(taught: Taught) -> None:
@@ -124,7 +150,7 @@ def _written(job: Job, parts: Parts, taught: Taught, new: bool, watch: Watch) ->
         judgement = judging.judge(model, data, parts, linears)
         assert judgement.evidence is not None
         metrics = _about(model, settings, data, parts) | judgement.to_dict(results.REMEDY)
-        metrics |= {"seconds": round(time.monotonic() - watch.began, 2)}
+        metrics |= {"seconds": round(watch.seconds, 2)}
         watch(Look(0.99, "drawing"))
         with files.together():
             save(out / "model.safetensors", contents)
@@ -180,17 +206,19 @@ def _about(model: DynamicModel, settings: dict[str, Any], data: Data, parts: Par
 
 def learn(job: Job, watch: Watch) -> Taught:
     """Fit the model; an interruption or a divergence keeps what there is."""
-    taught = Taught(at=job.after)
+    before = job.resumed.at if job.resumed else None
+    taught, saved, due = Taught(at=before), before, -inf
     try:
-        for look in job.study.run(job.data, job.after):
-            taught = _after(taught, look)
+        for look in job.study.run(job.data, before):
+            taught = Taught(look.model or taught.model, at=look.at or taught.at)
             watch(look)
+            if look.at is not None and time.monotonic() >= due:
+                save_standing(job.progress, Standing(job.study, look.at, watch.seconds))
+                saved, due = look.at, time.monotonic() + SECONDS
     except KeyboardInterrupt:
         taught.ended = "interrupted"
+        if taught.at is not saved:
+            save_standing(job.progress, Standing(job.study, taught.at, watch.seconds))
     except Diverged as trouble:
         taught.ended, taught.trouble = "diverged", str(trouble)
     return taught
-
-
-def _after(taught: Taught, look: FitLook) -> Taught:
-    return Taught(look.model or taught.model, at=look.at or taught.at)

@@ -90,12 +90,25 @@ def usual(network: Network) -> tuple[Teaching, ...]:
     )
 
 
+class Best(NamedTuple):
+    """The best weights of every member in the stages before, their held-out loss, and the epoch of their stage."""
+
+    weights: Weights
+    loss: Any
+    epoch: Any
+
+    @staticmethod
+    def of(report: Report) -> "Best":
+        """Those of a report."""
+        return Best(report.best, report.best_loss, report.best_epoch)
+
+
 class StageReport(NamedTuple):
     """Where the teaching stands, and all that is needed to go on from there to the same numbers.
 
     report       of `train`, with the best weights of any stage
     own          of `train`, as it is: the best weights are those of this stage
-    earlier      what the stage before left; None in the first one, and where nothing is held out
+    earlier      the best of the stages before; None in the first one, and where nothing is held out
     epochs       done in each stage so far, the last of which is this one
     losses       of each stage so far, look by look
     validations  the same, of what is held out
@@ -103,7 +116,7 @@ class StageReport(NamedTuple):
 
     report: Report
     own: Report
-    earlier: Report | None = None
+    earlier: Best | None = None
     epochs: tuple[int, ...] = (0,)
     losses: tuple[tuple[Any, ...], ...] = ((),)
     validations: tuple[tuple[Any, ...], ...] = ((),)
@@ -190,32 +203,29 @@ def _noted(before: StageReport | None, number: int, own: Report, held_out: bool)
     """Where it stands after this report of a stage."""
     _, _, earlier, epochs, losses, validations = before or (None, None, None, (), (), ())
     if before is None or number > before.stage:
-        earlier = before.report if before is not None and held_out else None
+        earlier = Best.of(before.report) if before is not None and held_out else None
         epochs, losses, validations = (*epochs, 0), (*losses, ()), (*validations, ())
-    return StageReport(
-        _best_of(own, earlier),
-        own,
-        earlier,
-        (*epochs[:-1], own.epoch),
-        _longer(losses, own.loss),
-        _longer(validations, own.validation) if held_out else validations,
-    )
+    known = _longer(validations, own.validation) if held_out else validations
+    return stands(own, earlier, (*epochs[:-1], own.epoch), _longer(losses, own.loss), known)
+
+
+def stands(own: Report, earlier: Best | None, epochs: tuple[int, ...], *looks: Any) -> StageReport:
+    """Where it stands, by the report of this stage and the best of those before; looks: losses and validations."""
+    return StageReport(own if earlier is None else _best_of(own, earlier), own, earlier, epochs, *looks)
 
 
 def _longer(stages: tuple[tuple[Any, ...], ...], value: Any) -> tuple[tuple[Any, ...], ...]:
     return (*stages[:-1], (*stages[-1], value))
 
 
-def _best_of(report: Report, earlier: Report | None) -> Report:
+def _best_of(report: Report, earlier: Best) -> Report:
     """The report, with the best of an earlier stage where that is better."""
-    if earlier is None:
-        return report
-    kept = earlier.best_loss <= report.best_loss
+    kept = earlier.loss <= report.best_loss
     chosen = jax.tree.map(
-        lambda old, new: jnp.where(kept.reshape(-1, *[1] * (new.ndim - 1)), old, new), earlier.best, report.best
+        lambda old, new: jnp.where(kept.reshape(-1, *[1] * (new.ndim - 1)), old, new), earlier.weights, report.best
     )
-    epoch = np.where(kept, earlier.best_epoch, report.best_epoch)
-    return replace(report, best=chosen, best_loss=np.where(kept, earlier.best_loss, report.best_loss), best_epoch=epoch)
+    epoch = np.where(kept, earlier.epoch, report.best_epoch)
+    return replace(report, best=chosen, best_loss=np.where(kept, earlier.loss, report.best_loss), best_epoch=epoch)
 
 
 def _examined(network: Network, u: Any, questions: Questions) -> list[Any]:

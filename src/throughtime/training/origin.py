@@ -106,6 +106,8 @@ def in_words(value: Any, deep: int = DEEP) -> str:
         return f"({', '.join(map(words, value))})"
     if hasattr(value, "dtype") and np.ndim(value):
         return f"array({np.shape(value)}, {sha256(np.asarray(value).tobytes()).hexdigest()})"
+    if type(value) is float and value.is_integer():
+        return repr(int(value))  # a schedule of optax makes floats of its whole numbers when it is first called
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
