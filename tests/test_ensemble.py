@@ -36,10 +36,10 @@ def test_every_column_is_shown_within_its_own_limits() -> None:
 
 
 def test_beyond_a_limit_that_was_measured_nothing_is_an_error() -> None:
-    loss = squared_error((Column("a", 1.0, 2.0, low=0.0), Column("b", 1.0, 2.0)))
-    seen = np.array([[[-0.5, -0.5]]])  # 0 in the units of the data
+    loss = squared_error((Column("a", -1.0, 2.0, low=0.0), Column("b", 1.0, 2.0)))
+    seen = np.array([[[0.5, -0.5]]])  # 0 in the units of the data
     error = float(np.sum(np.asarray(loss(np.array([[[-2.0, -2.0]]]), seen))))
-    assert error == pytest.approx(float(np.sum(np.asarray(tt.SquaredError()(np.array([[[-2.0]]]), seen[..., :1])))))
+    assert error == pytest.approx(float(np.sum(np.asarray(tt.SquaredError()(np.array([[[-2.0]]]), seen[..., 1:])))))
 
 
 @pytest.mark.parametrize("name", ["narx", "gru", "series"])
