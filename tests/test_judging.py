@@ -190,6 +190,11 @@ def test_residuals_are_those_of_the_rows_held_out_each_from_its_own_part() -> No
     tests = evidence.tests[NEAR].auto["level"]
     assert tests.values[0] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
     assert len(tests.lags) == (ROWS - border) // 4
+    heard = MEASURED.u[border:, 0] - MEASURED.u[border:, 0].mean()
+    pairs = [(a, b) for a, b in zip(heard[:-1], known[1:], strict=True) if not np.isnan(b)]  # u(t), left(t + 1)
+    a, b = np.array(pairs).T
+    crossed = evidence.tests[NEAR].crossed["pump", "level"]
+    assert crossed.values[1] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
     free = np.concatenate([free_run(model, border)[:END], free_run(model, END)[END:]])
     np.testing.assert_allclose(evidence.joined[FREE][border:], free[border:], rtol=1e-9)
     assert [s.split(",")[0] for s in judged(0).residuals] == [NEAR] * 4 + [FREE] * 2
