@@ -274,8 +274,8 @@ FAULTS = [
     Fault(
         "one test that is passed is enough",
         "dynamics/residuals.py",
-        "all(fine for fine, _ in said)",
-        "any(fine for fine, _ in said)",
+        "all(fine for fine, _ in tested)",
+        "any(fine for fine, _ in tested)",
         "test_correlation.py",
         "what_the_model_misses",
     ),

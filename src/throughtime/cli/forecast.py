@@ -62,8 +62,8 @@ def forecast(
         raise Problem("say how far to go on: --horizon N")
     columns = len(data.inputs) + len(data.outputs)
     refuse_size(32 * steps * columns, f"a forecast of {min(steps, 10**30):.3g} steps", "take a smaller --horizon")
-    said = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
-    said += _check_times(data, ahead)
+    remarks = [] if level is None else [*_check_level(opened, model, level, steps), *_held(opened, table, data, level)]
+    remarks += _check_times(data, ahead)
     made = opened.model.forecast(
         steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
     )
@@ -72,12 +72,12 @@ def forecast(
     for end, edge in zip(ends, ENDS, strict=False):
         for name in data.outputs:
             frame[named[f"{name} {edge}"]] = end[name]
-    said += [
+    remarks += [
         f"note: {usual!r} is a column of {data.source}, so that end of the interval is called {name!r}"
         for usual, name in named.items()
         if ends and name != usual
     ]
-    output.notes(said, quiet)
+    output.notes(remarks, quiet)
     deliver(frame, data.time, out, json_, quiet)
     check_finite(frame, data.outputs)
 

@@ -55,9 +55,9 @@ def report(
     with output.Bar("report", quiet) as bar:
         judgement = judging.judge(opened.model, data, parts, None if isinstance(parts, Parts) else opened.linears)
         bar(0.4, "pictures")
-        told = [note.removeprefix("note: ") for note in notes(data)] + ([] if judgement.coverage else [UNCHECKED])
+        remarks = [note.removeprefix("note: ") for note in notes(data)] + ([] if judgement.coverage else [UNCHECKED])
         origin, sha256 = _origin(opened.made.settings), fingerprint(table)
-        write_report(out, findings(opened.model, data, judgement, origin, sha256, told, results.REMEDY))
+        write_report(out, findings(opened.model, data, judgement, origin, sha256, remarks, results.REMEDY))
     if not quiet:
         output.say(f"written to {out}", err=True)
 

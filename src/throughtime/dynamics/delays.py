@@ -92,8 +92,8 @@ def suggest_delays(
     for heard, cause in causes.items():
         whiten = _whitening(cause, lags)
         white = whiten(cause)
-        for told, effect in effects.items():
-            crossed[heard, told] = cross_correlation(white, whiten(effect), range(lags + 1), level)
+        for name, effect in effects.items():
+            crossed[heard, name] = cross_correlation(white, whiten(effect), range(lags + 1), level)
     inputs = [lag for found in crossed.values() for lag in _material(found)]
     if inputs:
         return Delays(*_orders(causes, effects, min(inputs), max(1, lags // 3)), partial, crossed)
@@ -135,10 +135,10 @@ def _row(signals: Signals, columns: Sequence[tuple[str, int]], past: int, record
     return np.stack([signals[name][record][past - d : max(steps, past) - d] for name, d in columns], axis=1)
 
 
-def _criterion(heard: Values, told: Values) -> float:
-    left = told - heard @ np.linalg.lstsq(heard, told, rcond=None)[0]
-    _, size = np.linalg.slogdet(left.T @ left / len(left) + 1e-300 * np.eye(told.shape[1]))
-    return float(len(left) * size + heard.shape[1] * told.shape[1] * np.log(len(left)))
+def _criterion(heard: Values, wanted: Values) -> float:
+    left = wanted - heard @ np.linalg.lstsq(heard, wanted, rcond=None)[0]
+    _, size = np.linalg.slogdet(left.T @ left / len(left) + 1e-300 * np.eye(wanted.shape[1]))
+    return float(len(left) * size + heard.shape[1] * wanted.shape[1] * np.log(len(left)))
 
 
 def _material(found: Correlations) -> tuple[int, ...]:

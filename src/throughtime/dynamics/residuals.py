@@ -84,10 +84,10 @@ def residual_tests(
         for name in auto
         if cause not in still
     }
-    said = [_verdict(found, f"residual of {name}") for name, found in auto.items()]
-    said += [_verdict(found, f"{cause} and residual of {name}", cause) for (cause, name), found in crossed.items()]
+    tested = [_verdict(found, f"residual of {name}") for name, found in auto.items()]
+    tested += [_verdict(found, f"{cause} and residual of {name}", cause) for (cause, name), found in crossed.items()]
     untested = [f"{who} never changes: nothing to test" for who in [f"residual of {name}" for name in silent] + still]
-    return ResidualTests(auto, crossed, (*(text for _, text in said), *untested), all(fine for fine, _ in said))
+    return ResidualTests(auto, crossed, (*(text for _, text in tested), *untested), all(fine for fine, _ in tested))
 
 
 def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[bool, str]:

@@ -65,7 +65,7 @@ def plot_delays(delays: Delays) -> Figure:
     1
     """
     outputs = {f"{name}, partial autocorrelation": found for name, found in delays.partial.items()}
-    inputs = {f"{told} after {heard}, prewhitened": found for (heard, told), found in delays.crossed.items()}
+    inputs = {f"{name} after {heard}, prewhitened": found for (heard, name), found in delays.crossed.items()}
     marked = dict.fromkeys(outputs, delays.outputs) | dict.fromkeys(inputs, delays.inputs)
     return plot_correlations(outputs | inputs, marked)
 
