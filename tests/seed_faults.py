@@ -904,6 +904,14 @@ FAULTS = [
         "less_error",
     ),
     Fault(
+        "arrays of a tree whose names look alike take each other's place",
+        "io/trees.py",
+        'own = quote(key, safe=" ")',
+        "own = key",
+        "test_trees.py",
+        "look_alike",
+    ),
+    Fault(
         "members keep their worst weights",
         "training/loop.py",
         "better = loss < self.loss",
@@ -1475,8 +1483,8 @@ FAULTS = [
     Fault(
         "a mean over time is predicted by the last step",
         "estimators/shared.py",
-        "answers.read(y.astype(float), self.answer_)",
-        "answers.read(y.astype(float), self.answer_.replace(answers.MEAN, answers.LAST))",
+        "answers.read(y[0].astype(float), self.answer_)",
+        "answers.read(y[0].astype(float), self.answer_.replace(answers.MEAN, answers.LAST))",
         "test_estimators.py",
         "learned_and_read_alike",
     ),

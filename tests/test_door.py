@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -27,6 +28,16 @@ GIVEN: dict[str, Any] = {
 PLAIN = functools.partial(tt.fully_recurrent, 2, 3, 2)
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """A loss that holds an array, which has no hash."""
+
+    shares: Any
+
+    def __call__(self, ys: Any, targets: Any) -> Any:
+        return jnp.sum(self.shares * (ys - targets) ** 2, axis=-1)
+
+
 def trained(**changes: Any) -> list[Any]:
     return list(tt.train(**GIVEN | changes))
 
@@ -46,6 +57,7 @@ def refused(call: Callable[[], Any], *words: str) -> None:
         ({"learner": None}, "the learner must be one such as BPTT() or RTRL(), not None"),
         ({"loss": tt.SquaredError}, "the loss is the class SquaredError itself; give one of it, SquaredError()"),
         ({"loss": "mse"}, "the loss must be one such as SquaredError(), or a function (ys, targets), not 'mse'"),
+        ({"loss": Weighted(X[0])}, "has no hash, so compiled code cannot be kept for it: make it a @dataclass(frozen=True)"),
         ({"optimizer": optax.adam}, "not the function adam: call it with a step size, as in adam(0.01)"),
         ({"optimizer": "adam"}, "must be one such as optax.adam(0.01) or LevenbergMarquardt(), not 'adam'"),
         ({"optimizer": tt.LevenbergMarquardt}, "is the class LevenbergMarquardt itself; give one of it"),

@@ -37,7 +37,7 @@ def write(path: str | os.PathLike[str], about: str, tree: Any) -> None:
     {'error': array([0.1, nan]), 'epoch': (3, None)}
     """
     arrays: Arrays = {}
-    said = json.dumps(_taken(tree, "", arrays))
+    said = json.dumps(_taken(tree, None, arrays))
     files.write(path, container.pack({"about": about, "tree": said}, arrays, container.KINDS))
 
 
@@ -59,13 +59,13 @@ def read(path: str | os.PathLike[str], about: str) -> Any:
         raise ModelFileError(f"{path}: the tree in its header is not readable; the file is damaged") from None
 
 
-def _taken(tree: Any, place: str, arrays: Arrays) -> Any:
+def _taken(tree: Any, place: str | None, arrays: Arrays) -> Any:
     """The tree as JSON; its arrays go to `arrays`."""
     if tree is None or type(tree) in (bool, int, float, str):
         return tree
     if hasattr(tree, "dtype"):
-        arrays[place] = np.asarray(jax.device_get(tree))
-        return {"array": place}
+        arrays[place or ""] = np.asarray(jax.device_get(tree))
+        return {"array": place or ""}
     if isinstance(tree, Mapping) and all(type(key) is str for key in tree):
         return {"dict": {key: _taken(own, _within(place, key), arrays) for key, own in tree.items()}}
     if isinstance(tree, (list, tuple)):
@@ -76,8 +76,9 @@ def _taken(tree: Any, place: str, arrays: Arrays) -> Any:
     )
 
 
-def _within(place: str, key: str) -> str:
-    return f"{place}/{quote(key, safe=' ')}" if place else quote(key, safe=" ")
+def _within(place: str | None, key: str) -> str:
+    own = quote(key, safe=" ")
+    return own if place is None else f"{place}/{own}"
 
 
 def _given(said: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:

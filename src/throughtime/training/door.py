@@ -29,6 +29,7 @@ def check_judged(network: Any, weights: Any, loss: Any) -> None:
         raise ValueError(
             f"the loss must be one such as SquaredError(), or a function (ys, targets), not {quoted(loss)}"
         )
+    hashable(loss, "the loss")
     unit, output = traits_of(loss).unit, network.by_name[network.output]
     if unit is not None and output.unit == unit:
         raise ValueError(

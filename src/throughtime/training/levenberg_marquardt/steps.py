@@ -1,7 +1,6 @@
 """The iterations of Levenberg-Marquardt; the equations are those of the package's docstring."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,11 +105,8 @@ def _epochs(
     members = iterate.damping.shape
     room = ROOM // (members[0] if members else 1)
 
-    def one(iterate: Iterate, targets: list[Array]) -> Iterate:
-        parts = [
-            groups(network, iterate.weights, replace(b, targets=t), room) for b, t in zip(buckets, targets, strict=True)
-        ]
-        problem = Problem(network, loss, parts, room)
+    def one(iterate: Iterate, buckets: Sequence[Bucket]) -> Iterate:
+        problem = Problem(network, loss, [groups(network, iterate.weights, b, room) for b in buckets], room)
         _, last = lax.while_loop(
             lambda now: (now[0] < epochs) & (now[1].ended == GOING),
             lambda now: (now[0] + 1, _step(problem, optimizer, now[1])),
@@ -118,10 +114,9 @@ def _epochs(
         )
         return last
 
-    targets = [b.targets for b in buckets]
     if not members:
-        return one(iterate, targets)
-    return jax.vmap(one, in_axes=(0, [b.member_axes().targets for b in buckets]))(iterate, targets)
+        return one(iterate, buckets)
+    return jax.vmap(one, in_axes=(0, tuple(b.member_axes() for b in buckets)))(iterate, buckets)
 
 
 def _step(problem: Problem, optimizer: "LevenbergMarquardt", before: Iterate) -> Iterate:
