@@ -15,7 +15,7 @@ import engines
 import throughtime as tt
 import zoo
 from engines import DOUBLE, ERROR, SINGLE, Case, apart, by, calls, givens, probe
-from throughtime.engine.native.plan import knows
+from throughtime.engine.native.wiring import knows
 from throughtime.engine.schedule import schedule
 
 pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native engine")

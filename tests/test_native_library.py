@@ -130,6 +130,20 @@ def test_a_library_of_a_later_jaxlib_is_left_alone_with_one_warning(tmp_path: Pa
     falls_back(tmp_path, "API version", "incompatible")
 
 
+@with_native
+def test_a_library_that_reads_other_records_is_left_alone_with_one_warning(tmp_path: Path):
+    """As one does that was built before a field was moved."""
+    shutil.copy(build.LIBRARY, tmp_path / "library.so")
+    moved = """
+from throughtime.engine.native import records
+told = records.told
+records.told = lambda: told().replace("size, depth", "depth, size")
+"""
+    done = process(moved + ELSEWHERE + RUNS, tmp_path)
+    assert done.stdout.splitlines()[:2] == ["xla 2 True", "xla 3 True"], done.stderr
+    assert "it reads other records than this version of throughtime writes" in done.stdout
+
+
 def test_no_cache_of_jax_is_fooled_by_the_choice():
     traced = []
 

@@ -12,7 +12,8 @@ from jax import Array
 
 from throughtime.engine import wires
 from throughtime.engine.backend import Stepped
-from throughtime.engine.native.plan import Call, keeps_gates, kind_of, plan, plan_alone, plan_turned
+from throughtime.engine.native import records
+from throughtime.engine.native.wiring import Call, alone, keeps_gates, kind_of, turned, wiring
 from throughtime.engine.tape import Arrays
 from throughtime.network import Connection, Layer
 
@@ -39,7 +40,7 @@ class Passed(NamedTuple):
 
 
 def _call(
-    name: str, shapes: list[tuple[int, ...]], dtype: Any, operands: list[Any], numbers: tuple[int, ...]
+    name: str, shapes: list[tuple[int, ...]], dtype: Any, operands: list[Any], record: records.Call
 ) -> list[Array]:
     axes = {axis for operand in operands for axis in _varying(operand)}
     if axes:
@@ -47,7 +48,7 @@ def _call(
         raise ValueError(f"the native engine does not compute in {where}: give jax.shard_map check_vma=False")
     made = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]  # type: ignore[no-untyped-call]
     call = jax.ffi.ffi_call(name, made, vmap_method="expand_dims")
-    return list(call(*operands, plan=np.asarray(numbers, np.int64)))
+    return list(call(*operands, record=np.asarray(records.numbers(record), np.int64)))
 
 
 def _varying(operand: Any) -> frozenset[Any]:
@@ -57,9 +58,9 @@ def _varying(operand: Any) -> frozenset[Any]:
     return frozenset(found or ())
 
 
-def _wiring(call: Call, passed: Passed, taped: bool = True) -> tuple[int, ...]:
+def _wiring(call: Call, passed: Passed, taped: bool = True) -> records.Wiring:
     masked = frozenset((layer, key) for layer, keys in passed.masks.items() for key in keys)
-    return plan(call, passed.lengths is not None, masked, taped)
+    return wiring(call, passed.lengths is not None, masked, taped)
 
 
 def _connected(call: Call, layer: Layer, passed: Passed) -> list[Array]:
@@ -98,8 +99,9 @@ def step(call: Call, passed: Passed, taped: bool = True) -> Stepped:
             shapes.append(("before", name, (steps, batch, layer.memory, n)))
         if layer.memory:
             shapes.append(("after", name, (batch, layer.memory, n)))
-    numbers = (steps, batch, taped, not call.fused, not call.loop.component.stepped, *_wiring(call, passed, taped))
-    found = _call("throughtime_forward", [s for *_, s in shapes], dtype, operands + _ragged(passed), numbers)
+    at_once = not call.loop.component.stepped
+    record = records.ForwardCall(steps, batch, taped, not call.fused, at_once, _wiring(call, passed, taped))
+    found = _call("throughtime_forward", [s for *_, s in shapes], dtype, operands + _ragged(passed), record)
     stepped = Stepped({}, {}, {}, {}, {})
     for (kind, name, _), array in zip(shapes, found, strict=True):
         getattr(stepped, kind)[name] = array
@@ -122,9 +124,9 @@ def sweep(call: Call, passed: Passed, done: Stepped, errors: Arrays, later: Arra
         shapes.append((False, name, (steps, rows, batch, len(layer.nets), n)))
         if layer.memory:
             shapes.append((True, name, (rows, batch, layer.memory, n)))
-    silent = [int(layer.name not in errors) for layer in call.layers]
-    numbers = (steps, batch, rows, len(silent), *silent, *_wiring(call, passed))
-    found = _call("throughtime_sweep", [s for *_, s in shapes], like.dtype, operands + _ragged(passed), numbers)
+    silent = tuple(layer.name not in errors for layer in call.layers)
+    record = records.SweepCall(steps, batch, rows, silent, _wiring(call, passed))
+    found = _call("throughtime_sweep", [s for *_, s in shapes], like.dtype, operands + _ragged(passed), record)
     deltas, sooner = (
         {n: a for (m, n, _), a in zip(shapes, found, strict=True) if m == memory} for memory in (False, True)
     )
@@ -140,10 +142,11 @@ def pull(layer: Layer, connection: Connection, weight: Array, delta: Array, dept
     steps, rows, batch, nets, n = picked.shape
     last, s = max(connection.delays), weight.shape[1]
     deltas = jnp.pad(picked.reshape(steps, rows * batch, nets * n), ((depth, last), (0, 0), (0, 0)))
-    turned = weight.transpose(0, 2, 3, 1).reshape(-1, nets * n, 1, s)
-    numbers = (depth + steps, rows * batch, 0, 0, 1, *plan_turned(connection, nets * n, s))
-    operands = [deltas, jnp.zeros((1, s), delta.dtype), turned]
-    (error,) = _call("throughtime_forward", [(depth + steps, rows * batch, s)], delta.dtype, operands, numbers)
+    back = weight.transpose(0, 2, 3, 1).reshape(-1, nets * n, 1, s)
+    around = turned(connection, nets * n, s)
+    record = records.ForwardCall(depth + steps, rows * batch, False, False, True, around)
+    operands = [deltas, jnp.zeros((1, s), delta.dtype), back]
+    (error,) = _call("throughtime_forward", [(depth + steps, rows * batch, s)], delta.dtype, operands, record)
     return error.reshape(depth + steps, rows, batch, s)
 
 
@@ -153,19 +156,19 @@ def gradient(
     """dL/dW of a layer's connections and "bias", from deltas (T, B, nets, N) and what was heard, {source: (D + T, B, S)}."""
     steps, batch, nets, n = delta.shape
     learned = tuple(c for c in layer.connections if kind_of(c) != "identity")
-    operands, extent = [delta], list[int]()
+    operands, extent = [delta], list[records.Outer]()
     shapes: list[tuple[int, ...]] = [(nets, n)] if layer.biased else []
     for c in learned:
         full = heard[c.source]
         operands += [full, masks[c.key]] if c.key in masks else [full]
-        extent += [full.shape[-1], past[c.source]]
+        extent.append(records.Outer(full.shape[-1], past[c.source]))
         own = (len(layer.fed(c.nets)), n)
         shapes.append((len(c.delays), *own) if kind_of(c) == "diagonal" else (len(c.delays), full.shape[-1], *own))
     if not shapes:
         return {}
-    wiring = plan_alone(layer, learned, lengths is not None, frozenset(masks))
-    numbers = (steps, batch, int(bool(layer.biased)), *wiring, *extent)
+    wired = alone(layer, learned, lengths is not None, frozenset(masks))
+    record = records.GradientCall(steps, batch, bool(layer.biased), wired, tuple(extent))
     operands += [] if lengths is None else [lengths.astype(jnp.int32)]
-    found = _call("throughtime_gradient", shapes, delta.dtype, operands, numbers)
+    found = _call("throughtime_gradient", shapes, delta.dtype, operands, record)
     keys = [*(["bias"] if layer.biased else []), *(c.key for c in learned)]
     return dict(zip(keys, found, strict=True))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from throughtime.engine import wires
 from throughtime.engine.backend import Stepped
 from throughtime.engine.native.calls import Passed, step, sweep
-from throughtime.engine.native.plan import Call
+from throughtime.engine.native.wiring import Call
 from throughtime.engine.tape import Arrays
 from throughtime.units import Activation
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 
+from throughtime.engine.native import records
 from throughtime.engine.native.build import LIBRARY, facts
 
 HANDLERS = ("throughtime_forward", "throughtime_sweep", "throughtime_gradient")
@@ -43,5 +44,7 @@ def _registered(library: ctypes.CDLL) -> ctypes.CDLL:
     for name in HANDLERS:
         handler = jax.ffi.pycapsule(getattr(library, name))  # type: ignore[no-untyped-call]
         jax.ffi.register_ffi_target(name, handler, platform="cpu")
-    library.throughtime_instruction_set.restype = ctypes.c_char_p
+    library.throughtime_instruction_set.restype = library.throughtime_records.restype = ctypes.c_char_p
+    if library.throughtime_records().decode() != records.told():
+        raise OSError("it reads other records than this version of throughtime writes")
     return library

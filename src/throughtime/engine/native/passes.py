@@ -16,7 +16,7 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.native import calls
 from throughtime.engine.native.calls import Passed
 from throughtime.engine.native.derivative import run_through
-from throughtime.engine.native.plan import Call, kind_of, knows
+from throughtime.engine.native.wiring import Call, kind_of, knows
 from throughtime.engine.schedule import depths
 from throughtime.engine.tape import Arrays, Tape, keep
 from throughtime.network import Connection, Layer, Network

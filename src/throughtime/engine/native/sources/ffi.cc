@@ -49,11 +49,11 @@ struct Buffers {
   std::vector<Grouped> weights, masks;
 };
 
-size_t axes(Kind kind) { return kind == Kind::kDense ? 4 : 3; }
+size_t axes(Kind kind) { return kind == Kind::dense ? 4 : 3; }
 
 void read_connections(const Layer& layer, Operands& operands, Buffers& buffers) {
   for (const Connection& c : layer.connections) {
-    buffers.weights.push_back(c.kind == Kind::kIdentity ? Grouped() : operands.arg(axes(c.kind)));
+    buffers.weights.push_back(c.kind == Kind::identity ? Grouped() : operands.arg(axes(c.kind)));
     buffers.masks.push_back(c.masked ? operands.arg(2) : Grouped());
   }
 }
@@ -66,27 +66,27 @@ std::vector<const T*> all_at(const std::vector<Grouped>& some, const std::vector
 }
 
 template <class T>
-void step_forward(Threads& threads, Numbers plan, Operands operands) {
-  const ptrdiff_t steps = plan.next(), batch = plan.next(), taped = plan.next(), driven = plan.next(), at_once = plan.next();
-  const Wiring wiring = read_wiring(plan);
+void step_forward(Threads& threads, Numbers numbers, Operands operands) {
+  const auto call = numbers.read<ForwardCall>();
+  const Wiring& wiring = call.wiring;
   std::vector<Buffers> all(wiring.layers.size());
   std::vector<Grouped> outer;
   for (size_t o = 0; o < wiring.outer.size(); ++o) outer.push_back(operands.arg(3));
   for (size_t l = 0; l < all.size(); ++l) {
     const Layer& layer = wiring.layers[l];
-    if (driven) all[l].first = operands.arg(4);
+    if (call.driven) all[l].first = operands.arg(4);
     all[l].bias = operands.arg(2);
     if (layer.depth) all[l].past = operands.arg(3);
     if (layer.memory) all[l].memory = operands.arg(3);
     read_connections(layer, operands, all[l]);
     all[l].full = operands.ret(3);
     if (layer.kept) all[l].gates = operands.ret(4);
-    if (taped && layer.memory) all[l].before = operands.ret(4);
+    if (call.taped && layer.memory) all[l].before = operands.ret(4);
     if (layer.memory) all[l].last = operands.ret(3);
   }
   const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
   each_group(Groups(all[0].full.lead()), threads, [&](const std::vector<int64_t>& g) {
-    Forward<T> f{&wiring, steps, batch, at_once != 0, lengths.at<const int32_t>(g), all_at<T>(outer, g), {}};
+    Forward<T> f{&wiring, call.steps, call.batch, call.at_once, lengths.at<const int32_t>(g), all_at<T>(outer, g), {}};
     for (const Buffers& b : all)
       f.layers.push_back({b.first.at<const T>(g), b.bias.at<const T>(g), b.past.at<const T>(g), b.memory.at<const T>(g),
                           all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.full.at<T>(g), b.gates.at<T>(g), b.before.at<T>(g),
@@ -96,14 +96,13 @@ void step_forward(Threads& threads, Numbers plan, Operands operands) {
 }
 
 template <class T>
-void sweep_back(Threads& threads, Numbers plan, Operands operands) {
-  const ptrdiff_t steps = plan.next(), batch = plan.next(), rows = plan.next() * batch;
-  std::vector<int64_t> silent = plan.list();
-  const Wiring wiring = read_wiring(plan);
+void sweep_back(Threads& threads, Numbers numbers, Operands operands) {
+  const auto call = numbers.read<SweepCall>();
+  const Wiring& wiring = call.wiring;
   std::vector<Buffers> all(wiring.layers.size());
   for (size_t l = 0; l < all.size(); ++l) {
     const Layer& layer = wiring.layers[l];
-    if (!silent[l]) all[l].first = operands.arg(4);
+    if (!call.silent[l]) all[l].first = operands.arg(4);
     all[l].full = operands.arg(3);
     if (layer.kept) all[l].gates = operands.arg(4);
     if (layer.memory) all[l].before = operands.arg(4);
@@ -114,7 +113,7 @@ void sweep_back(Threads& threads, Numbers plan, Operands operands) {
   }
   const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
   each_group(Groups(all[0].out.lead()), threads, [&](const std::vector<int64_t>& g) {
-    Sweep<T> s{&wiring, steps, batch, rows, lengths.at<const int32_t>(g), {}};
+    Sweep<T> s{&wiring, call.steps, call.batch, call.rows * call.batch, lengths.at<const int32_t>(g), {}};
     for (const Buffers& b : all)
       s.layers.push_back({b.first.at<const T>(g), b.full.at<const T>(g), b.gates.at<const T>(g), b.before.at<const T>(g),
                           b.memory.at<const T>(g), all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.out.at<T>(g), b.last.at<T>(g)});
@@ -122,28 +121,24 @@ void sweep_back(Threads& threads, Numbers plan, Operands operands) {
   });
 }
 
-// One layer's weight gradients. The plan: T, B, ragged, biased, then the layer, and for each connection S and the rows of past.
+// One layer's weight gradients.
 template <class T>
-void sum_gradients(Threads& threads, Numbers plan, Operands operands) {
-  const ptrdiff_t steps = plan.next(), batch = plan.next(), biased = plan.next();
-  const Wiring wiring = read_wiring(plan);
-  const Layer& layer = wiring.layers[0];
+void sum_gradients(Threads& threads, Numbers numbers, Operands operands) {
+  const auto call = numbers.read<GradientCall>();
+  const Layer& layer = call.wiring.layers.at(0);
   const Grouped deltas = operands.arg(4);
   std::vector<Grouped> full, masks, made;
-  std::vector<ptrdiff_t> sources, depths;
-  const Grouped bias = biased ? operands.ret(2) : Grouped();
+  const Grouped bias = call.biased ? operands.ret(2) : Grouped();
   for (const Connection& c : layer.connections) {
-    sources.push_back(plan.next());
-    depths.push_back(plan.next());
     full.push_back(operands.arg(3));
     masks.push_back(c.masked ? operands.arg(2) : Grouped());
     made.push_back(operands.ret(axes(c.kind)));
   }
-  const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
-  each_group(Groups(biased ? bias.lead() : made[0].lead()), threads, [&](const std::vector<int64_t>& g) {
-    Gradient<T> sums{steps, batch, layer.nets, layer.size, lengths.at<const int32_t>(g), deltas.at<const T>(g), {}, bias.at<T>(g)};
+  const Grouped lengths = call.wiring.ragged ? operands.arg(1) : Grouped();
+  each_group(Groups(call.biased ? bias.lead() : made[0].lead()), threads, [&](const std::vector<int64_t>& g) {
+    Gradient<T> sums{call.steps, call.batch, layer.nets, layer.size, lengths.at<const int32_t>(g), deltas.at<const T>(g), {}, bias.at<T>(g)};
     for (size_t c = 0; c < full.size(); ++c)
-      sums.heard.push_back({&layer.connections[c], sources[c], depths[c], full[c].at<const T>(g), masks[c].at<const T>(g), made[c].at<T>(g)});
+      sums.heard.push_back({&layer.connections[c], call.heard[c].size, call.heard[c].depth, full[c].at<const T>(g), masks[c].at<const T>(g), made[c].at<T>(g)});
     return sums;
   });
 }
@@ -151,19 +146,19 @@ void sum_gradients(Threads& threads, Numbers plan, Operands operands) {
 using Call = void (*)(Threads&, Numbers, Operands);
 
 template <Call F32, Call F64>
-ffi::Error handle(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> plan) {
+ffi::Error handle(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets, ffi::Span<const int64_t> record) {
   try {
     Threads threads(pool);
     auto first = rets.get<ffi::AnyBuffer>(0);
     const ffi::DataType type = (*first)->element_type();
-    (type == ffi::DataType::F64 ? F64 : F32)(threads, Numbers(plan), Operands(args, rets, type));
+    (type == ffi::DataType::F64 ? F64 : F32)(threads, Numbers(record), Operands(args, rets, type));
   } catch (const std::exception& error) {
     return ffi::Error::Internal(std::string("throughtime: ") + error.what());
   }
   return ffi::Error::Success();
 }
 
-auto bound() { return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<ffi::Span<const int64_t>>("plan"); }
+auto bound() { return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<ffi::Span<const int64_t>>("record"); }
 
 }  // namespace
 }  // namespace throughtime

@@ -79,7 +79,7 @@ class Stepping {
     const ptrdiff_t depth = inner ? stages_[place].layer->depth : f_.wiring->outer[place - layers].depth;
     const ptrdiff_t before = depth * f_.batch * size;
     const T* outer = inner ? nullptr : f_.outer[place - layers];
-    if (!c.masked || c.kind != Kind::kDense)
+    if (!c.masked || c.kind != Kind::dense)
       return inner ? Source{stages_[place].at->past, stages_[place].activities, size, depth, true} : Source{outer, outer + before, size, depth, false};
     T* masked = scratch_.template take<T>(before + f_.steps * f_.batch * size);
     const T* mask = stage.at->masks[number];
@@ -113,10 +113,10 @@ class Stepping {
     const Connection& c = stage.layer->connections[number];
     const ptrdiff_t size = stage.layer->size, nets = static_cast<ptrdiff_t>(c.places.size());
     const T* weights = stage.at->weights[number];
-    if (c.kind != Kind::kDense) {
+    if (c.kind != Kind::dense) {
       const T* mask = c.masked ? stage.at->masks[number] : nullptr;
       for (ptrdiff_t i = 0; i < nets; ++i) {
-        const T* weight = c.kind == Kind::kDiagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
+        const T* weight = c.kind == Kind::diagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
         for (const Term<T>& term : terms)
           stage.singles.push_back({term.from, term.step, term.stride, term.first, term.last, weight, mask, c.places[i] * size});
       }

@@ -146,7 +146,7 @@ class Summing {
     if (!count_) return;
     if (g_.bias && part_ == 0) add_bias();
     for (const Heard<T>& one : g_.heard)
-      for (size_t d = 0; d < one.connection->delays.size(); ++d) one.connection->kind == Kind::kDense ? add_dense(one, d) : add_diagonal(one, d);
+      for (size_t d = 0; d < one.connection->delays.size(); ++d) one.connection->kind == Kind::dense ? add_dense(one, d) : add_diagonal(one, d);
     count_ = 0;
   }
 
@@ -196,7 +196,7 @@ class Summing {
   }
 
   void add_diagonal(const Heard<T>& one, size_t d) {
-    if (one.connection->kind == Kind::kIdentity || part_) return;
+    if (one.connection->kind == Kind::identity || part_) return;
     listen(one, d);
     const size_t nets = one.connection->places.size();
     for (size_t i = 0; i < nets; ++i) {
@@ -224,7 +224,7 @@ void gradient(const Gradient<T>& g, ptrdiff_t threads, const Share& share) {
   if (g.bias) std::fill_n(g.bias, g.nets * g.size, T(0));
   for (const Heard<T>& one : g.heard) {
     const ptrdiff_t own = static_cast<ptrdiff_t>(one.connection->places.size() * one.connection->delays.size()) * g.size;
-    const ptrdiff_t numbers = own * (one.connection->kind == Kind::kDense ? one.sources : 1);
+    const ptrdiff_t numbers = own * (one.connection->kind == Kind::dense ? one.sources : 1);
     if (one.gradient) std::fill_n(one.gradient, numbers, T(0));
     work += numbers;
   }

@@ -16,10 +16,10 @@ void apply(const T* from, T* to, ptrdiff_t n) {
   along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) { store_up_to(to + i, activated<T, U>(load_up_to(from + i, real)), real); });
 }
 
-void tanh_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kTanh>(from, to, n); }
-void tanh_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kTanh>(from, to, n); }
-void logistic_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::kLogistic>(from, to, n); }
-void logistic_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::kLogistic>(from, to, n); }
+void tanh_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::tanh>(from, to, n); }
+void tanh_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::tanh>(from, to, n); }
+void logistic_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit::logistic>(from, to, n); }
+void logistic_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::logistic>(from, to, n); }
 void gradient_f32(const throughtime::Gradient<float>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
 void gradient_f64(const throughtime::Gradient<double>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
 

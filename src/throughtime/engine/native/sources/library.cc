@@ -1,8 +1,10 @@
 // What Python asks the library about itself.
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "isa.h"
+#include "wiring.h"
 #include "xla/ffi/api/c_api.h"
 
 namespace throughtime {
@@ -33,6 +35,24 @@ Isa chosen() {
   return static_cast<Isa>(most);
 }
 
+template <class Record>
+void tell(std::string& all, const char* name) {
+  Record().fields([&](const char* names, auto&...) { all += std::string(name) + ": " + names + "\n"; });
+}
+
+std::string records() {
+  std::string all;
+  tell<Connection>(all, "Connection");
+  tell<Layer>(all, "Layer");
+  tell<Outer>(all, "Outer");
+  tell<Wiring>(all, "Wiring");
+  tell<ForwardCall>(all, "ForwardCall");
+  tell<SweepCall>(all, "SweepCall");
+  tell<GradientCall>(all, "GradientCall");
+  all += std::string("Unit: ") + places(Unit()) + "\n";
+  return all + "Kind: " + places(Kind()) + "\n";
+}
+
 }  // namespace
 
 Isa isa() {
@@ -46,6 +66,11 @@ Isa isa() {
 
 EXPORTED const char* throughtime_instruction_set() {
   return throughtime::kNames[static_cast<int>(throughtime::isa())];
+}
+
+EXPORTED const char* throughtime_records() {
+  static const std::string told = throughtime::records();
+  return told.c_str();
 }
 
 EXPORTED int throughtime_ffi_major() { return XLA_FFI_API_MAJOR; }

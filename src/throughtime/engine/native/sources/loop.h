@@ -89,7 +89,7 @@ inline ptrdiff_t parts_for(const throughtime::Wiring& wiring, ptrdiff_t steps, p
   for (const Layer& layer : wiring.layers) {
     work += layer.columns() * 16;
     for (const Connection& c : layer.connections)
-      work += static_cast<ptrdiff_t>(c.delays.size()) * layer.columns() * (c.kind == Kind::kDense ? units_of(wiring, c.source) : 1);
+      work += static_cast<ptrdiff_t>(c.delays.size()) * layer.columns() * (c.kind == Kind::dense ? units_of(wiring, c.source) : 1);
   }
   const ptrdiff_t worth = work * steps * rows / 400000;
   return std::max<ptrdiff_t>(1, std::min({threads, rows, worth}));

@@ -1,4 +1,4 @@
-// The buffers of a call, in the order of its plan. Under vmap they have further leading axes, of size 1 where nothing was
+// The buffers of a call, in the order of its record. Under vmap they have further leading axes, of size 1 where nothing was
 // mapped: each combination is a group, a call of its own on the same wiring.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "wiring.h"
@@ -47,56 +48,41 @@ class Grouped {
   std::vector<int64_t> lead_, strides_;
 };
 
-// Reads whole numbers one after the other.
+// Reads a record: its fields in turn, a list after its number of members.
 class Numbers {
  public:
   explicit Numbers(::xla::ffi::Span<const int64_t> all) : all_(all) {}
-  int64_t next() {
-    if (place_ >= all_.size()) throw std::invalid_argument("the plan ends too early");
-    return all_[place_++];
-  }
-  std::vector<int64_t> list() {
-    std::vector<int64_t> made(static_cast<size_t>(next()));
-    for (int64_t& number : made) number = next();
-    return made;
+
+  template <class Record>
+  Record read() {
+    Record record;
+    take(record);
+    if (place_ != all_.size()) throw std::invalid_argument("the record goes on after its end");
+    return record;
   }
 
  private:
+  template <class T>
+  void take(T& value) {
+    if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+      value = static_cast<T>(next());
+    } else {
+      value.fields([this](const char*, auto&... own) { (take(own), ...); });
+    }
+  }
+  template <class T>
+  void take(std::vector<T>& list) {
+    list.resize(static_cast<size_t>(next()));
+    for (T& member : list) take(member);
+  }
+  int64_t next() {
+    if (place_ >= all_.size()) throw std::invalid_argument("the record ends too early");
+    return all_[place_++];
+  }
+
   ::xla::ffi::Span<const int64_t> all_;
   size_t place_ = 0;
 };
-
-// The plan: ragged, then for each layer unit, unit within, N, nets, M, D, kept, joined, and its connections: source, kind, masked,
-// places, delays (lists begin with their number of members); then S and D of each outer source.
-inline Wiring read_wiring(Numbers& plan) {
-  Wiring wiring;
-  wiring.ragged = plan.next();
-  wiring.layers.resize(static_cast<size_t>(plan.next()));
-  for (Layer& layer : wiring.layers) {
-    layer.unit = static_cast<Unit>(plan.next());
-    layer.within = static_cast<Unit>(plan.next());
-    layer.size = plan.next();
-    layer.nets = plan.next();
-    layer.memory = plan.next();
-    layer.depth = plan.next();
-    layer.kept = plan.next();
-    layer.joined = plan.next();
-    layer.connections.resize(static_cast<size_t>(plan.next()));
-    for (Connection& c : layer.connections) {
-      c.source = static_cast<int>(plan.next());
-      c.kind = static_cast<Kind>(plan.next());
-      c.masked = plan.next();
-      c.places = plan.list();
-      c.delays = plan.list();
-    }
-  }
-  wiring.outer.resize(static_cast<size_t>(plan.next()));
-  for (Outer& outer : wiring.outer) {
-    outer.size = plan.next();
-    outer.depth = plan.next();
-  }
-  return wiring;
-}
 
 // XLA takes new memory for every run, and its first touch, page after page, can cost a third of a training step. All pages of
 // a large result at once cost less, where the system knows how (Linux 5.14); elsewhere it refuses, and nothing is lost.

@@ -92,7 +92,7 @@ template <class T>
 std::vector<Work<T>> works(const throughtime::Layer& layer) {
   const auto alike = [&](ptrdiff_t one, ptrdiff_t other) {
     return std::all_of(layer.connections.begin(), layer.connections.end(), [&](const throughtime::Connection& c) {
-      return c.kind != throughtime::Kind::kDense || feeds(c, one) == feeds(c, other);
+      return c.kind != throughtime::Kind::dense || feeds(c, one) == feeds(c, other);
     });
   };
   std::vector<Work<T>> made;

@@ -73,9 +73,9 @@ class Sweeping {
     for (size_t d = 0; d < c.delays.size(); ++d) {
       const T* from = back.at->deltas + c.delays[d] * step;
       const ptrdiff_t last = s_.steps - c.delays[d];
-      if (c.kind != Kind::kDense) {
+      if (c.kind != Kind::dense) {
         for (ptrdiff_t i = 0; i < nets; ++i) {
-          const T* weight = c.kind == Kind::kDiagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
+          const T* weight = c.kind == Kind::diagonal ? weights + (static_cast<ptrdiff_t>(d) * nets + i) * size : nullptr;
           source.singles.push_back({from + c.places[i] * size, step, columns, 0, last, weight, mask, 0});
         }
         continue;

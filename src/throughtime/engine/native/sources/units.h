@@ -17,20 +17,20 @@ inline Vec<T> saturate(Vec<T> x) {
 // f, and its slope told from the activity a = f(net).
 template <class T, Unit U>
 inline Vec<T> activated(Vec<T> net) {
-  if constexpr (U == Unit::kTanh) return tanh<T>(net);
-  if constexpr (U == Unit::kLogistic) return logistic<T>(net);
-  if constexpr (U == Unit::kRelu) return choose<T>(net < T(0), Vec<T>{}, net);  // NaN stays
-  if constexpr (U == Unit::kSaturated) return saturate<T>(net);
+  if constexpr (U == Unit::tanh) return tanh<T>(net);
+  if constexpr (U == Unit::logistic) return logistic<T>(net);
+  if constexpr (U == Unit::relu) return choose<T>(net < T(0), Vec<T>{}, net);  // NaN stays
+  if constexpr (U == Unit::saturated) return saturate<T>(net);
   return net;
 }
 
 template <class T, Unit U>
 inline Vec<T> slope(Vec<T> a) {
   const Vec<T> none{}, one = splat(T(1));
-  if constexpr (U == Unit::kTanh) return one - a * a;
-  if constexpr (U == Unit::kLogistic) return a * (one - a);
-  if constexpr (U == Unit::kRelu) return choose<T>(a > T(0), one, none);
-  if constexpr (U == Unit::kSaturated) return choose<T>((a > T(0)) & (a < T(1)), one, none);
+  if constexpr (U == Unit::tanh) return one - a * a;
+  if constexpr (U == Unit::logistic) return a * (one - a);
+  if constexpr (U == Unit::relu) return choose<T>(a > T(0), one, none);
+  if constexpr (U == Unit::saturated) return choose<T>((a > T(0)) & (a < T(1)), one, none);
   return one;
 }
 
@@ -38,11 +38,11 @@ inline Vec<T> slope(Vec<T> a) {
 template <class F>
 inline void with_elementwise(Unit unit, F&& f) {
   switch (unit) {
-    case Unit::kTanh: return f(std::integral_constant<Unit, Unit::kTanh>());
-    case Unit::kLogistic: return f(std::integral_constant<Unit, Unit::kLogistic>());
-    case Unit::kRelu: return f(std::integral_constant<Unit, Unit::kRelu>());
-    case Unit::kSaturated: return f(std::integral_constant<Unit, Unit::kSaturated>());
-    default: return f(std::integral_constant<Unit, Unit::kLinear>());
+    case Unit::tanh: return f(std::integral_constant<Unit, Unit::tanh>());
+    case Unit::logistic: return f(std::integral_constant<Unit, Unit::logistic>());
+    case Unit::relu: return f(std::integral_constant<Unit, Unit::relu>());
+    case Unit::saturated: return f(std::integral_constant<Unit, Unit::saturated>());
+    default: return f(std::integral_constant<Unit, Unit::linear>());
   }
 }
 
@@ -111,9 +111,9 @@ template <class T>
 inline void activate(const throughtime::Layer& layer, T* nets, T* memory, T* activity) {
   const ptrdiff_t n = layer.size;
   switch (layer.unit) {
-    case Unit::kLstm: return lstm(n, layer.kept, nets, memory, activity);
-    case Unit::kGru: return gru(n, layer.kept, nets, activity);
-    case Unit::kContext:
+    case Unit::lstm: return lstm(n, layer.kept, nets, memory, activity);
+    case Unit::gru: return gru(n, layer.kept, nets, activity);
+    case Unit::context:
       return with_elementwise(layer.within, [&](auto unit) {
         along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
           const Vec<T> a = activated<T, unit()>(load_up_to(nets + i, real));
@@ -133,9 +133,9 @@ template <class T>
 inline void deltas(const throughtime::Layer& layer, const T* gates, const T* before, const T* activity, const T* error, T* memory, T* delta) {
   const ptrdiff_t n = layer.size;
   switch (layer.unit) {
-    case Unit::kLstm: return lstm_back(n, gates, before, error, memory, delta);
-    case Unit::kGru: return gru_back(n, gates, error, delta);
-    case Unit::kContext:
+    case Unit::lstm: return lstm_back(n, gates, before, error, memory, delta);
+    case Unit::gru: return gru_back(n, gates, error, delta);
+    case Unit::context:
       return with_elementwise(layer.within, [&](auto unit) {
         along<T>(n, [&](ptrdiff_t i, ptrdiff_t real) {
           const Vec<T> e = load_up_to(error + i, real);

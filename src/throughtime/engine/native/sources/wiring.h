@@ -10,8 +10,17 @@
 
 namespace throughtime {
 
-enum class Unit : int64_t { kLinear, kTanh, kLogistic, kRelu, kSaturated, kLstm, kGru, kContext };  // context: + the unit within
-enum class Kind : int64_t { kDense, kDiagonal, kIdentity };
+// Records: what Python says in a call, field by field. `records.py` has the same names in the same order; what is listed here is
+// both what is read and what the library tells of itself, and one that tells other names than Python's is not loaded.
+#define TT_FIELDS(...) \
+  template <class Visit> \
+  void fields(Visit&& visit) { visit(#__VA_ARGS__, __VA_ARGS__); }
+#define TT_PLACES(Name, ...) \
+  enum class Name : int64_t { __VA_ARGS__ }; \
+  inline const char* places(Name) { return #__VA_ARGS__; }
+
+TT_PLACES(Unit, linear, tanh, logistic, relu, saturated, lstm, gru, context)  // context: + the unit within
+TT_PLACES(Kind, dense, diagonal, identity)
 
 // One connection within the loop. `places`: the net inputs it feeds, in the order of its weights.
 struct Connection {
@@ -19,6 +28,7 @@ struct Connection {
   Kind kind;
   bool masked;
   std::vector<int64_t> places, delays;
+  TT_FIELDS(source, kind, masked, places, delays)
 };
 
 inline bool feeds(const Connection& c, ptrdiff_t place) { return std::find(c.places.begin(), c.places.end(), place) != c.places.end(); }
@@ -32,21 +42,49 @@ struct Layer {
   bool kept, joined;
   std::vector<Connection> connections;
   ptrdiff_t columns() const { return nets * size; }
+  TT_FIELDS(unit, within, size, nets, memory, depth, kept, joined, connections)
 };
 
 // Something that is heard from outside the loop: its units, and the rows of its past.
 struct Outer {
   ptrdiff_t size, depth;
+  TT_FIELDS(size, depth)
 };
 
 // Layers in the order of their connections without delay. A connection's source is a layer, or, beyond them, an outer one.
 struct Wiring {
+  bool ragged;  // the sequences have lengths of their own
   std::vector<Layer> layers;
   std::vector<Outer> outer;
-  bool ragged;  // the sequences have lengths of their own
+  TT_FIELDS(ragged, layers, outer)
 };
 
-inline bool elementwise(Unit unit) { return unit < Unit::kLstm; }
+// The three calls. `driven`: what is heard from outside comes summed; `at_once`: a layer in no loop.
+struct ForwardCall {
+  ptrdiff_t steps, batch;
+  bool taped, driven, at_once;
+  Wiring wiring;
+  TT_FIELDS(steps, batch, taped, driven, at_once, wiring)
+};
+
+// `silent`: no errors come to that layer from outside.
+struct SweepCall {
+  ptrdiff_t steps, batch, rows;
+  std::vector<int> silent;
+  Wiring wiring;
+  TT_FIELDS(steps, batch, rows, silent, wiring)
+};
+
+// The wiring is one layer; `heard`: what each of its connections hears.
+struct GradientCall {
+  ptrdiff_t steps, batch;
+  bool biased;
+  Wiring wiring;
+  std::vector<Outer> heard;
+  TT_FIELDS(steps, batch, biased, wiring, heard)
+};
+
+inline bool elementwise(Unit unit) { return unit < Unit::lstm; }
 
 // Where the numbers of one forward pass lie. Rows of time first, then of the batch.
 template <class T>
