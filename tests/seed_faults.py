@@ -993,7 +993,7 @@ FAULTS = [
     ),
     Fault(
         "a measured output does not replace the network's own",
-        "models/rollout.py",
+        "models/hearing.py",
         "jnp.where(jnp.isnan(measured), past[-1 - row], measured)",
         "past[-1 - row] + 0 * measured",
         "test_preparing.py",
@@ -1001,7 +1001,7 @@ FAULTS = [
     ),
     Fault(
         "a forecast hears the inputs one step late",
-        "models/rollout.py",
+        "models/forecasts.py",
         "later = group[:, None] + np.arange(horizon)",
         "later = group[:, None] + np.arange(horizon) - 1",
         "test_preparing.py",
@@ -1193,7 +1193,7 @@ FAULTS = [
     ),
     Fault(
         "a measured output is put in one row too early under a lead",
-        "models/rollout.py",
+        "models/hearing.py",
         "row = max(network.lead - 1, 0)",
         "row = network.lead",
         "test_export.py",
@@ -1249,9 +1249,9 @@ FAULTS = [
     ),
     Fault(
         "only the first member says something",
-        "models/each.py",
-        "ys, history = run_beside(network, weights,",
-        "ys, history = run_beside(network, jax.tree.map(lambda w: w * 0 + w[:1], weights),",
+        "models/ensemble.py",
+        "run_members(self.network, self.weights,",
+        "run_members(self.network, jax.tree.map(lambda w: w * 0 + w[:1], self.weights),",
         "test_ensemble.py",
         "side_by_side",
     ),
@@ -1265,8 +1265,8 @@ FAULTS = [
     ),
     Fault(
         "a stream under a lead does not hear what is measured",
-        "models/rollout.py",
-        "before = _hear(network, history, measured) if network.lead else history",
+        "models/hearing.py",
+        "before = hear(network, history, measured) if network.lead else history",
         "before = history",
         "test_stream.py",
         "feeding and sooner",

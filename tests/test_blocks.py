@@ -18,7 +18,7 @@ from throughtime.features import SpeechFeatures
 from throughtime.models import rollout
 from throughtime.models.columns import Column
 from throughtime.models.each import run_each
-from throughtime.models.ensemble import stack
+from throughtime.models.members import stack
 from throughtime.sequences import inputs_of
 from wirings import wirings
 

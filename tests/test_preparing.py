@@ -11,8 +11,8 @@ from throughtime import blocks
 from throughtime.dynamics.holding import held_out, split
 from throughtime.dynamics.preparing import filled, prepare
 from throughtime.dynamics.records import Record, records_of
-from throughtime.models import rollout
-from throughtime.models.ensemble import stack
+from throughtime.models import forecasts, rollout
+from throughtime.models.members import stack
 from throughtime.times import following
 
 NETWORK = tt.narx(2, 4, 2, (0, 3), (1, 2))
@@ -146,10 +146,10 @@ def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPat
 
 def test_forecasts_from_every_origin_are_runs_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
     both, y = stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
-    monkeypatch.setattr(rollout, "PLACES", (2, 3))
-    monkeypatch.setattr(rollout, "AHEAD", (1, 3))
+    monkeypatch.setattr(forecasts, "PLACES", (2, 3))
+    monkeypatch.setattr(forecasts, "AHEAD", (1, 3))
     for places in ((3, 6), (1, 2, 3, 4, 5, 6, 7, 8)):
-        found = np.concatenate(list(rollout.forecasts(NETWORK, both, U, y, places, 4)), axis=1)
+        found = np.concatenate(list(forecasts.forecasts(NETWORK, both, U, y, places, 4)), axis=1)
         assert found.shape == (2, len(places), 4, 2)
         for place, origin in enumerate(places):
             known = y.copy()

@@ -16,7 +16,7 @@ from throughtime.dynamics.records import Record, columns, in_order, index_of, ma
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
 from throughtime.engine import Weights
-from throughtime.models.columns import Column, limits, squared_error
+from throughtime.models.columns import Column, limits
 from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
 from throughtime.models.rollout import Advance
@@ -220,9 +220,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             raise ValueError(
                 "no layer has start='learned', so there is no state to settle; give history=(u, y) instead"
             )
-        (record,), together = self._records(u, y), self.ensemble()
-        seen, loss = together.seen(record.u, record.y), squared_error(self.outputs_)
-        return self._with(settle(together.network, together.weights, seen.u, seen.y, loss, steps, rate))
+        (record,) = self._records(u, y)
+        return self._with(settle(self.ensemble(), record.u, record.y, steps, rate))
 
     def each(self, u: Values, y: Values) -> Values:
         """(K, T, O): what `follow` gives the mean of, every network for itself."""

@@ -21,7 +21,8 @@ from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teachin
 from throughtime.engine import Weights, init
 from throughtime.layers import an_instance
 from throughtime.models.columns import Column, columns_of, refuse_limits, squared_error
-from throughtime.models.ensemble import Ensemble, stack
+from throughtime.models.ensemble import Ensemble
+from throughtime.models.members import stack
 from throughtime.models.model import Model
 from throughtime.network import Network
 

@@ -11,11 +11,11 @@ from throughtime.dynamics.records import Record, many, records_of
 from throughtime.engine import History, Weights, start
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, state
-from throughtime.models.rollout import driven, named_inputs
+from throughtime.models.hearing import driven, named_inputs
 from throughtime.network import Network
+from throughtime.sequences import Example
 
 Values = NDArray[np.float64]
-Sequence = tuple[dict[str, Values], Values, dict[str, Values]]  # x, target, before
 
 
 class Batch(NamedTuple):
@@ -30,11 +30,11 @@ class Batch(NamedTuple):
 class Prepared(NamedTuple):
     """Records made ready for a network.
 
-    sequences  (x, target, before), as `train` takes them
+    sequences  x, target and before, as `train` takes them
     used       first steps of every record that went into its history: sequence step 0 is record step `used`
     """
 
-    sequences: list[Sequence]
+    sequences: list[Example]
     used: int
 
     def batch(self, network: Network, weights: Weights) -> Batch:
@@ -116,7 +116,7 @@ def used_by(network: Network) -> int:
     return max((depth for source, depth in depths(network).items() if source in heard), default=0)
 
 
-def _sequences(network: Network, record: Record, target: Values, used: int, horizon: int | None) -> list[Sequence]:
+def _sequences(network: Network, record: Record, target: Values, used: int, horizon: int | None) -> list[Example]:
     """One record, whole or in runs of `horizon` steps."""
     lead, total, known = network.lead, len(record), filled(record.y)
     later = np.pad(target[..., lead:, :], [(0, 0)] * (target.ndim - 2) + [(0, lead), (0, 0)], constant_values=np.nan)
@@ -133,7 +133,7 @@ def _sequences(network: Network, record: Record, target: Values, used: int, hori
         before = {source: past[source][first - depth : first] for source, depth in deep.items()}
         asked = later[..., first : first + steps, :].copy()
         asked[..., : new - first, :] = np.nan  # the run before has asked it
-        made.append(({name: values[first : first + steps] for name, values in rows.items()}, asked, before))
+        made.append(Example({name: values[first : first + steps] for name, values in rows.items()}, asked, before))
     return made
 
 

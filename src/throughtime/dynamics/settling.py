@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from throughtime import blocks
 from throughtime.engine import Weights
 from throughtime.learners import BPTT
-from throughtime.losses import SquaredError
-from throughtime.models.rollout import named_inputs
+from throughtime.models.columns import squared_error
+from throughtime.models.ensemble import Ensemble
+from throughtime.models.hearing import named_inputs
+from throughtime.models.members import count
 from throughtime.network import Network
 from throughtime.training import train
 
@@ -59,25 +61,22 @@ def _optimizer(network: Network, steps: int, rate: float) -> optax.GradientTrans
     return optax.multi_transform(kinds, _Kinds(network))
 
 
-def settle(
-    network: Network, weights: Weights, u: Values, y: Values, loss: SquaredError, steps: int, rate: float
-) -> Weights:
-    """The members' weights, with starts that fit u (T, I) and y (T, O), in standardised units; all else stays.
+def settle(together: Ensemble, u: Values, y: Values, steps: int, rate: float) -> Weights:
+    """The members' weights, with starts that fit u (T, I) and y (T, O), in the units of the data; all else stays.
 
     Adam, `steps` steps, its rate falling to zero as a half cosine; activities of bounded units stay within their bounds.
     """
-    members = len(jax.tree.leaves(weights)[0])
-    optimizer = _optimizer(network, steps, rate)
+    network, seen = together.network, together.seen(u, y)
     *_, last = train(
         network,
-        weights,
+        together.weights,
         BPTT(),
-        loss,
-        optimizer,
-        [(named_inputs(network, u), y)],
+        squared_error(together.outputs),
+        _optimizer(network, steps, rate),
+        [(named_inputs(network, seen.u), seen.y)],
         epochs=steps,
         look=steps,
-        members=members,
+        members=count(together.weights),
         padding=[blocks.whole(len(y))],  # so that a record of another length finds its training compiled
     )
     made: Weights = last.weights

@@ -25,8 +25,8 @@ from throughtime.estimators.reading import (
 )
 from throughtime.learners import BPTT
 from throughtime.models.columns import columns_of, standardise
-from throughtime.models.each import one_member
 from throughtime.models.ensemble import Ensemble
+from throughtime.models.members import one_member
 from throughtime.models.model import Model
 from throughtime.training import train
 

@@ -13,8 +13,8 @@ from throughtime.exchange.c_text import comment, constant, defined, function, he
 from throughtime.exchange.time_step import TimeStep, time_step_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
+from throughtime.models.hearing import fed_row
 from throughtime.models.model import Model
-from throughtime.models.rollout import fed_row
 from throughtime.models.saving import library_version
 
 

@@ -22,8 +22,8 @@ from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
 from throughtime.models.columns import Column, limits
 from throughtime.models.ensemble import input_columns, output_columns
+from throughtime.models.hearing import driven
 from throughtime.models.model import Model
-from throughtime.models.rollout import driven
 from throughtime.network import Connection, Layer, Network
 from throughtime.units import UNITS
 

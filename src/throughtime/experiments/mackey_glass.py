@@ -49,7 +49,7 @@ from throughtime.experiments.mackey_glass_pictures import picture, rms
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
-from throughtime.models.ensemble import stack
+from throughtime.models.members import stack
 from throughtime.network import Network
 from throughtime.training import Report, evaluate, train
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from throughtime import blocks
 from throughtime.engine import History, Weights
 from throughtime.engine.forward import kind
-from throughtime.models.rollout import begin, run_beside
+from throughtime.models.members import begin, one_member, run_beside
 from throughtime.network import Network
 from throughtime.sequences import Inputs, Values, beside, steps_of
 
@@ -16,11 +15,6 @@ from throughtime.sequences import Inputs, Values, beside, steps_of
 def run_each(network: Network, weights: Weights, inputs: Sequence[Inputs]) -> list[Values]:
     """What one network says of every sequence, (steps, outputs); see `run_members`."""
     return [ys[0] for ys in run_members(network, one_member(weights), inputs)]
-
-
-def one_member(weights: Weights) -> Weights:
-    """The weights of one network as those of several, without a program for every shape."""
-    return jax.device_put(jax.tree.map(lambda leaf: np.asarray(leaf)[None], weights))
 
 
 def run_members(network: Network, weights: Weights, inputs: Sequence[Inputs]) -> list[Values]:

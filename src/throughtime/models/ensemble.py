@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.engine import History, Weights
 from throughtime.engine.door import native
 from throughtime.models.columns import Column, restore, standardise
-from throughtime.models.each import one_member, run_members
+from throughtime.models.each import run_members
+from throughtime.models.forecasts import forecasts
+from throughtime.models.hearing import driven, named_inputs
+from throughtime.models.members import one_member
 from throughtime.models.model import Model
-from throughtime.models.rollout import Advance, driven, follow, forecasts, named_inputs
+from throughtime.models.rollout import Advance, follow
 from throughtime.network import Network
 from throughtime.sequences import inputs_of, refuse_first
 
@@ -142,7 +144,7 @@ class Ensemble:
         return run_members(self.network, self.weights, [inputs_of(self.network, x, n) for n, x in enumerate(seen)])
 
     def forecasts(self, u: Values, y: Values, places: Any, horizon: int) -> Iterator[Values]:
-        """Every member's forecasts from places of a record, (K, n, horizon, O), for n places at a time, as `rollout` has it."""
+        """Every member's forecasts from places of a record, (K, n, horizon, O), for n places at a time, as `forecasts` has it."""
         seen = self.seen(u, y)
         for ys in forecasts(self.network, self.weights, seen.u, seen.y, places, horizon):
             yield self.shown(ys)
@@ -164,11 +166,6 @@ class Ensemble:
     def backward(self) -> bool:
         """True if some layer runs from the end of a record, which then must be whole."""
         return any(layer.backward for layer in self.network.layers)
-
-
-def stack(trees: list[Any]) -> Any:
-    """Equal trees along a new first axis: the members' weights as one."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def input_columns(model: Model) -> tuple[Column, ...]:

@@ -1,11 +1,10 @@
 """Following a record with trained networks: free, led by measured outputs, or first so and then free.
 
-All values are in the networks' own, standardised units. Networks with a member axis run side by side. A measured output takes
-the place of the network's own in what is fed back; with a lead that was said `lead` steps before.
+All values are in the networks' own, standardised units. Networks with a member axis run side by side.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,15 +15,14 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 from throughtime import blocks
-from throughtime.engine import History, Weights, hand_over, run, start, step
+from throughtime.engine import History, Weights, hand_over, run
 from throughtime.engine.forward import kind
-from throughtime.engine.schedule import depths
+from throughtime.models.hearing import fed_row, named_inputs, one_step
+from throughtime.models.members import begin, count, each_member
 from throughtime.network import Network
 
 Values = NDArray[Any]
 Advance = Callable[[float], None]
-PLACES = (16, 128)  # forecasts that run side by side
-AHEAD = (4, 16, 64)  # and the blocks of their steps
 
 
 class Followed(NamedTuple):
@@ -32,46 +30,6 @@ class Followed(NamedTuple):
 
     outputs: Values
     history: History
-
-
-@cache
-def driven(network: Network) -> tuple[tuple[str, int], ...]:
-    """(name, size) of the inputs that some layer hears: all but the clock."""
-    heard = {c.source for layer in network.layers for c in layer.connections}
-    return tuple((name, size) for name, size in network.inputs if name in heard)
-
-
-def named_inputs(network: Network, u: Any, measured: Values | None = None) -> dict[str, Any]:
-    """{input: (T, size)}: the columns of u (T, I) in their order among the inputs, and zeros for the clock.
-
-    measured  (T, O) of an open loop whose measured outputs are no columns of u
-    """
-    made, first = {}, 0
-    for name, size in network.inputs:
-        if name == network.measured and measured is not None:
-            made[name] = measured
-        elif (name, size) in driven(network):
-            made[name], first = u[:, first : first + size], first + size
-        else:
-            made[name] = np.zeros((len(u), size))
-    return made
-
-
-def fed_row(network: Network) -> int | None:
-    """The row of the output's past, counted back from the newest, that a measured output takes the place of; None: none.
-
-    Without a lead it is the output just computed. With a lead that was computed `lead` steps before, and is put right before
-    the step that first hears it.
-    """
-    row = max(network.lead - 1, 0)
-    return row if network.feedback == network.output and row < depths(network)[network.output] else None
-
-
-@partial(jax.jit, static_argnames=("network", "batch"))
-def begin(network: Network, weights: Weights, batch: int = 1) -> History:
-    """The members' histories before the first step of so many sequences."""
-    made: History = _each(lambda w: start(network, w, batch), weights)(weights)
-    return made
 
 
 def follow(
@@ -111,22 +69,12 @@ def follow(
         if advance:
             advance(rows.stop / len(u))
     if not made:
-        made.append(reduce(np.zeros((_members(weights), 0, network.size_of(network.output)))))
+        made.append(reduce(np.zeros((count(weights), 0, network.size_of(network.output)))))
     return Followed(np.concatenate(made, axis=-2), history)
 
 
 def _backward(network: Network) -> bool:
     return any(layer.backward for layer in network.layers)
-
-
-def _members(weights: Weights) -> int:
-    """K; those of a network without weights do not differ: one."""
-    return next((len(leaf) for leaf in jax.tree.leaves(weights)), 1)
-
-
-def _each(function: Callable[..., Any], weights: Weights, out: int = 0) -> Callable[..., Any]:
-    """The function of one network, for all members at once; what it makes has their axis at `out`."""
-    return jax.vmap(function, out_axes=out, axis_size=_members(weights))
 
 
 def _filled(xs: dict[str, Values], rows: slice, size: int, dtype: Any) -> dict[str, Values]:
@@ -170,7 +118,7 @@ def _free(
 ) -> tuple[Array, History]:
     """A free run: the closed loop as it is."""
     one = {name: x[:, None] for name, x in xs.items()}
-    ys, history = _each(lambda w, h: run(network, w, one, h, steps), weights)(weights, history)
+    ys, history = each_member(lambda w, h: run(network, w, one, h, steps), weights)(weights, history)
     return ys[:, :, 0], history
 
 
@@ -188,7 +136,7 @@ def _led(
         ys, after = run(opened, w, one, hand_over(network, opened, w, h), steps)
         return ys[:, 0], hand_over(opened, network, w, after)
 
-    ys, history = _each(lead, weights)(weights, history)
+    ys, history = each_member(lead, weights)(weights, history)
     return ys, history
 
 
@@ -201,7 +149,7 @@ def _mixed(
     def follow_one(w: Weights, h: History) -> tuple[Array, History]:
         def move(h: History, row: tuple[Any, ...]) -> tuple[History, Array]:
             place, *seen = row
-            later, y = _one(network, w, h, tuple(seen))
+            later, y = one_step(network, w, h, tuple(seen))
             if steps is not None:
                 later = jax.tree.map(lambda new, old: jnp.where(place < steps[0], new, old), later, h)
             return later, y
@@ -209,112 +157,5 @@ def _mixed(
         h, ys = lax.scan(move, h, (jnp.arange(len(measured)), xs, measured))
         return ys, h
 
-    ys, history = _each(follow_one, weights)(weights, history)
+    ys, history = each_member(follow_one, weights)(weights, history)
     return ys, history
-
-
-@partial(jax.jit, static_argnames="network")
-def _moments(network: Network, weights: Weights, history: History, xs: Any, measured: Any) -> History:
-    """The histories after every step (T, K, ...)."""
-
-    def follow_one(w: Weights, h: History) -> History:
-        def move(h: History, row: Any) -> tuple[History, History]:
-            later, _ = _one(network, w, h, row)
-            return later, later
-
-        every: History = lax.scan(move, h, (xs, measured))[1]
-        return every
-
-    made: History = _each(follow_one, weights, 1)(weights, history)
-    return made
-
-
-def _one(network: Network, weights: Weights, history: History, row: tuple[Any, Any]) -> tuple[History, Array]:
-    """One step of one network, and what was measured at its time: with a lead before it, else after it."""
-    x, measured = row
-    before = _hear(network, history, measured) if network.lead else history
-    y, after = step(network, weights, before, {name: value[None] for name, value in x.items()})
-    return after if network.lead else _hear(network, after, measured), y[0]
-
-
-def _hear(network: Network, history: History, measured: Array | None) -> History:
-    """The history, with what was measured in the place of the network's own output; measured (O,), NaN: not measured."""
-    row = fed_row(network)
-    if row is None or measured is None:
-        return history
-    past = history["a"][network.output]
-    heard = past.at[-1 - row].set(jnp.where(jnp.isnan(measured), past[-1 - row], measured))
-    return history | {"a": history["a"] | {network.output: heard}}
-
-
-@partial(jax.jit, static_argnames="network")
-def with_measured(network: Network, history: History, y: Array) -> History:
-    """The members' histories with measured outputs y (O,), NaN where not: after the step of their time, with a lead before it."""
-    if fed_row(network) is None:
-        return history
-    made: History = jax.vmap(lambda h: _hear(network, h, y))(history)
-    return made
-
-
-@partial(jax.jit, static_argnames="network")
-def tick(
-    network: Network, weights: Weights, history: History, seen: Array, measured: Array | None = None
-) -> tuple[Array, History]:
-    """One step of all members on inputs (I,): outputs (K, O); measured (O,) at its time, NaN or None where not."""
-    x = {name: value[0] for name, value in named_inputs(network, seen[None]).items()}
-    history, ys = _each(lambda w, h: _one(network, w, h, (x, measured)), weights)(weights, history)
-    return ys, history
-
-
-def forecasts(network: Network, weights: Weights, u: Values, y: Values, places: Any, horizon: int) -> Iterator[Values]:
-    """Forecasts from places of a record, (K, n, horizon, O), for some places at a time, in their order.
-
-    A forecast from place p hears the outputs measured in the first p steps (y NaN: its own), and the true inputs throughout.
-
-    places  rising, from 1 to T - horizon
-
-    Time O(T + n horizon), in units of a step; memory that of 128 forecasts.
-    """
-    xs, dtype = named_inputs(network, u), kind(weights)
-    history, done = begin(network, weights), 0
-    for first in range(0, len(places), PLACES[-1]):
-        group, seen = np.asarray(places[first : first + PLACES[-1]]), []
-        for rows, size in blocks.cut(int(group[-1]) - done, blocks.STEPS[:2]):
-            here = slice(done + rows.start, done + rows.stop)
-            block = _filled(xs, here, size, dtype), blocks.fill(y[here], size, dtype)
-            every = jax.tree.map(np.asarray, _moments(network, weights, history, *block))
-            history = jax.tree.map(lambda leaf, last=here.stop - here.start - 1: leaf[last], every)
-            chosen = group[(group > here.start) & (group <= here.stop)] - here.start - 1
-            seen.append(jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], every))
-        done = int(group[-1])
-        begun = jax.tree.map(lambda *leaves: np.concatenate(leaves), *seen)
-        later = group[:, None] + np.arange(horizon)
-        yield _onward(network, weights, begun, {name: x[later].astype(dtype) for name, x in xs.items()})
-
-
-def _onward(network: Network, weights: Weights, begun: History, xs: dict[str, Values]) -> Values:
-    """Free runs side by side (K, n, horizon, O), from histories (n, K, ...); xs {input: (n, horizon, S)}."""
-    count, horizon, _ = next(iter(xs.values())).shape
-    columns = next(size for size in PLACES if size >= count)
-    begun = jax.tree.map(lambda leaf: blocks.fill(leaf, columns, leaf.dtype), begun)
-    past = {source: rows[:, :, :, 0].transpose(1, 2, 0, 3) for source, rows in begun["a"].items()}
-    kept = {name: np.moveaxis(memory[:, :, 0], 0, 1) for name, memory in begun["memory"].items()}
-    history, made = begun | {"a": past, "memory": kept}, []
-    for rows, size in blocks.cut(horizon, AHEAD):
-        steps = rows.stop - rows.start
-        beside = {name: np.zeros((size, columns, x.shape[2]), x.dtype) for name, x in xs.items()}
-        for name, x in xs.items():
-            beside[name][:steps, :count] = x[:, rows].swapaxes(0, 1)
-        lengths = np.where(np.arange(columns) < count, steps, 0).astype(np.int32)
-        ys, history = run_beside(network, weights, history, beside, lengths)
-        made.append(np.asarray(ys)[:, :steps, :count])
-    return np.concatenate(made, axis=1).swapaxes(1, 2)
-
-
-@partial(jax.jit, static_argnames="network")
-def run_beside(
-    network: Network, weights: Weights, history: History, xs: Any, lengths: Array | None
-) -> tuple[Array, History]:
-    """Free runs of a batch: outputs (K, T, B, O)."""
-    made: tuple[Array, History] = _each(lambda w, h: run(network, w, xs, h, lengths), weights)(weights, history)
-    return made

@@ -11,7 +11,7 @@ from throughtime.engine import History
 from throughtime.engine.forward import kind
 from throughtime.models.columns import Column, limits, too_far
 from throughtime.models.ensemble import Ensemble
-from throughtime.models.rollout import fed_row, tick, with_measured
+from throughtime.models.hearing import fed_row, tick, with_measured
 from throughtime.sequences import refuse_first
 
 Values = NDArray[np.float64]
