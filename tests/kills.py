@@ -1,12 +1,14 @@
-"""Runs killed at random moments: every file is whole or as it was, nothing is left lying about, no process lives on.
+"""Runs killed at random moments: every file is whole or as it was, nothing is left lying about, no process lives on; and what goes
+on ends with the numbers of a run that nobody killed.
 
     python tests/kills.py --kills 40
     python tests/kills.py --kills 10 --seed 7      the same moments again, as shares of a whole run
     python tests/kills.py --signals SIGINT         by Ctrl-C only
+    python tests/kills.py --kinds "fit --resume"   of that kind only
 
-`fit` in a new folder, `fit --overwrite`, `choose` with two processes and a course are killed in turn, by SIGKILL, SIGTERM and
-Ctrl-C to the whole group, after some share of their usual time or while they write. What was killed is then run to its end in
-the same place. Ends with an error if anything was wrong.
+`fit` in a new folder, `fit --overwrite`, `fit --resume`, `choose` with two processes, `choose --resume` and a course are killed in
+turn, by SIGKILL, SIGTERM and Ctrl-C to the whole group, after some share of their usual time or while they write. What was
+killed is then run to its end in the same place. Ends with an error if anything was wrong.
 """
 
 import argparse
@@ -30,13 +32,15 @@ import conftest  # noqa: F401  JAX's settings, before JAX, and for the processes
 from command_line import FILES, plant
 from throughtime import cli, experiments
 from throughtime.dynamics import choosing
+from throughtime.dynamics.standing import load_standing
 from throughtime.experiments import course_states
-from throughtime.io import files
+from throughtime.io import container, files
 from throughtime.models.saving import load
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-KINDS = ("fit", "fit --overwrite", "choose", "course")
-TOLD_APART = FILES - {"wiring.png"}  # those of another seed are other bytes
+KINDS = ("fit", "fit --overwrite", "fit --resume", "choose", "choose --resume", "course")
+TOLD_APART = FILES - {"wiring.png", "events.jsonl"}  # those of another seed are other bytes
+ON_THE_WAY = {"events.jsonl", "progress.safetensors"}
 PROGRAM = "from throughtime.cli import main; main()"
 COURSE = "import sys; from kills import follow; follow(sys.argv[1])"
 COLUMNS = [
@@ -69,9 +73,31 @@ class Place(NamedTuple):
         table = str(self.folder.parent / "plant.csv")
         if self.kind == "course":
             return ["-c", COURSE, str(self.folder)]
-        if self.kind == "choose":
+        if self.kind == "choose --resume" and (self.folder / "search.jsonl").exists():
+            words = ["choose", table, "--resume", str(self.folder / "search.jsonl"), "--workers", "2", "--quiet"]
+            return ["-c", PROGRAM, *words]
+        if self.kind == "fit --resume" and self.begun:
+            return ["-c", PROGRAM, "fit", table, "--resume", str(self.folder), "--quiet"]
+        if self.kind.startswith("choose"):
             return ["-c", PROGRAM, "choose", table, *COLUMNS, *CHOOSE, "--out", str(self.folder / "search.jsonl")]
         return ["-c", PROGRAM, "fit", table, *COLUMNS, *FIT, "--out", str(self.folder), "--overwrite"]
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to go on with."""
+        return any((self.folder / name).exists() for name in ("study.json", "progress.safetensors"))
+
+    @property
+    def numbers(self) -> str:
+        """What came of it, without times and the names of folders."""
+        if self.kind.startswith("choose"):
+            found = choosing.done_in(self.folder / "search.jsonl")
+            return json.dumps(sorted(vars(judged) | {"seconds": 0} for judged in found.values()), default=str)
+        said = json.loads((self.folder / "metrics.json").read_text()) | {"seconds": 0}
+        said["settings"]["command"] = ""
+        with (self.folder / "model.safetensors").open("rb") as file:
+            arrays = container.read(file, "model").arrays
+        return json.dumps([said, {name: array.tobytes().hex() for name, array in arrays.items()}])
 
 
 def follow(folder: str) -> None:
@@ -104,10 +130,10 @@ def _said(place: Place) -> Path:
 
 
 def end(run: "subprocess.Popen[bytes]", moment: float | Path, number: signal.Signals) -> None:
-    """Kill it at a moment, or while it writes into a folder, unless it has ended."""
+    """Kill it at a moment, or while it writes into a folder, or once there is a file, unless it has ended."""
     with suppress(subprocess.TimeoutExpired):
         if isinstance(moment, Path):
-            while run.poll() is None and not any(files.temporary(p) or p.suffix == ".jsonl" for p in moment.iterdir()):
+            while run.poll() is None and not _come(moment):
                 time.sleep(0.001)
         run.wait(0.01 if isinstance(moment, Path) else moment)
         return
@@ -116,6 +142,12 @@ def end(run: "subprocess.Popen[bytes]", moment: float | Path, number: signal.Sig
     else:
         run.send_signal(number)
     run.wait(120)
+
+
+def _come(moment: Path) -> bool:
+    if not moment.is_dir():
+        return moment.exists()
+    return any(files.temporary(p) or p.name == "search.jsonl" for p in moment.iterdir())
 
 
 def orphans(session: int, seconds: float = 5.0) -> list[int]:
@@ -143,17 +175,22 @@ def broken(place: Place) -> list[str]:
     wrong = [f"{name} is left" for name in found if files.temporary(name)]
     wrong += [f"{name} is not whole" for name, data in found.items() if not _whole(place.folder / name, data)]
     old = {name for name in TOLD_APART & found.keys() if found[name] == place.before.get(name)}
-    if old and (found.keys() != place.before.keys() or old != TOLD_APART):
+    if old and (found.keys() | ON_THE_WAY != place.before.keys() | ON_THE_WAY or old != TOLD_APART):
         wrong.append(f"of {', '.join(sorted(found))} these are old: {', '.join(sorted(old))}")
     return wrong
 
 
 def _whole(path: Path, data: bytes) -> bool:
     try:
-        if path.suffix == ".safetensors":
+        if path.name == "progress.safetensors":
+            load_standing(path)
+        elif path.suffix == ".safetensors":
             load(path)
         elif path.suffix == ".json":
             json.loads(data)
+        elif path.name == "events.jsonl":
+            for line in filter(None, data.split(b"\n")):
+                json.loads(line)
         elif path.suffix == ".jsonl":
             choosing.done_in(path)
         elif path.suffix == ".npz":
@@ -187,6 +224,18 @@ def kill(place: Place, moment: float | Path, number: signal.Signals) -> tuple[li
     return [*wrong, *broken(place), *said_too_much(_said(place).read_text(), number)], run.returncode == 0
 
 
+def finished_in(place: Place) -> bool:
+    """Whether a fit that would be gone on with has ended there."""
+    done = (place.folder / "metrics.json").exists() and not (place.folder / "progress.safetensors").exists()
+    return place.kind == "fit --resume" and done
+
+
+def differing(place: Place, numbers: dict[str, str]) -> list[str]:
+    """What is wrong with the numbers of a run that has ended."""
+    known = numbers[place.kind.split()[0]]
+    return ["its numbers are not those of a run that nobody killed"] if known and place.numbers != known else []
+
+
 def whole_run(place: Place, *more: str) -> tuple[float, list[str]]:
     """A run that nobody kills: its seconds, and what was wrong."""
     began, run = time.monotonic(), start(place, *more)
@@ -200,22 +249,30 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--kills", type=int, default=40)
     words.add_argument("--signals", nargs="+", default=SIGNALS, type=lambda name: signal.Signals[name])
+    words.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     words.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = words.parse_args()
     chance, count, faults = random.Random(given.seed), Counter[str](), 0
     print(f"seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        within, seconds = Path(scratch), {}
-        other = new_place("fit", within)
-        seconds["fit"] = seconds["fit --overwrite"] = whole_run(other, "--seed", "9")[0]
-        for kind in ("choose", "course"):
-            seconds[kind] = whole_run(new_place(kind, within))[0]
-        places = {kind: new_place(kind, within, other.folder) for kind in KINDS}
+        within = Path(scratch)
+        other, seconds, numbers = new_place("fit", within), dict[str, float](), dict[str, str]()
+        whole_run(other, "--seed", "9")
+        for family in sorted({kind.split()[0] for kind in given.kinds}):
+            whole = new_place(family, within)
+            seconds[family] = whole_run(whole)[0]
+            numbers[family] = whole.numbers if family != "course" else ""
+        places = {kind: new_place(kind, within, other.folder) for kind in given.kinds}
         for n in range(given.kills):
-            kind, number = KINDS[n % len(KINDS)], given.signals[n // len(KINDS) % len(given.signals)]
-            place, moment = places[kind], chance.uniform(0, 1.05) * seconds[kind]
-            writing = kind != "choose" and chance.random() < 0.5
-            wrong, finished = kill(place, place.folder if writing else moment, number)
+            kind = given.kinds[n % len(given.kinds)]
+            number = given.signals[n // len(given.kinds) % len(given.signals)]
+            place, moment = places[kind], chance.uniform(0, 1.05) * seconds[kind.split()[0]]
+            writing = not kind.startswith("choose") and chance.random() < 0.5
+            later = writing and kind in ("fit", "fit --overwrite") and chance.random() < 0.5
+            watched = place.folder / "progress.safetensors" if later else place.folder
+            wrong, finished = kill(place, watched if writing else moment, number)
+            finished = finished or finished_in(place)
+            wrong += differing(place, numbers) if finished else []
             faults += bool(wrong)
             count[f"{kind}, {'finished before' if finished else number.name}"] += 1
             told = "; ".join(wrong) or ("finished before" if finished else "clean")
@@ -223,10 +280,12 @@ def main() -> None:
                 f"{n + 1:3} {kind}, {number.name} {'while it writes' if writing else f'after {moment:.1f} s'}: {told}",
                 flush=True,
             )
-            if (finished or kind.startswith("fit")) and n + len(KINDS) < given.kills:
+            again = finished or kind in ("fit", "fit --overwrite")
+            if again and n + len(given.kinds) < given.kills:
                 places[kind] = new_place(kind, within, other.folder)
         for kind, place in places.items():
-            took, wrong = whole_run(place)
+            took, wrong = (0.0, []) if finished_in(place) else whole_run(place)
+            wrong += [] if wrong else differing(place, numbers)
             faults += bool(wrong)
             print(f"    {kind} to its end where it was killed, {took:.1f} s: {'; '.join(wrong) or 'clean'}", flush=True)
     print(f"{given.kills} kills, {faults} faults: " + ", ".join(f"{n} x {what}" for what, n in sorted(count.items())))

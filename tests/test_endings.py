@@ -31,12 +31,12 @@ def contents(folder: str) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in Path(folder).iterdir()}
 
 
-def full_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """The disk has no room for what comes after so many files."""
+def full_after(monkeypatch: pytest.MonkeyPatch, number: int, kind: str = "") -> None:
+    """The disk has no room for what comes after so many files whose names end so."""
     written = [0]
 
-    def sync(_: int) -> None:
-        written[0] += 1
+    def sync(handle: int) -> None:
+        written[0] += os.readlink(f"/proc/self/fd/{handle}").endswith(kind)
         if written[0] > number:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -48,15 +48,18 @@ def test_a_fit_that_overwrites_replaces_all_its_files_or_none(monkeypatch: pytes
     Path("out/mine.txt").write_text("mine")
     before = contents("out")
     with monkeypatch.context() as patch:
-        full_after(patch, 3)
+        full_after(patch, 1, ".png")
         refused(run(*AGAIN), "cannot write out/training.png: No space left on device; make room", code=1)
-    assert contents("out") == before
+    after = contents("out")
+    assert after.pop("progress.safetensors")  # what was learned is not lost: it goes on where there is room
+    assert after | {"events.jsonl": b""} == before | {"events.jsonl": b""}
     with monkeypatch.context() as patch:
         patch.setattr(judging, "judge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         refused(run(*AGAIN), "out/model.safetensors is saved", code=130)
     after = contents("out")
-    assert set(after) == {"model.safetensors", "mine.txt"}  # scores and pictures of another model would lie
-    assert after["model.safetensors"] != before["model.safetensors"]
+    kept = {"model.safetensors", "study.json", "events.jsonl", "progress.safetensors", "mine.txt"}
+    assert set(after) == kept  # scores and pictures of another model would lie
+    assert all(after[name] != before[name] for name in ("model.safetensors", "study.json"))
 
 
 def test_a_folder_in_use_is_refused_and_what_killed_runs_left_does_not_fill_it() -> None:
@@ -86,7 +89,7 @@ def test_on_a_full_disk_every_command_ends_in_one_line_and_leaves_nothing(monkey
     }.items():
         refused(run(*command, "--out", name), f"cannot write {name}: No space left on device; make room", code=1)
     refused(run("show", "narx", "--png", "narx.png"), "cannot write narx.png: No space left", code=1)
-    refused(run(*AGAIN), "cannot write out/model.safetensors: No space left", code=1)
+    refused(run(*AGAIN), "cannot write out/study.json: No space left", code=1)
     assert {p.name for p in Path().iterdir()} == {
         "plant.csv",
         "search.jsonl",

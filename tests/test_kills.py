@@ -33,3 +33,12 @@ def test_what_is_broken_or_behind_is_found(tmp_path: Path) -> None:
         assert kills.orphans(behind.pid, 0.2) == [behind.pid]
         behind.kill()
     assert kills.said_too_much("Traceback:\n  at main\nKeyboardInterrupt", signal.SIGTERM)
+
+
+def test_a_killed_fit_goes_on_to_the_numbers_of_one_that_nobody_killed(tmp_path: Path) -> None:
+    whole, place = kills.new_place("fit", tmp_path), kills.new_place("fit --resume", tmp_path)
+    assert kills.whole_run(whole)[1] == []
+    wrong, finished = kills.kill(place, place.folder / "progress.safetensors", signal.SIGKILL)
+    assert (wrong, finished) == ([], False)
+    assert kills.whole_run(place)[1] == []
+    assert place.numbers == whole.numbers

@@ -160,11 +160,12 @@ def _written(job: Job, parts: Parts, taught: Taught, new: bool, watch: Watch) ->
             watch(Look(1.0, taught.ended))
     except KeyboardInterrupt:
         if not new:  # the old scores and pictures are of another model
-            for name in results.FILES:
-                (out / name).unlink(missing_ok=True)
+            _sweep(job, *results.FILES, STUDY)
             save(out / "model.safetensors", contents)
+            files.write(out / STUDY, job.study.to_json())
         raise Interrupted(
-            f"interrupted after training: {out / 'model.safetensors'} is saved, its scores and pictures may be missing"
+            f"interrupted after training: {out / 'model.safetensors'} is saved, its scores and pictures may be missing; "
+            f"throughtime fit --resume {out} makes them"
         ) from None
     return metrics
 
