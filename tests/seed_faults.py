@@ -241,7 +241,7 @@ FAULTS = [
     ),
     Fault(
         "every record loses its own mean",
-        "dynamics/correlation.py",
+        "dynamics/signals.py",
         "[record - mean for record in signal]",
         "[record - np.nanmean(record) for record in signal]",
         "test_correlation.py",

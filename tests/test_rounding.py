@@ -7,10 +7,11 @@ import pytest
 
 from throughtime import SequenceRegressor, features
 from throughtime.dynamics.choosing import _relative
-from throughtime.dynamics.correlation import autocorrelation, unchanging
+from throughtime.dynamics.correlation import autocorrelation
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.residuals import residual_tests
 from throughtime.dynamics.scores import scores
+from throughtime.dynamics.signals import unchanging
 from throughtime.models.columns import columns_of, standardise
 from throughtime.rounding import unvarying
 

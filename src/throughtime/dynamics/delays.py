@@ -8,16 +8,12 @@ from scipy.linalg import solve_triangular
 
 from throughtime.dynamics.correlation import (
     Correlations,
-    Records,
-    Values,
-    centred,
     cross_correlation,
-    named_signals,
     partial_autocorrelation,
     regression,
-    same_lengths,
     unexplained,
 )
+from throughtime.dynamics.signals import Records, Values, centred, named_signals, same_lengths
 
 SMALL = 0.1  # of the largest correlation: what is less does not count, however sure it is
 Signals = Mapping[str, Sequence[Values]]

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from throughtime.dynamics.correlation import (
-    Correlations,
-    Records,
-    autocorrelation,
-    cross_correlation,
-    named_signals,
-    same_lengths,
-    unchanging,
-)
+from throughtime.dynamics.correlation import Correlations, autocorrelation, cross_correlation
+from throughtime.dynamics.signals import Records, named_signals, same_lengths, unchanging
 
 SHOWN = 6  # runs of lags named in a sentence
 
