@@ -200,6 +200,14 @@ FAULTS = [
         "step_response",
     ),
     Fault(
+        "an exploded run is shown as not known",
+        "cli/results.py",
+        'return "exploded", ""',
+        'return "-", ""',
+        "test_judgement.py",
+        "exploded",
+    ),
+    Fault(
         "rows are named from 0",
         "reports/shown.py",
         'f"rows {rows.start + 1} to',

@@ -5,14 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import throughtime as tt
 from command_line import fitted
-from throughtime.cli.results import REMEDY
+from throughtime.cli.results import REMEDY, show
 from throughtime.dynamics.correlation import autocorrelation, cross_correlation
+from throughtime.dynamics.holding import Parts, held_out
+from throughtime.dynamics.measured import Measured
+from throughtime.dynamics.records import Record
 from throughtime.dynamics.residuals import ResidualTests
 from throughtime.reports.judgement import Judgement
+from throughtime.reports.judging import judge
 from throughtime.reports.verdicts import Errors, Held, coverage_sentences, residual_sentences
 
 FREE, NEAR = "free run", "one step"
@@ -136,6 +141,23 @@ def test_of_a_free_run_only_the_tests_with_inputs_are_told() -> None:
     ]
 
 
+def test_the_table_shows_rivals_beside_each_other_and_says_what_exploded(capsys: Any) -> None:
+    network, linear = of(None, 0.25, ("test",)), of(0.5, 0.125, ("test",))
+    linear[FREE]["test"]["y"]["fit_percent"] = 43.21
+    last = {NEAR: of(0.0, 0.75, ("test",))[NEAR]}
+    empty = of(None, None, ("test",), rows=0)
+    show(Judgement(network, {"linear": linear, "last value": last, "mean": empty}), "a title")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["a", "title"],
+        ["RMSE,", "fit", "output", "free", "run", "one", "step"],
+        ["test", "y", "network", "exploded", "0.25"],
+        ["linear", "0.5", "43.2", "%", "0.125"],
+        ["last", "value", "-", "0.75"],
+        ["mean", "-", "-"],
+    ]
+
+
 def made() -> Judgement:
     return judgement(of(0.1, None), of(0.2, 0.3), of(1.0, 1.0), coverage=(Held(0.8, 0.75, 12),), residuals=("white",))
 
@@ -160,6 +182,24 @@ def test_metrics_json_is_the_judgement_and_what_was_fitted() -> None:
     assert list(metrics["baselines"]) == ["linear", "mean", "last value"]
     assert [list(held) for held in metrics["coverage"]] == [["level", "measured", "forecasts"]] * 2
     assert read.evidence is None
+
+
+def test_python_judges_as_the_command_line_does() -> None:
+    """The model from its file, the table from pandas, the parts by their masks: the same numbers and sentences."""
+    metrics = json.loads((fitted() / "out/metrics.json").read_text())
+    table = pd.read_csv(fitted() / "hours.csv", index_col="hour", parse_dates=True)
+    model = tt.DynamicModel.from_model(tt.load(fitted() / "out/model.safetensors"))
+    measured, end = Measured.of(table[["u"]], table["y"]), 192
+    held = held_out([Record(measured.u[:end], measured.y[:end])], 1, 0, 0.2)[0]
+    found = judge(model, measured, Parts(1, end, held))
+    wanted = Judgement.from_dict(metrics)
+    for who, judged in {"network": found.network, **found.baselines}.items():
+        known = wanted.network if who == "network" else wanted.baselines[who]
+        for mode, of_parts in judged.items():
+            for part, outputs in of_parts.items():
+                assert outputs["y"] == pytest.approx(known[mode][part]["y"], rel=1e-6), (who, mode, part)
+    assert [v.sentence(REMEDY) for v in found.verdicts] == metrics["verdict"]
+    assert (found.residuals, found.coverage) == (wanted.residuals, wanted.coverage)
 
 
 @pytest.mark.parametrize(
