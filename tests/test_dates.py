@@ -140,7 +140,7 @@ def test_other_numbers_stay_numbers(cells: list[float]) -> None:
     ],
 )
 def test_times_that_cannot_be_are_refused(cells: list[Any], words: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(words)):
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
         times(cells)
     assert str(caught.value).startswith("t.csv: column 'at', row ")
 

@@ -38,7 +38,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (csv_files, parquet, sound, pen_json, pen_tables)
+READERS: tuple[Reader, ...] = (csv_files, parquet, sound, pen_tables, pen_json)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
