@@ -19,7 +19,7 @@ from throughtime.units import Unit
 
 Inputs = int | Mapping[str, int]
 Hidden = int | Sequence[int]
-Taps = int | Iterable[int] | LearnedDelays | Sequence[LearnedDelays]
+Taps = int | LearnedDelays | Iterable[int | LearnedDelays]
 Delays = Taps | Mapping[str, Taps]
 Start = Literal["zero", "learned"]
 
