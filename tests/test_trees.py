@@ -67,7 +67,9 @@ def test_arrays_of_jax_are_read_as_those_of_numpy(tmp_path: Path) -> None:
     assert found.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("tree", [{1: 2}, [object()], {"a": {3}}, np.array(["text"])], ids=str)
+@pytest.mark.parametrize(
+    "tree", [{1: 2}, [object()], {"a": {3}}, np.array(["text"])], ids=["key", "object", "set", "text"]
+)
 def test_what_no_file_holds_is_refused_and_nothing_written(tree: Any, tmp_path: Path) -> None:
     with pytest.raises((TypeError, ValueError)):
         trees.write(tmp_path / "tree", "a tree", tree)
