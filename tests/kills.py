@@ -92,7 +92,8 @@ class Place(NamedTuple):
         """What came of it, without times and the names of folders."""
         if self.kind.startswith("choose"):
             found = choosing.done_in(self.folder / "search.jsonl")
-            return json.dumps(sorted(vars(judged) | {"seconds": 0} for judged in found.values()), default=str)
+            told = [vars(judged) | {"seconds": 0} for judged in found.values()]
+            return json.dumps(sorted(told, key=lambda judged: judged["name"]))
         said = json.loads((self.folder / "metrics.json").read_text()) | {"seconds": 0}
         said["settings"]["command"] = ""
         with (self.folder / "model.safetensors").open("rb") as file:

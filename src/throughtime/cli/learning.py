@@ -78,7 +78,7 @@ class Watch:
     def __call__(self, look: Look) -> None:
         """Tell of it."""
         self.bar.show(look)
-        files.append(self.events, look.to_line(self.seconds))
+        files.append(self.events, look.to_line(self.seconds), lasting=False)
 
     @property
     def seconds(self) -> float:

@@ -123,12 +123,16 @@ def write(path: str | os.PathLike[str], data: bytes | str) -> None:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
-def append(path: str | os.PathLike[str], line: str) -> None:
-    """Add a line to a file, on the disk when this returns. A new line comes first: the last one may have been cut short."""
+def append(path: str | os.PathLike[str], line: str, lasting: bool = True) -> None:
+    """Add a line to a file. A new line comes first: the last one may have been cut short.
+
+    lasting  it is on the disk when this returns, some milliseconds later; False: when the system finds the time
+    """
     with _told(path), open(path, "ab") as file:
         file.write(b"\n" + line.encode())
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
 
 
 def write_whole(path: str | os.PathLike[str], figure: Any, **how: Any) -> None:
