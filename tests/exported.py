@@ -222,13 +222,13 @@ def build(options: Any, folder: Path, *files: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def stream_run(model: Model, folder: Path, u: Any) -> Any:
-    """The outputs (T, O) of the file that the library itself writes and reads, step by step."""
+def stream_run(model: Model, folder: Path, u: Any, measured: Any = ()) -> Any:
+    """The outputs (T, O) of the file that the library itself writes and reads, step by step; fed as long as there is anything."""
     tt.save(folder / "m.safetensors", model)
     stream = tt.Stream(tt.load(folder / "m.safetensors"))
     state, made = stream.start(), []
-    for row in u:
-        y, state = stream.step(state, row)
+    for t, row in enumerate(u):
+        y, state = stream.feed(state, row, measured[t]) if t < len(measured) else stream.step(state, row)
         made.append(y)
     return np.stack(made)
 

@@ -35,6 +35,7 @@ from exported import (
     members_of,
     needs_compiler,
     onnx_run,
+    stream_run,
     told_step_by_step,
 )
 from throughtime import Column, Model, Network
@@ -147,6 +148,7 @@ def test_a_forecast_from_measured_outputs(name: str, members: int, tmp_path: Pat
     if COMPILER:
         before = np.mean([ys for ys, _ in told], axis=0)
         assert gap(c_run(model, tmp_path, u[:, 0], y), np.concatenate([before, wanted[:, 0]])) < TOLERANCE
+        assert gap(c_run(model, tmp_path, u[:, 0], y), stream_run(model, tmp_path, u[:, 0], y)) < TOLERANCE
 
 
 @pytest.mark.parametrize("inputs", [0, 1])

@@ -143,6 +143,14 @@ def test_what_does_not_fit_is_refused_in_one_line(call: Any, words: str) -> None
     assert "\n" not in str(error.value)
 
 
+def test_what_estimators_have_learned_streams_too() -> None:
+    u = np.sin(np.arange(60.0))[:, None]
+    fitted = tt.SequenceRegressor(tt.gru, hidden=2, epochs=2, random_state=0).fit(u[:-1], u[1:, 0])
+    np.testing.assert_allclose(folded(Stream(fitted), u[:STEPS])[0][:, 0], fitted.predict(u[:STEPS]), atol=1e-6)
+    with pytest.raises(ValueError, match=r"what runs is a Model, as load reads it from a file, not 'model.safetensors'"):
+        Stream("model.safetensors")
+
+
 def test_a_network_that_hears_the_end_first_cannot_be_streamed() -> None:
     network = zoo.BACKWARD["bidirectional"]
     with pytest.raises(

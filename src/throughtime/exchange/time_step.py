@@ -91,7 +91,7 @@ def time_step_of(model: Model, dtype: Any = None) -> TimeStep:
     _check_weights(model, dtype)
     for c in (*model.inputs, *model.outputs):
         _check_column(c, dtype)
-    acting = each_member(partial(effective, network), model)(model.weights)
+    acting = _over_members(partial(effective, network), model)(model.weights)
     return TimeStep(
         network,
         model.members,
@@ -105,7 +105,7 @@ def time_step_of(model: Model, dtype: Any = None) -> TimeStep:
     )
 
 
-def each_member(function: Callable[..., Any], model: Model) -> Callable[..., Any]:
+def _over_members(function: Callable[..., Any], model: Model) -> Callable[..., Any]:
     """The function of one network's weights, for all members of the model at once."""
     return jax.vmap(function, axis_size=model.members) if model.members else function
 
@@ -165,7 +165,7 @@ def _check_weights(model: Model, dtype: Any) -> None:
 
 def _parts(model: Model) -> tuple[Part, ...]:
     network, named = model.network, Names()
-    history = each_member(partial(start, network, batch=1), model)(model.weights)
+    history = _over_members(partial(start, network, batch=1), model)(model.weights)
     heard, batch = depths(network), -2
     past = {source: np.asarray(history["a"][source]).squeeze(batch) for source in network.sizes if heard[source]}
     memory = {m.name: np.asarray(history["memory"][m.name])[..., 0, 0, :] for m in network.layers if m.memory}

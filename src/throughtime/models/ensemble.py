@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import quoted
 from throughtime.engine import History, Weights
 from throughtime.engine.door import native
 from throughtime.models.columns import Column, restore, standardise
@@ -58,6 +59,8 @@ class Ensemble:
         if isinstance(model, cls):
             return model
         model = model.to_model() if hasattr(model, "to_model") else model
+        if not isinstance(model, Model):
+            raise ValueError(f"what runs is a Model, as load reads it from a file, not {quoted(model)}")
         weights = native(model.weights) if model.members else one_member(native(model.weights))
         return cls(model.network, weights, input_columns(model), output_columns(model))
 
