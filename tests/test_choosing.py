@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -193,7 +194,9 @@ def test_processes_find_what_one_finds() -> None:
     candidates = grid(MAKE, [Teaching(epochs=2, look=1)], hidden=[1, 2])
     apart = sorted(choose(candidates, U, Y, folds=2, restarts=1, workers=2), key=lambda j: j.name)
     here = list(choose(candidates, U, Y, folds=2, restarts=1, workers=0))
-    for one, other in zip(apart, here, strict=True):
+    with ThreadPoolExecutor(1) as executor:  # as any other executor
+        there = list(choose(candidates, U, Y, folds=2, restarts=1, workers=executor))
+    for one, other in zip([*apart, *there], [*here, *here], strict=True):
         assert one.name == other.name
         np.testing.assert_allclose(one.free, other.free, rtol=1e-6)
 

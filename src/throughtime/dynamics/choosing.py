@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import partial
 from hashlib import sha256
@@ -142,13 +143,13 @@ def choose(
     restarts: int = 3,
     seed: int = 0,
     file: str | os.PathLike[str] | None = None,
-    workers: int | None = None,
+    workers: int | Executor | None = None,
 ) -> Iterator[Judged]:
     """Cross-validate all candidates, and yield each result as soon as it is there, in any order.
 
     file     JSON lines of what is done; an existing one is gone on with: what it holds for the same data, candidates and
              settings is yielded at once, not computed again
-    workers  processes; None: one per core. 0: in this process
+    workers  processes; None: one per core. 0: in this process. Or any `concurrent.futures.Executor`, as Dask has
 
     raises  ValueError for candidates of the same name, those that do not fit the record, or a file that is not of a search;
             `work.processes.Lost` when all is done but what a process had that died, or none starts: the same search goes on

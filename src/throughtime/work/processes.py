@@ -1,60 +1,55 @@
-"""Work in processes of their own, a core each. None outlives the process that asked for it, however that ends.
+"""Work shared out to processes: our own, a core each, or those of anything that is a `concurrent.futures.Executor`.
 
-Each process hears of its work through a pipe of its own, so that one that dies costs its own piece of work only. It watches who
-started it, in a thread, and ends at once when that one is gone. They start afresh: a fork of a process that runs JAX may hang.
+Each process of ours hears of its work through a pipe of its own, so that one that dies costs its own piece of work only. None
+outlives the process that asked for it, however that ends (`children`).
 """
 
-import multiprocessing
 import os
-import pickle
-import signal
-import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, wait
-from threading import Thread
-from typing import Any
+from concurrent.futures import BrokenExecutor, Executor, Future
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, NamedTuple
 
-CORES = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # XLA listens to the first
-
-
-class Lost(RuntimeError):
-    """Processes that ended before they had a result, or could not start; what others had done was there before."""
+from throughtime.work.children import Child, Died, Lost
 
 
-def side_by_side(function: Callable[[Any], Any], work: Mapping[str, Any], workers: int | None = None) -> Iterator[Any]:
+def side_by_side(
+    function: Callable[[Any], Any], work: Mapping[str, Any], workers: int | Executor | None = None
+) -> Iterator[Any]:
     """`function` of each piece of work, each result as soon as it is there, in any order.
 
     function  and the pieces of work go to other processes, so they must be picklable
     work      by names, which errors tell
-    workers   processes; None: one per core
+    workers   processes; None: one per core. Or an executor, such as Dask's `client.get_executor()`, which is left running
 
     raises  what `function` raises, at once; `Lost` in the end, if a process died at its work; then its others are done
     """
-    left, lost, team = deque(work), list[str](), list[_Worker]()
+    if isinstance(workers, Executor):
+        yield from _shared(function, work, workers)
+        return
+    own = Processes(min(len(work), workers or cores()))
     try:
-        for _ in range(min(len(left), workers or cores())):
-            team.append(_Worker())
-        for worker in team:
-            worker.begin(function, left.popleft(), work)
-        while busy := {worker.pipe: worker for worker in team if worker.name}:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]
-                try:
-                    result = worker.heard()
-                except EOFError:
-                    lost.append(f"{worker.name} ({worker.ending()})")
-                    team.remove(worker)
-                    if left:
-                        team.append(_Worker())
-                        team[-1].begin(function, left.popleft(), work)
-                    continue
-                worker.give(left.popleft() if left else "", work)
-                yield result
+        yield from _shared(function, work, own)
     finally:
-        for worker in team:
-            worker.end()
+        own.kill_workers()
+
+
+def _shared(function: Callable[[Any], Any], work: Mapping[str, Any], executor: Executor) -> Iterator[Any]:
+    ready, names, lost = SimpleQueue[Future[Any]](), dict[Future[Any], str](), list[str]()
+    try:
+        for name, piece in work.items():
+            names[future := executor.submit(function, piece)] = name
+            future.add_done_callback(ready.put)
+        for _ in work:
+            future = ready.get()
+            if isinstance(future.exception(), (Died, BrokenExecutor)):
+                lost.append(f"{names[future]} ({future.exception()})")
+            else:
+                yield future.result()
+    finally:
+        for future in names:
+            future.cancel()
     if lost:
         raise Lost(
             f"no result of {', '.join(lost)}: the process ended before it was done; fewer workers need less memory"
@@ -66,109 +61,107 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Task(NamedTuple):
+    """What is to be done, and the future that hears of it."""
+
+    future: Future[Any]
+    function: Callable[..., Any]
+    given: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+class Processes(Executor):
+    """An executor of processes with a core each. A process that dies costs the work it had: its future raises `Died`.
+
+    workers  so many at most, each started when there is work for it; None: one per core
+
+    >>> with Processes(1) as executor:
+    ...     executor.submit(pow, 2, 5).result()
+    32
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._most, self._closed, self._lock = workers or cores(), False, Lock()
+        self._work, self._team = SimpleQueue[_Task | None](), list[_Worker]()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have it done as soon as a process is free.
+
+        raises  RuntimeError after `shutdown`
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("these processes were shut down; make new ones")
+            future = Future[Any]()
+            self._work.put(_Task(future, fn, args, kwargs))
+            if len(self._team) < self._most:
+                self._team.append(_Worker(self._work))
+            return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more work, and end each process when it has done its own."""
+        with self._lock:
+            self._closed = True
+        if cancel_futures:
+            self._cancel()
+        for _ in self._team:
+            self._work.put(None)
+        for worker in self._team if wait else ():
+            worker.thread.join()
+
+    def kill_workers(self) -> None:
+        """End all processes at once, whatever they do."""
+        self.shutdown(wait=False, cancel_futures=True)
+        for worker in self._team:
+            worker.kill()
+
+    def _cancel(self) -> None:
+        while True:
+            try:
+                task = self._work.get_nowait()
+            except Empty:
+                return
+            if task is not None:
+                task.future.cancel()
+
+
 class _Worker:
-    """A process, the pipe to it, and the name of what it works on; "": nothing."""
+    """A process, which is replaced when it dies, and the thread that asks it."""
 
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.name, (self.pipe, far) = "", context.Pipe()
-        self._process = context.Process(target=_serve, args=(far,), daemon=True)
-        with _for_one_core(), _deaf_to_interrupts():
-            self._process.start()
-        far.close()
+    def __init__(self, work: "SimpleQueue[_Task | None]") -> None:
+        self._child: Child | None = Child()  # here, not in the thread: the environment changes while it starts
+        self._ending, self._lock = False, Lock()
+        self.thread = Thread(target=self._serve, args=(work,), daemon=True)
+        self.thread.start()
 
-    def begin(self, function: Callable[[Any], Any], name: str, work: Mapping[str, Any]) -> None:
-        """Wait until it is there, and give it its first work."""
+    def kill(self) -> None:
+        with self._lock:
+            self._ending = True
+            child = self._child
+        if child:
+            child.kill()
+        self.thread.join()
+
+    def _serve(self, work: "SimpleQueue[_Task | None]") -> None:
+        while (task := work.get()) is not None:
+            if task.future.set_running_or_notify_cancel():
+                self._do(task)
+        if self._child:
+            self._child.kill()
+
+    def _do(self, task: _Task) -> None:
         try:
-            self.pipe.send(function)
-            self.pipe.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise Lost(
-                f"a process for the work could not start ({self.ending()}); a script that starts processes must do so below "
-                'if __name__ == "__main__":, or take workers=0'
-            ) from None
-        self.give(name, work)
+            result = self._living().ask(task.function, *task.given, **task.named)
+        except Exception as error:
+            if isinstance(error, Lost):
+                self._child = None
+            task.future.set_exception(error)
+        else:
+            task.future.set_result(result)
 
-    def give(self, name: str, work: Mapping[str, Any]) -> None:
-        """Give it work; "": none is left."""
-        self.name = name
-        with suppress(BrokenPipeError, ConnectionResetError):  # it died: it is heard
-            self.pipe.send(work[name] if name else None)
-
-    def heard(self) -> Any:
-        """Its result; raises what its work raised, `EOFError` if it died."""
-        try:
-            good, value = self.pipe.recv()
-        except ConnectionResetError:
-            raise EOFError from None
-        if not good:
-            raise value
-        return value
-
-    def ending(self) -> str:
-        """How it ended."""
-        self._process.join(5)
-        code = self._process.exitcode
-        if code is None or code >= 0:
-            return f"exit code {code}"
-        return signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
-
-    def end(self) -> None:
-        """End it, whatever it does."""
-        self.pipe.close()
-        self._process.kill()
-        self._process.join()
-
-
-@contextmanager
-def _for_one_core() -> Iterator[None]:
-    """What starts meanwhile computes on one core, unless the user has said otherwise: the libraries look when they are loaded."""
-    ours = [name for name in CORES if name not in os.environ]
-    os.environ.update(dict.fromkeys(ours, "1"))
-    try:
-        yield
-    finally:
-        for name in ours:
-            os.environ.pop(name, None)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """What starts meanwhile never hears Ctrl-C, which a terminal sends to all: who started it ends it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _serve(pipe: Connection) -> None:
-    """What a process does: its work, until there is none or its starter is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_starter, daemon=True).start()
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        function = pipe.recv()
-        pipe.send(None)
-        while (item := pipe.recv()) is not None:
-            pipe.send_bytes(_answer(function, item))
-
-
-def _answer(function: Callable[[Any], Any], item: Any) -> bytes:
-    try:
-        return pickle.dumps((True, function(item)))
-    except Exception as error:
-        error.add_note(traceback.format_exc())
-        with suppress(Exception):
-            pickle.loads(made := pickle.dumps((False, error)))
-            return made
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
-
-
-def _end_with_starter() -> None:
-    starter = multiprocessing.parent_process()
-    assert starter is not None
-    wait([starter.sentinel])
-    os._exit(1)
+    def _living(self) -> Child:
+        with self._lock:
+            if self._ending:
+                raise Died("ended")
+            self._child = self._child or Child()
+            return self._child
