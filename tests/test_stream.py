@@ -147,7 +147,9 @@ def test_what_estimators_have_learned_streams_too() -> None:
     u = np.sin(np.arange(60.0))[:, None]
     fitted = tt.SequenceRegressor(tt.gru, hidden=2, epochs=2, random_state=0).fit(u[:-1], u[1:, 0])
     np.testing.assert_allclose(folded(Stream(fitted), u[:STEPS])[0][:, 0], fitted.predict(u[:STEPS]), atol=1e-6)
-    with pytest.raises(ValueError, match=r"what runs is a Model, as load reads it from a file, not 'model.safetensors'"):
+    with pytest.raises(
+        ValueError, match=r"what runs is a Model, as load reads it from a file, not 'model.safetensors'"
+    ):
         Stream("model.safetensors")
 
 

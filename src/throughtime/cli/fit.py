@@ -12,7 +12,7 @@ from throughtime.cli import options, output, results, wiring
 from throughtime.cli.again import again, beside, go_on
 from throughtime.cli.command import in_options
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
-from throughtime.cli.learning import Job, Taught, made_in
+from throughtime.cli.learning import EVENTS, STUDY, Job, Taught, made_in
 from throughtime.drawing import count
 from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.study import Columns, Limits, Shares, Study, TableFile
@@ -157,7 +157,7 @@ def _report(out: Path, metrics: dict[str, Any], taught: Taught, json_: bool, qui
     elif not quiet:
         judgement = Judgement.from_dict(metrics)
         results.show(judgement, results.headline(metrics))
-        written = f"written to {out}: {', '.join(results.FILES)}"
+        written = f"written to {out}: {', '.join((*results.FILES, STUDY, EVENTS))}"
         for line in ["", *metrics["verdict"], *coverage_sentences(judgement.coverage), "", written]:
             output.say(line)
     if taught.ended == "interrupted":
