@@ -21,7 +21,7 @@ from throughtime.dynamics.study import Columns, Study, TableFile
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io.files import fingerprint
 from throughtime.work.looks import Look
-from throughtime.work.processes import Lost
+from throughtime.work.children import Lost
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]
 
