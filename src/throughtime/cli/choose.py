@@ -20,8 +20,8 @@ from throughtime.dynamics.stages import LEARNERS, Asked, refuse_large, stages_of
 from throughtime.dynamics.study import Columns, Study, TableFile
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io.files import fingerprint
-from throughtime.work.looks import Look
 from throughtime.work.children import Lost
+from throughtime.work.looks import Look
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]
 
