@@ -11,11 +11,12 @@ import pytest
 import throughtime as tt
 import zoo
 from command_line import refused, run
-from throughtime import architectures, learners, units
+from throughtime import architectures, learners, losses, units
 from throughtime.architectures import ARCHITECTURES
-from throughtime.cli import wiring
+from throughtime.dynamics import stages, wirings
 from throughtime.estimators import SequenceRegressor
 from throughtime.learners import LEARNERS
+from throughtime.losses import LOSSES
 from throughtime.units import UNITS
 
 TABLE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "truth_table.py"))
@@ -42,7 +43,7 @@ def test_every_constructor_of_a_network_is_in_the_list() -> None:
 def test_an_architecture_is_reached_from_every_face(name: str) -> None:
     title = TABLE["CALLED"].get(name, name.replace("_", " "))
     assert title in TABLE["networks"]()
-    assert wiring.NETWORKS[name.replace("_", "-")] is ARCHITECTURES[name]
+    assert wirings.NETWORKS[name.replace("_", "-")] is ARCHITECTURES[name]
     for spelled in {name, name.replace("_", "-")}:
         assert run("show", spelled, *SHOWN.get(name, [])).exit_code == 0
     model, xs = SequenceRegressor(name, hidden=2, epochs=1, random_state=0), np.ones((2, 5, 1))
@@ -51,17 +52,19 @@ def test_an_architecture_is_reached_from_every_face(name: str) -> None:
             model.fit(xs, xs)
     else:
         model.fit(xs, xs)
-    assert f", {name.replace('_', '-')}, " in f", {', '.join(wiring.NETWORKS)}, "
+    assert f", {name.replace('_', '-')}, " in f", {', '.join(wirings.NETWORKS)}, "
 
 
 def test_a_name_that_is_none_is_told_all_others() -> None:
-    refused(run("show", "rnn"), *wiring.NETWORKS)
+    refused(run("show", "rnn"), *wirings.NETWORKS)
     with pytest.raises(ValueError, match=f"known: {', '.join(ARCHITECTURES)}, a Network"):
         SequenceRegressor("rnn").fit(np.ones((2, 5, 1)), np.ones((2, 5, 1)))
-    for face in (wiring.learner, wiring.unit):
+    for face in (stages.learner_of, wirings.unit):
         with pytest.raises(ValueError, match="is not known") as error:
             face("none")
-        assert all(name in str(error.value) for name in (LEARNERS if face is wiring.learner else wiring.ELEMENTWISE))
+        assert all(
+            name in str(error.value) for name in (LEARNERS if face is stages.learner_of else wirings.ELEMENTWISE)
+        )
 
 
 def test_every_learner_that_wraps_no_other_is_in_the_list() -> None:
@@ -74,14 +77,25 @@ def test_every_learner_that_wraps_no_other_is_in_the_list() -> None:
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_learner_is_reached_from_every_face(name: str) -> None:
     make: Any = LEARNERS[name]
-    assert wiring.learner(name) == make()
+    assert stages.learner_of(name) == make()
     assert any(learner == make() for learner in TABLE["learners"]())
     for number in inspect.signature(make).parameters:
-        assert wiring.learner(f"{name}:7") == make(**{number: 7})
-        assert f"{name}:{number.upper()}" in wiring.LEARNERS
+        assert stages.learner_of(f"{name}:7") == make(**{number: 7})
+        assert f"{name}:{number.upper()}" in stages.LEARNERS
     if not inspect.signature(make).parameters:
-        with pytest.raises(ValueError, match=f"{name}:7' is not known; choose backprop, bptt, bptt:HORIZON, rtrl"):
-            wiring.learner(f"{name}:7")
+        with pytest.raises(ValueError, match=f"{name}:7'? is not known; choose backprop, bptt, bptt:HORIZON, rtrl"):
+            stages.learner_of(f"{name}:7")
+
+
+def test_every_loss_is_in_the_list() -> None:
+    known = {type(loss) for loss in zoo.LOSSES.values() if not inspect.isfunction(loss)}
+    assert set(LOSSES.values()) >= known
+    assert set(LOSSES.values()) == {kind for kind in vars(losses).values() if is_loss(kind)}
+    assert all(getattr(tt, kind.__name__) is kind for kind in LOSSES.values())
+
+
+def is_loss(kind: Any) -> bool:
+    return inspect.isclass(kind) and tuple(inspect.signature(kind.__call__).parameters) == ("self", "ys", "targets")
 
 
 def test_every_unit_of_the_module_is_in_the_list() -> None:
@@ -89,7 +103,7 @@ def test_every_unit_of_the_module_is_in_the_list() -> None:
     assert own <= set(UNITS.values())
     assert all(unit.name == name for name, unit in UNITS.items())
     assert [name for name, unit in UNITS.items() if unit in own and isinstance(unit.activate, units.Activation)] == (
-        wiring.ELEMENTWISE
+        wirings.ELEMENTWISE
     )
 
 
@@ -99,13 +113,13 @@ def test_a_unit_is_reached_by_its_name(name: str) -> None:
     assert layer.unit == UNITS[name]
     network = tt.Network(2, (tt.Layer("y", 2, UNITS[name], ("input",)),), "y")
     assert tt.from_json(network.to_json()) == network
-    if name in wiring.ELEMENTWISE:
-        assert wiring.unit(name) == UNITS[name]
+    if name in wirings.ELEMENTWISE:
+        assert wirings.unit(name) == UNITS[name]
 
 
 def test_a_newcomer_needs_no_second_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ARCHITECTURES, "another", tt.elman)
-    assert "another" in runpy.run_path(str(Path(wiring.__file__)))["NETWORKS"]
+    assert "another" in runpy.run_path(str(Path(wirings.__file__)))["NETWORKS"]
     assert "another" in TABLE["networks"]()
     assert SequenceRegressor("another", hidden=2, epochs=1).fit(np.ones((2, 5, 1)), np.ones((2, 5, 1))).network_
     assert architectures.ARCHITECTURES is ARCHITECTURES

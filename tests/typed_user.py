@@ -15,7 +15,11 @@ import numpy as np
 import optax
 
 import throughtime as tt
+from throughtime.dynamics.measured import Measured
+from throughtime.dynamics.study import Columns
+from throughtime.dynamics.wirings import Wiring
 from throughtime.features.pen import PenFeatures
+from throughtime.reports.judging import judge
 
 RANDOM = np.random.default_rng(0)
 XS, TARGETS = RANDOM.normal(size=(9, 2, 1)), RANDOM.normal(size=(9, 2, 1))  # (T, B, I), (T, B, O)
@@ -190,6 +194,34 @@ def system(folder: Path) -> float:
     return float(y.sum()) + len(closed_history) + len(prepared.sequences)
 
 
+def study() -> float:
+    """What a fit is asked to do, as a value, what came of it, and the model step by step."""
+    u = np.sin(np.arange(60.0))
+    asked = tt.Study(Wiring("narx", (2,)), Columns(("u",), ("y",)), (tt.Teaching(epochs=2, look=1),), restarts=1)
+    *_, last = asked.run((u, np.append(0, u[:-1])))
+    assert last.model is not None
+    judgement: tt.Judgement = judge(last.model, Measured.of(u, np.append(0, u[:-1])))
+    stream = tt.Stream(last.model)
+    y, state = stream.feed(stream.start(), np.array([0.1]), np.array([0.2]))
+    y, _ = stream.step(state, np.array([0.1]))
+    return (
+        float(y[0])
+        + len(tt.Judgement.from_dict(judgement.to_dict()).network)
+        + len(tt.Study.from_json(asked.to_json()).stages)
+    )
+
+
+def go_on(folder: Path) -> int:
+    """Training that goes on from a file."""
+    network = tt.elman(1, 2, 1)
+    weights, loss, method = tt.init(network, 0), tt.SquaredError(), optax.adam(0.1)
+    *_, report = tt.train(network, weights, tt.BPTT(), loss, method, SEQUENCES, epochs=1)
+    tt.save_progress(folder / "progress.safetensors", report)
+    before = tt.load_progress(folder / "progress.safetensors")
+    *_, last = tt.train(network, weights, tt.BPTT(), loss, method, SEQUENCES, epochs=2, after=before)
+    return last.epoch
+
+
 def estimators() -> float:
     """scikit-learn's contract."""
     regressor = tt.SequenceRegressor(tt.lstm, hidden=2, epochs=1).fit(
@@ -237,4 +269,4 @@ if __name__ == "__main__":
     print(len(zoo()), look(mine), learn(tt.elman(1, 2, 1)), losses(), delays(), estimators(), strings())
     print(networks_that_run_programs(), recordings(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
     with tempfile.TemporaryDirectory() as kept:
-        print(system(Path(kept)))
+        print(system(Path(kept)), go_on(Path(kept)), study())

@@ -8,8 +8,9 @@ for nothing: it costs 0 and gives no gradient, whatever the output. Masks are pu
 value, because 0 * NaN is NaN, also in a gradient.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,7 @@ from throughtime.units import Unit, logistic, softmax
 
 __all__ = [
     "CTC",
+    "LOSSES",
     "BinaryCrossEntropy",
     "CrossEntropy",
     "Integrated",
@@ -122,3 +124,12 @@ class BinaryCrossEntropy:
         logits, truth = jnp.where(known, ys, 0), jnp.where(known, targets, 0)
         losses = jax.nn.softplus(logits) - truth * logits
         return jnp.sum(jnp.where(known, losses, 0), axis=-1)
+
+
+LOSSES: dict[str, Callable[..., Callable[[Array, Any], Array]]] = {
+    "squared_error": SquaredError,
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "ctc": CTC,
+    "integrated": Integrated,
+}
