@@ -909,7 +909,7 @@ FAULTS = [
     Fault(
         "training goes on from a report of other data",
         "training/origin.py",
-        "made.update(np.ascontiguousarray(values).data)",
+        "made.update(np.ascontiguousarray(values, kind).data)",
         "made.update(b'')",
         "test_resume.py",
         "another_training and digit",

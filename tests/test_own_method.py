@@ -10,7 +10,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import throughtime as tt
-from throughtime.training.method import State, Task, alike, first_state, whole_lesson
+from throughtime.training.gradient import Gradient
+from throughtime.training.method import Method, State, Task, alike, first_state, whole_lesson
 
 
 class Pairs(NamedTuple):
@@ -89,6 +90,29 @@ def two_loops(gradient: Any, pairs: Pairs) -> Any:
     return q
 
 
+@dataclass(frozen=True)
+class Wrapped:
+    """Another method, and nothing else: all that `train` knows of it is the contract."""
+
+    method: Method
+
+    @property
+    def whole(self) -> bool:
+        return self.method.whole
+
+    def refuse(self, task: Task) -> None:
+        self.method.refuse(task)
+
+    def begin(self, task: Task, weights: Any, state: Any) -> State:
+        return self.method.begin(task, weights, state)
+
+    def advance(self, task: Task, lessons: Any, state: State, epochs: range) -> tuple[State, Any, Any]:
+        return self.method.advance(task, lessons, state, epochs)
+
+    def ended(self, state: State) -> bool:
+        return self.method.ended(state)
+
+
 LOSS, DRAWN = tt.SquaredError(), np.random.default_rng(0)
 X = [DRAWN.normal(size=(n, 2)) for n in (5, 9, 9)]
 
@@ -117,6 +141,23 @@ def test_it_learns_a_recurrent_network_with_less_error_than_steps_along_the_grad
     assert losses[-1] < 0.5 * plain[-1].loss
     for report in own:  # the loss of a whole step is that of the weights after it
         assert report.best_loss == pytest.approx(tt.evaluate(network, report.best, LOSS, echo))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [Gradient(optax.adam(0.1)), tt.LevenbergMarquardt(goal=0.3), tt.KalmanFilter()],
+    ids=["adam", "LM", "filter"],
+)
+def test_a_wrapper_trains_to_the_numbers_of_the_bare_method(method: Any) -> None:
+    network, echo = tt.fully_recurrent(2, 3, 1), [(x, np.vstack([np.zeros((1, 1)), x[:-1, :1]])) for x in X]
+    args = network, tt.init(network, 0), tt.BPTT(), LOSS
+    given: dict[str, Any] = {"sequences": echo, "epochs": 30, "look": 3, "validation": echo[:1]}
+    bare, wrapped = ([*tt.train(*args, one, **given)] for one in (method, Wrapped(method)))
+    assert [r.epoch for r in bare] == [r.epoch for r in wrapped]
+    assert (bare[-1].epoch < 30) == (method == tt.LevenbergMarquardt(goal=0.3)), "its own end"
+    for name in ("weights", "best", "loss", "best_loss", "updates"):
+        pairs = zip(*(jax.tree.leaves(getattr(reports[-1], name)) for reports in (bare, wrapped)), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
 
 
 def test_what_it_refuses_is_told_before_any_work() -> None:

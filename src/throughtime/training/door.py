@@ -63,9 +63,8 @@ def asking(examples: list[Example], kind: str = "") -> list[Example]:
 
 def method_of(optimizer: Any) -> Method:
     """The method that was given, or the one made of an optimizer of optax; a one-line ValueError for what is neither."""
-    an_instance(optimizer, "the optimizer")
+    hashable(an_instance(optimizer, "the optimizer"), "the optimizer")
     if all(hasattr(optimizer, part) for part in ("refuse", "begin", "advance", "ended", "whole")):
-        hashable(optimizer, "the optimizer")
         return optimizer
     if _of_optax(optimizer):
         return Gradient(optimizer)

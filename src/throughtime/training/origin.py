@@ -56,8 +56,8 @@ class Origin:
                 there, here = _differing(found, own)
                 raise ValueError(
                     one_line(
-                        f"the report to go on from is of a training with another {name}: there {there}, here {here}; give the "
-                        f"same {name} as there, or leave after=None to begin anew"
+                        f"the report to go on from is of another training, by its {name}: there {there}, here {here}; give the "
+                        "same as there, or leave after=None to begin anew"
                     )
                 )
 
@@ -72,8 +72,9 @@ def fingerprint(data: Sequence[Example]) -> str:
     made = sha256()
     for x, target, before in data:
         for name, values in [*sorted(x.items()), ("target", target), *sorted(before.items())]:
-            made.update(f"{name!r} {values.shape} {values.dtype.str} ".encode())
-            made.update(np.ascontiguousarray(values).data)
+            kind = values.dtype.newbyteorder("=")
+            made.update(f"{name!r} {values.shape} {kind} ".encode())
+            made.update(np.ascontiguousarray(values, kind).data)
     return made.hexdigest()
 
 
