@@ -12,9 +12,10 @@ import pytest
 from command_line import FILES, plant, refused, run
 from throughtime.cli import learning
 from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.standing import Standing, load_standing, save_standing
-from throughtime.dynamics.study import Columns, Shares, Study
+from throughtime.dynamics.study import Columns, Study
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import container
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 
 import throughtime as tt
 from command_line import FILES, fit_plant, plant, refused, run
+from throughtime import cli
 from throughtime.cli import fit
 from throughtime.cli.command import command, words
 from throughtime.dynamics.measured import Measured
 from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
-from throughtime.dynamics.study import Columns, Limits, Shares, Study, TableFile
+from throughtime.dynamics.study import Columns, Limits, Study, TableFile
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import files
@@ -296,6 +299,10 @@ def test_a_study_is_of_its_table_alone_and_says_all_that_options_could() -> None
     again = ["--study", "study.json", "--out", "none"]
     refused(run("fit", "other.csv", *again), "other.csv is not the table of study.json: its SHA-256 is ", "plant.csv")
     refused(run("fit", *again, "--seed", "3"), "--seed beside --study: the study says it already; leave it out")
+    refused(run("fit", *again, "--outputs", "u"), "column 'u' is named twice")
+    others = run("fit", *again[:-1], "others", "--outputs", "z", "--inputs", "v", "--json")
+    assert others.exit_code == 0, others.stderr
+    assert list(json.loads(others.stdout)["network"]["free run"]["training"]) == ["z"]
     refused(run("fit", "--study", "study.json"), "Missing option '--out'")
     refused(run("fit", "--study", "gone.json", "--out", "none"), "gone.json")
     refused(run("fit", "--outputs", "y", "--out", "none"), "Missing argument 'TABLE'")
@@ -315,7 +322,8 @@ def test_events_tell_of_every_phase() -> None:
     lines = [json.loads(line) for line in Path("events/events.jsonl").read_text().split("\n") if line]
     phases = list(dict.fromkeys(line["phase"] for line in lines))
     assert phases == [
-        "imported",
+        "importing",
+        "reading",
         "preparing",
         "compiling open loop",
         "training open loop",
@@ -330,3 +338,19 @@ def test_events_tell_of_every_phase() -> None:
         values = [line[name] for line in lines[:-3] if line["phase"] != "fitted"]
         assert values == sorted(values)
     assert {"epoch", "free run", "one step"} <= next(line for line in lines if "epoch" in line).keys()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "words", "said"),
+    [(True, [], "importing ...\r             \r"), (True, ["fit", "-q"], ""), (False, [], "")],
+    ids=str,
+)
+def test_importing_is_said_while_it_lasts_on_a_terminal_that_wants_to_hear(
+    terminal: bool, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = StringIO()
+    heard.isatty = lambda: terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(cli.sys, "stderr", heard)
+    with cli._said_meanwhile("importing", words):
+        assert heard.getvalue() == said[:14]
+    assert heard.getvalue() == said

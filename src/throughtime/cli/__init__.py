@@ -1,6 +1,9 @@
 """The command line: `throughtime fit`, and what can be done with the model it saves."""
 
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -68,11 +71,22 @@ def _about(
     """
 
 
+@contextmanager
+def _said_meanwhile(phase: str, words: Sequence[str]) -> Iterator[None]:
+    """The phase on standard error while it lasts, where that is a terminal and nobody asked for quiet."""
+    shown = sys.stderr.isatty() and not {"-q", "--quiet"} & {*words}
+    print(f"{phase} ...\r" if shown else "", end="", file=sys.stderr, flush=True)
+    yield
+    print(" " * len(f"{phase} ...") + "\r" if shown else "", end="", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Run the program, and end as it says."""
-    ending = Ending()
+    ending, began = Ending(), time.monotonic()
     try:
-        program(commands=sys.argv[1:] != ["--version"])(prog_name="throughtime")
+        with _said_meanwhile("importing", sys.argv[1:]):
+            whole = program(commands=sys.argv[1:] != ["--version"])
+        whole(prog_name="throughtime", obj=began)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             ending.at_once()

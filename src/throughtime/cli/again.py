@@ -1,10 +1,13 @@
 """A study from a file, done again or gone on with: its table is found and must be the same."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from throughtime.cli import data as columns
+from throughtime.cli.command import in_options
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
 from throughtime.cli.learning import PROGRESS, STUDY, Job
@@ -16,6 +19,8 @@ from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
 
+Named = tuple[Any, Any, str | None]
+
 
 def beside(context: typer.Context, chosen: str, *allowed: str) -> None:
     """Refuse options beside --study or --resume, but those allowed: the study has said them already."""
@@ -26,9 +31,14 @@ def beside(context: typer.Context, chosen: str, *allowed: str) -> None:
             raise Problem(f"{parameter.opts[0]} beside --{chosen}: the study says it already; leave it out")
 
 
-def again(file: Path, table: Path | None, out: Path, overwrite: bool) -> Job:
-    """The study in a file, to be done again."""
+def again(file: Path, table: Path | None, named: Named, out: Path, overwrite: bool) -> Job:
+    """The study in a file, to be done again; named: inputs, outputs and time, where they are to be others."""
     study = read(file)
+    if any(named):
+        known = study.columns
+        with in_options():
+            others = Columns(named[0] or known.inputs, named[1] or known.outputs, named[2] or known.time)
+            study = replace(study, columns=others)
     data = measured(study, table, file)
     return Job(_named(study, data), data, out, overwrite)
 

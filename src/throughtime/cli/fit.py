@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import typer
@@ -12,10 +13,11 @@ from throughtime.cli import options, output, results, wiring
 from throughtime.cli.again import again, beside, go_on
 from throughtime.cli.command import in_options
 from throughtime.cli.errors import INTERRUPTED, Failure, Problem
-from throughtime.cli.learning import EVENTS, STUDY, Job, Taught, made_in
+from throughtime.cli.learning import EVENTS, STUDY, Clock, Job, Taught, made_in
 from throughtime.drawing import count
+from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
-from throughtime.dynamics.study import Columns, Limits, Shares, Study, TableFile
+from throughtime.dynamics.study import Columns, Limits, Study, TableFile
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
@@ -81,12 +83,14 @@ def fit(
     Once more, to the same numbers: throughtime fit tanks.csv --study tanks/study.json --out again.
     On with one that was interrupted or killed: throughtime fit tanks.csv --resume tanks
     """
+    clock = Clock(context.obj or monotonic(), monotonic())
     if resume is not None:
         beside(context, "resume", "table", "json_", "quiet")
-        return carry_out(go_on(resume, table), json_, quiet)
+        return carry_out(go_on(resume, table), clock, json_, quiet)
     if study is not None:
-        beside(context, "study", "table", "out", "overwrite", "json_", "quiet")
-        return carry_out(again(study, table, asked_for.given("fit", out, "--out"), overwrite), json_, quiet)
+        beside(context, "study", "table", "inputs", "outputs", "time", "out", "overwrite", "json_", "quiet")
+        out, named = asked_for.given("fit", out, "--out"), (wiring.names(inputs), wiring.names(outputs), time)
+        return carry_out(again(study, table, named, out, overwrite), clock, json_, quiet)
     table, out = asked_for.given("fit", table, "TABLE"), asked_for.given("fit", out, "--out")
     with in_options():
         asked = Columns(
@@ -115,7 +119,7 @@ def fit(
         origin = TableFile(table.name, fingerprint(table))
         asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
         asked_study.rows(data)
-    carry_out(Job(asked_study, data, out, overwrite), json_, quiet)
+    carry_out(Job(asked_study, data, out, overwrite), clock, json_, quiet)
 
 
 def _limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
@@ -137,7 +141,7 @@ def _number(part: str) -> float:
     return made
 
 
-def carry_out(job: Job, json_: bool, quiet: bool) -> None:
+def carry_out(job: Job, clock: Clock, json_: bool, quiet: bool) -> None:
     """Fit what was asked for, in its folder, and say what came of it."""
     with in_options():
         parts = job.study.rows(job.data)
@@ -147,7 +151,7 @@ def carry_out(job: Job, json_: bool, quiet: bool) -> None:
         notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
     output.notes(notes, quiet)
     with output.folder(job.out, job.overwrite or job.resumed is not None):
-        metrics, taught = made_in(job, parts, quiet)
+        metrics, taught = made_in(job, parts, clock, quiet)
     _report(job.out, metrics, taught, json_, quiet)
 
 

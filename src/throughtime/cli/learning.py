@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from throughtime.cli import output, results
 from throughtime.cli.command import command, optimizer_said
@@ -52,6 +52,13 @@ class Job:
         return self.out / PROGRESS
 
 
+class Clock(NamedTuple):
+    """Moments of `time.monotonic`: when the program began, and when it had imported and began to read."""
+
+    began: float
+    entered: float
+
+
 @dataclass
 class Taught:
     """What a training left: the model with its best weights so far, or None, and how it ended."""
@@ -78,7 +85,11 @@ class Watch:
     def __call__(self, look: Look) -> None:
         """Tell of it."""
         self.bar.show(look)
-        files.append(self.events, look.to_line(self.seconds), lasting=False)
+        self.note(look, time.monotonic())
+
+    def note(self, look: Look, moment: float) -> None:
+        """Write it into the file of events alone."""
+        files.append(self.events, look.to_line(moment - self.began), lasting=False)
 
     @property
     def seconds(self) -> float:
@@ -86,14 +97,15 @@ class Watch:
         return time.monotonic() - self.began
 
 
-def made_in(job: Job, parts: Parts, quiet: bool) -> tuple[dict[str, Any], Taught]:
+def made_in(job: Job, parts: Parts, clock: Clock, quiet: bool) -> tuple[dict[str, Any], Taught]:
     """Train, save, judge, and write all files: what metrics.json holds, and what the training left."""
     new = not any((job.out / name).exists() for name in results.FILES)
     with output.Bar("fit", quiet) as bar:
-        watch = Watch(bar, job.out / EVENTS, time.monotonic() - (job.resumed.seconds if job.resumed else 0.0))
+        watch = Watch(bar, job.out / EVENTS, clock.began - (job.resumed.seconds if job.resumed else 0.0))
         try:
             _begin(job, new)
-            watch(Look(0.0, "imported", figures={"seconds of processor": round(time.process_time(), 2)}))
+            for moment, phase in ((clock.began, "importing"), (clock.entered, "reading")):
+                watch.note(Look(0.0, phase), moment)
             taught = learn(job, watch)
             if taught.model is None:
                 _refuse_empty(taught)

@@ -13,7 +13,7 @@ from throughtime.cli.errors import Problem
 from throughtime.cli.learning import KEPT
 from throughtime.cli.opening import Opened, open_model
 from throughtime.dynamics.holding import Parts
-from throughtime.dynamics.study import Shares
+from throughtime.dynamics.shares import Shares
 from throughtime.io.files import fingerprint
 from throughtime.reports import judging
 from throughtime.reports.findings import Origin, findings

@@ -14,9 +14,8 @@ from throughtime.checks import is_number, is_whole, quoted
 from throughtime.drawing import count
 from throughtime.dynamics.teaching import LOOPS as STAGE_LOOPS
 from throughtime.dynamics.teaching import Teaching
-from throughtime.dynamics.wrong import Wrong
+from throughtime.dynamics.wrong import Wrong, refuse_size
 from throughtime.engine.schedule import depths
-from throughtime.memory import refuse_size
 from throughtime.network import CLOCK, Network
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
@@ -238,18 +237,15 @@ def refuse_large(network: Network, stages: Sequence[Teaching], members: int, row
     """Refuse what cannot be trained in the memory of this machine, with the least that it needs: 4 bytes a number.
 
     Of every weight of every network there are the value, its gradient, the next and the best one; of every step of a record
-    what its units hold. Levenberg-Marquardt has a number for each pair of weights, twice.
+    what its units hold. What takes whole steps (Levenberg-Marquardt) has a number for each pair of weights, twice.
     """
     members, known = min(members, MOST), count(network)
     units = sum(layer.size * (1 + len(layer.nets) + layer.memory) for layer in network.layers)
-    pairs = 2 * known**2 if any(optimizer_word(stage.optimizer) in ("lm", "br") for stage in stages) else 0
+    pairs = 2 * known**2 if any(getattr(stage.optimizer, "whole", False) for stage in stages) else 0
     steps = max(min(stage.every or rows, rows) for stage in stages)
     past = sum(depth * network.size_of(source) for source, depth in depths(network).items())
-    try:
-        refuse_size(
-            4 * members * (4 * known + pairs + steps * units + past),
-            f"training {members:.3g} x {known:.3g} weights",
-            "use fewer units ({hidden}, {slots}), delays or {restarts}",
-        )
-    except ValueError as large:
-        raise Wrong(str(large)) from None
+    refuse_size(
+        4 * members * (4 * known + pairs + steps * units + past),
+        f"training {members:.3g} x {known:.3g} weights",
+        "use fewer units ({hidden}, {slots}), delays or {restarts}",
+    )

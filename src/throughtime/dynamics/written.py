@@ -14,8 +14,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from throughtime.checks import one_line, quoted
+from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import stage_from_dict, stage_to_dict
-from throughtime.dynamics.study import Columns, Limits, Shares, Study, TableFile
+from throughtime.dynamics.study import Columns, Limits, Study, TableFile
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wirings import Wiring
 from throughtime.network import from_json

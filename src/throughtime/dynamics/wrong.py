@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from throughtime import memory
+
 FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -23,3 +25,11 @@ class Wrong(ValueError):
     def told(self, named: Callable[[str], str]) -> str:
         """The text, with the names that a face has for the fields."""
         return FIELD.sub(lambda found: named(found[1]), self.args[0])
+
+
+def refuse_size(needed: float, what: str, remedy: str) -> None:
+    """`memory.refuse_size`, whose texts may name fields."""
+    try:
+        memory.refuse_size(needed, what, remedy)
+    except ValueError as large:
+        raise Wrong(str(large)) from None
