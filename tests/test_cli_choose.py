@@ -11,7 +11,7 @@ import pytest
 
 from command_line import dated, refused, run
 from throughtime.dynamics import choosing
-from throughtime.work.processes import Lost
+from throughtime.work.children import Lost
 
 SMALL = ["--hidden", "1", "--hidden", "2", "--input-delays", "1", "--output-delays", "1", "--folds", "2"]
 SMALL += ["--restarts", "1", "--epochs", "2", "--workers", "0"]

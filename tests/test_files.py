@@ -1,9 +1,11 @@
 """The one writer: whole files or none, together or not at all, and nothing of a killed process is left."""
 
+import ast
 import errno
 import hashlib
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -189,3 +191,42 @@ def test_a_fingerprint_is_the_sha256_of_the_file(tmp_path: Path) -> None:
     assert files.fingerprint(tmp_path / "data.csv") == hashlib.sha256(content).hexdigest()
     with pytest.raises(OSError, match=r"nothing\.csv"):
         files.fingerprint(tmp_path / "nothing.csv")
+
+
+WRITING = {
+    "write_text",
+    "write_bytes",
+    "savefig",
+    "savez",
+    "savez_compressed",
+    "save_file",
+    "to_parquet",
+    "to_csv",
+    "tofile",
+}
+ELSEWHERE = {  # what these write is no file, or no file of a user's
+    "cli/delivery.py": "to_csv to standard output",
+    "engine/native/build.py": "write_text of what was built, without the package",
+    "experiments/course_states.py": "savez into memory",
+    "reports/page.py": "savefig into memory",
+}
+
+
+def writes(call: ast.Call) -> bool:
+    """Whether a call may write a file: one by its name, given something to write to, or `open` in a mode for writing."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name == "open":
+        modes = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Constant)]
+        return any(isinstance(mode, str) and re.fullmatch("[rwaxbt+]*[wax+][rwaxbt+]*", mode) for mode in modes)
+    return name in WRITING and bool(call.args)
+
+
+def test_all_files_are_written_by_the_one_writer() -> None:
+    package = Path(files.__file__).parents[1]
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if any(isinstance(node, ast.Call) and writes(node) for node in ast.walk(ast.parse(path.read_text())))
+    }
+    assert {path for path in found if not path.startswith("io/")} == set(ELSEWHERE)
+    assert "io/files.py" in found  # it sees what it looks for

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from throughtime.work.children import CORES, Died
-from throughtime.work.processes import Lost, Processes, side_by_side
+from throughtime.work.children import CORES, Died, Lost
+from throughtime.work.processes import Processes, side_by_side
 
 STARTER = """
 from test_processes import compile_for_ever

@@ -152,7 +152,7 @@ def choose(
     workers  processes; None: one per core. 0: in this process. Or any `concurrent.futures.Executor`, as Dask has
 
     raises  ValueError for candidates of the same name, those that do not fit the record, or a file that is not of a search;
-            `work.processes.Lost` when all is done but what a process had that died, or none starts: the same search goes on
+            `work.children.Lost` when all is done but what a process had that died, or none starts: the same search goes on
 
     Take the lowest `error`; if its `verdict` says that it is not better than the linear model, take that one.
     """
