@@ -45,7 +45,7 @@ def test_blocks_hold_all_steps_and_add_little(total: int, part: int) -> None:
     assert sum(size for _, size in found) <= max(total + total / part, total + blocks.STEPS[0])
     assert len(found) <= 9 + total // blocks.STEPS[-1]
     if total:
-        assert total <= blocks.whole(total) <= max(64, 1.5 * total)
+        assert total <= blocks.one_block(total) <= max(64, 1.5 * total)
 
 
 def sequences_of(network: Network, lengths: tuple[int, ...]) -> list[dict[str, Any]]:

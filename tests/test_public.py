@@ -1,9 +1,11 @@
 """The public names: explicit, sorted, documented, with examples that run."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +120,14 @@ def test_every_public_name_says_what_it_means(name: str):
 def test_examples_in_docstrings_run(module: str):
     failed, _ = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert failed == 0
+
+
+def test_a_public_class_is_the_only_one_of_its_name():
+    """The border to C++ has its own: its records are called as the structs there."""
+    found: dict[str, list[str]] = {}
+    for path in Path(tt.__file__).parent.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name in tt.__all__ and path.parent.name != "native":
+                found.setdefault(node.name, []).append(str(path))
+    assert {"Layer", "Study", "Report"} <= found.keys()
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

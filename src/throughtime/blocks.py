@@ -38,10 +38,10 @@ def cut(total: int, sizes: Sequence[int] | None = None, part: int = 3) -> Iterat
         first += size
 
 
-def whole(steps: int) -> int:
+def one_block(steps: int) -> int:
     """The size of one block that holds them all, for what must hear the end first: 64, 96, 128, 192, 256, ...
 
-    >>> [whole(n) for n in (1, 65, 100, 300)]
+    >>> [one_block(n) for n in (1, 65, 100, 300)]
     [64, 96, 128, 384]
     """
     return next(size for n in count() for size in (64 << n, 96 << n) if size >= steps)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from throughtime.engine.effective import Weights
-from throughtime.layers import Connection, Layer, Weight, whole
+from throughtime.layers import Connection, Layer, Weight, whole_number
 from throughtime.network import Network
 from throughtime.units import Unit, linear
 
@@ -63,7 +63,7 @@ def gradient_descent(inputs: int, rate: float) -> tuple[Network, Weights]:
     >>> ys[:, 0, 0].tolist()  # w is (0, 0), then (2, 0): right for (1, 2), so it stays
     [0.0, 2.0, 2.0]
     """
-    size = whole(inputs, "inputs", 1)
+    size = whole_number(inputs, "inputs", 1)
     if not math.isfinite(rate):
         raise ValueError(f"rate must be a finite number, not {rate}")
     layers = (

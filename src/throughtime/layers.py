@@ -26,7 +26,7 @@ class LearnedDelays:
 
     def __post_init__(self) -> None:
         for end in ("minimum", "maximum"):
-            object.__setattr__(self, end, whole(getattr(self, end), f"LearnedDelays: {end}", 0))
+            object.__setattr__(self, end, whole_number(getattr(self, end), f"LearnedDelays: {end}", 0))
         if not self.minimum <= self.maximum:
             raise ValueError(f"LearnedDelays needs 0 <= minimum <= maximum, not {self.minimum} and {self.maximum}")
         if not is_number(self.temperature) or not self.temperature > 0:
@@ -36,7 +36,7 @@ class LearnedDelays:
 Weight = Literal["dense", "identity", "diagonal"] | LearnedDelays
 
 
-def whole(value: Any, what: str, least: int) -> int:
+def whole_number(value: Any, what: str, least: int) -> int:
     """The value, if it is a whole number of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}")
@@ -121,7 +121,7 @@ def _delays(what: str, given: Any, weight: Any) -> tuple[int, ...]:
     elif weight not in ("dense", "identity", "diagonal"):
         raise ValueError(f"{what}: weight must be 'dense', 'identity', 'diagonal' or LearnedDelays, not {weight!r}")
     listed = tuple(given) if isinstance(given, Iterable) else (given,)
-    delays = tuple(whole(d, f"{what}: a delay", 0) for d in listed)
+    delays = tuple(whole_number(d, f"{what}: a delay", 0) for d in listed)
     if not delays or len(set(delays)) < len(delays):
         raise ValueError(f"{what}: delays must be one or more different numbers, not {listed}")
     return delays
@@ -159,7 +159,7 @@ class Layer:
         start: Literal["zero", "learned"] = "zero",
     ) -> None:
         what = f"layer {name!r}"
-        settled(self, name=name, size=whole(size, f"{what}: size", 1), backward=backward, start=start)
+        settled(self, name=name, size=whole_number(size, f"{what}: size", 1), backward=backward, start=start)
         settled(self, unit=_unit(what, unit, self.size), connections=_heard(what, connections))
         settled(self, bias=bias if isinstance(bias, bool) else _names(bias))
         for connection in self.connections:

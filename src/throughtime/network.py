@@ -15,15 +15,12 @@ from typing import Any
 
 from throughtime import graph
 from throughtime.checks import quoted
-from throughtime.layers import Connection, Layer, LearnedDelays, repeated, settled, whole
+from throughtime.layers import Connection, Layer, LearnedDelays, repeated, settled, whole_number
 from throughtime.units import Unit, named
 
-__all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_json", "sources_of", "whole"]
+__all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_json", "sources_of", "whole_number"]
 
 CLOCK = "clock"  # the input of a network without inputs: heard by no layer, it only counts the steps
-
-
-Inputs = int | Mapping[str, int] | Iterable[tuple[str, int]]
 
 
 @dataclass(frozen=True, init=False)
@@ -48,8 +45,14 @@ class Network:
     lead: int
     _hash: int = field(init=False, repr=False, compare=False)
 
-    def __init__(self, inputs: Inputs, layers: Iterable[Layer], output: str, lead: int = 0) -> None:
-        settled(self, inputs=_inputs(inputs), layers=tuple(layers), output=output, lead=whole(lead, "lead", 0))
+    def __init__(
+        self,
+        inputs: int | Mapping[str, int] | Iterable[tuple[str, int]],
+        layers: Iterable[Layer],
+        output: str,
+        lead: int = 0,
+    ) -> None:
+        settled(self, inputs=_inputs(inputs), layers=tuple(layers), output=output, lead=whole_number(lead, "lead", 0))
         _check(self)
         settled(self, _hash=hash((self.inputs, self.layers, output, self.lead)))
 
@@ -152,14 +155,14 @@ class Network:
         >>> [c.delays for c in sooner.by_name["hidden"].connections], sooner.lead
         ([(0, 1), (0, 1)], 1)
         """
-        return self._later(whole(steps, "steps", 1))
+        return self._later(whole_number(steps, "steps", 1))
 
     def add_delay(self, steps: int = 1) -> "Network":
         """The inverse of `remove_delay`: the output comes `steps` steps later.
 
         raises  ValueError if the lead is smaller than that
         """
-        if whole(steps, "steps", 1) > self.lead:
+        if whole_number(steps, "steps", 1) > self.lead:
             raise ValueError(f"add_delay({steps}) undoes remove_delay, but the network leads by {self.lead} steps only")
         return self._later(-steps)
 
@@ -212,7 +215,7 @@ def _inputs(given: Any) -> tuple[tuple[str, int], ...]:
         given = given.items()
     elif not isinstance(given, Iterable):
         given = (("input", given),) if given != 0 else ((CLOCK, 1),)
-    return tuple((name, whole(size, f"input {name!r}: size", 1)) for name, size in given)
+    return tuple((name, whole_number(size, f"input {name!r}: size", 1)) for name, size in given)
 
 
 def a_network(given: Any) -> Network:

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from throughtime import units
-from throughtime.network import Connection, Layer, Network, whole
+from throughtime.network import Connection, Layer, Network, whole_number
 from throughtime.units import Unit
 
 HEADS = 2  # one reads, one writes
@@ -147,7 +147,7 @@ def heads(slots: int) -> Unit:
     >>> unit.name, unit.nets_of(20), unit.memory_of(20)
     ('ntm-128', ('read key', 'write key', 'erase', 'add', 'addressing 1'), 141)
     """
-    count = whole(slots, "slots", 3)
+    count = whole_number(slots, "slots", 3)
     return Unit(f"ntm-{count}", _nets, _Size(count), Heads(count), coupled=True)
 
 

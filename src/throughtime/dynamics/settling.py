@@ -77,7 +77,7 @@ def settle(together: Ensemble, u: Values, y: Values, steps: int, rate: float) ->
         epochs=steps,
         look=steps,
         members=count(together.weights),
-        padding=[blocks.whole(len(y))],  # so that a record of another length finds its training compiled
+        padding=[blocks.one_block(len(y))],  # so that a record of another length finds its training compiled
     )
     made: Weights = last.weights
     return made

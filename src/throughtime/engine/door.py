@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-Given = jax.Array | np.ndarray
+AnyArray = jax.Array | np.ndarray
 
 
 def native(given: Any) -> Any:

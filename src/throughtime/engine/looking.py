@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from throughtime.engine import wires
-from throughtime.engine.door import Given, native
+from throughtime.engine.door import AnyArray, native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import found_by_platform
 from throughtime.engine.first import check
@@ -43,9 +43,9 @@ def _real(layer: Layer, values: Array, lengths: Array | None) -> Array:
 def trace(
     network: Network,
     weights: Weights,
-    xs: Float[Given, "T B I"] | Mapping[str, Given],
+    xs: Float[AnyArray, "T B I"] | Mapping[str, AnyArray],
     history: History | None = None,
-    lengths: Int[Given, "B"] | None = None,
+    lengths: Int[AnyArray, "B"] | None = None,
 ) -> dict[str, Arrays]:
     """Run the network and keep everything, in real time.
 
@@ -96,11 +96,11 @@ def _traced(
 def deltas(
     network: Network,
     weights: Weights,
-    xs: Float[Given, "T B I"] | Mapping[str, Given],
+    xs: Float[AnyArray, "T B I"] | Mapping[str, AnyArray],
     targets: Any,
     loss: Loss,
     history: History | None = None,
-    lengths: Int[Given, "B"] | None = None,
+    lengths: Int[AnyArray, "B"] | None = None,
 ) -> dict[str, Float[Array, "T B nets N"]]:
     """The error signal delta(t) = dL/dnet(t) of every layer at every step, L the sum of all losses.
 
@@ -153,9 +153,9 @@ def errors(loss: Loss, ys: Array, targets: Any, lengths: Array | None) -> tuple[
 def jacobians(
     network: Network,
     weights: Weights,
-    xs: Float[Given, "T B I"] | Mapping[str, Given],
+    xs: Float[AnyArray, "T B I"] | Mapping[str, AnyArray],
     history: History | None = None,
-    lengths: Int[Given, "B"] | None = None,
+    lengths: Int[AnyArray, "B"] | None = None,
 ) -> dict[tuple[str, str], Float[Array, "D T B netsL NL netsS NS"]]:
     """J = dnet_l(t)/dnet_s(t-d) through each connection from a layer s into a layer l, for each of its delays d.
 

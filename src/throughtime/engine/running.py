@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from throughtime.engine.door import Given, native
+from throughtime.engine.door import AnyArray, native
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import by_platform
 from throughtime.engine.first import check
@@ -85,9 +85,9 @@ def as_history(network: Network, weights: Weights, history: History | None, batc
 def run(
     network: Network,
     weights: Weights,
-    xs: Float[Given, "T B I"] | Mapping[str, Given],
+    xs: Float[AnyArray, "T B I"] | Mapping[str, AnyArray],
     history: History | None = None,
-    lengths: Int[Given, "B"] | None = None,
+    lengths: Int[AnyArray, "B"] | None = None,
 ) -> tuple[Float[Array, "T B O"], History]:
     """Activate the network over a stretch of time.
 
@@ -143,7 +143,7 @@ def outputs(network: Network, tape: Tape, lengths: Array | None) -> Array:
 
 
 def step(
-    network: Network, weights: Weights, history: History, x: Float[Given, "B I"] | Mapping[str, Given]
+    network: Network, weights: Weights, history: History, x: Float[AnyArray, "B I"] | Mapping[str, AnyArray]
 ) -> tuple[Float[Array, "B O"], History]:
     """Activate the network for one time step: streaming, and the closed loop with the world.
 

@@ -32,12 +32,12 @@ from throughtime.learners.lesson import (
     Loss,
     check_carry,
     compiled,
+    judged_stretch,
     refuse_backward,
     start_gradients,
-    study,
     together,
 )
-from throughtime.network import Network, whole
+from throughtime.network import Network, whole_number
 
 
 class Stretch(NamedTuple):
@@ -58,7 +58,7 @@ def one_sweep(
     through: Through,
 ) -> tuple[Stretch, Lesson]:
     """A lesson from one backward sweep over the stretch."""
-    seen = study(network, weights, carry.history, xs, targets, loss, lengths)
+    seen = judged_stretch(network, weights, carry.history, xs, targets, loss, lengths)
     found = sweep(
         network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through
     )
@@ -111,7 +111,7 @@ class BPTT:
 
     def __post_init__(self) -> None:
         if self.horizon is not None:
-            whole(self.horizon, "BPTT: horizon", 1)
+            whole_number(self.horizon, "BPTT: horizon", 1)
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Stretch | Window:
         """The history before the first step, and for a horizon the last steps (none yet)."""

@@ -24,7 +24,16 @@ from throughtime.engine.slopes import local
 from throughtime.engine.sweep import gradients, sweep
 from throughtime.engine.tape import Arrays, History, Tape, keep, tapped, within
 from throughtime.engine.wires import pick, spread
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study
+from throughtime.learners.lesson import (
+    Exact,
+    JudgedStretch,
+    Lesson,
+    Loss,
+    check_carry,
+    compiled,
+    judged_stretch,
+    refuse_backward,
+)
 from throughtime.network import Connection, Layer, Network
 
 Traces = dict[str, dict[str, Any]]
@@ -62,7 +71,7 @@ class Focused:
     ) -> tuple[Any, Lesson]:
         """One stretch: what is carried on, and its loss and gradients (sums)."""
         check_carry(self, network, weights, carry, xs)
-        seen = study(network, weights, carry.history, xs, targets, loss, lengths)
+        seen = judged_stretch(network, weights, carry.history, xs, targets, loss, lengths)
         back = sweep(
             network,
             seen.acting,
@@ -164,7 +173,7 @@ def _feedback(layer: Layer, acting: dict[str, Any], tape: Tape, batch: int, dtyp
 
 
 def _forward(
-    network: Network, seen: Study, layer: Layer, traces: dict[str, Any], errors: Array
+    network: Network, seen: JudgedStretch, layer: Layer, traces: dict[str, Any], errors: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Carry one layer's traces over the stretch; the new traces, and dL/d the layer's effective weights."""
     net = seen.tape.nets[layer.name]

@@ -20,7 +20,7 @@ from throughtime.engine.schedule import depths, present_order, schedule, start_r
 from throughtime.engine.slopes import elementwise, local, slopes
 from throughtime.engine.sweep import gradients
 from throughtime.engine.tape import Arrays, History, Tape, last_rows
-from throughtime.learners.lesson import Lesson, Loss, Study, study, together
+from throughtime.learners.lesson import JudgedStretch, Lesson, Loss, judged_stretch, together
 from throughtime.network import Connection, Layer, Network
 
 
@@ -63,7 +63,7 @@ def truncated(
     horizon: int, network: Network, weights: Weights, carry: Window, xs: Any, targets: Any, loss: Loss, lengths: Any
 ) -> tuple[Window, Lesson]:
     """A lesson in which the loss at t reaches deltas at t-h+1, ..., t."""
-    seen = study(network, weights, carry.history, xs, targets, loss, lengths)
+    seen = judged_stretch(network, weights, carry.history, xs, targets, loss, lengths)
     joined = _join(carry, seen.tape)
     back = _Back(horizon, network, seen, joined, carry.age)
     deltas, at_start, memory_at_start = back.sweep()
@@ -82,7 +82,7 @@ def _join(carry: Window, tape: Tape) -> Tape:
     return Tape(full, {}, nets, {}, before, tape.dropout)
 
 
-def _move_on(network: Network, carry: Window, seen: Study, joined: Tape, horizon: int) -> Window:
+def _move_on(network: Network, carry: Window, seen: JudgedStretch, joined: Tape, horizon: int) -> Window:
     """The window after the stretch, at each sequence's own end."""
     past = horizon - 1
     steps = seen.outputs.shape[0] if seen.lengths is None else seen.lengths
@@ -116,7 +116,7 @@ def _rows_at(values: Array, rows: Array) -> Array:
 class _Back:
     """All losses of a stretch, sent back lag by lag."""
 
-    def __init__(self, horizon: int, network: Network, seen: Study, joined: Tape, age: Array) -> None:
+    def __init__(self, horizon: int, network: Network, seen: JudgedStretch, joined: Tape, age: Array) -> None:
         self.horizon, self.network, self.tape = horizon, network, joined
         self.seed, self.steps, acting = seen.seed, seen.seed.shape[0], seen.acting
         places = jnp.arange(horizon - 1 + self.steps)[:, None]

@@ -51,7 +51,7 @@ class Learner(Protocol):
     A learner of your own is a frozen dataclass (compiled code is kept by its hash), which may hold other learners. It keeps:
 
     xs         `train` gives {input: (T, B, S)}, always a dict; by hand a learner is also given (T, B, I), where the network
-               has one input (`study` in `learners.lesson`, from which ours begin, takes both)
+               has one input (`judged_stretch` in `learners.lesson`, from which ours begin, takes both)
     targets    numbers (T, B, O), NaN where nothing is asked; labels (T, B), -1 where not; for CTC (labels, frames)
     loss       (ys, targets) -> (T, B), a loss for each step, or (B,), one for each sequence
     lengths    (B,) steps of each sequence in this stretch, T or fewer, 0 where it has ended; None: all have T
@@ -129,7 +129,7 @@ def compiled(learn: Learn) -> Learn:
     return call
 
 
-class Study(NamedTuple):
+class JudgedStretch(NamedTuple):
     """One stretch, run and judged: what every learner starts from."""
 
     acting: Weights
@@ -147,9 +147,9 @@ class Study(NamedTuple):
         return Lesson(self.loss, self.asked, self.outputs, self.chain(gradients))
 
 
-def study(
+def judged_stretch(
     network: Network, weights: Weights, history: History, xs: Any, targets: Any, loss: Loss, lengths: Any
-) -> Study:
+) -> JudgedStretch:
     """Run a stretch forward and find the errors at its outputs."""
     inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
@@ -161,7 +161,9 @@ def study(
     tape, after = forward(network, acting, inputs, history, lengths)
     ys = outputs(network, tape, lengths)
     seed, value = errors(partial(judged, loss), ys, targets, lengths)
-    return Study(acting, _chain(acting, pull), tape, after, seed, value, _count(targets, lengths, steps), ys, lengths)
+    return JudgedStretch(
+        acting, _chain(acting, pull), tape, after, seed, value, _count(targets, lengths, steps), ys, lengths
+    )
 
 
 def _chain(acting: Weights, pull: Callable[[Weights], tuple[Weights]]) -> Callable[[Weights], Weights]:

@@ -29,9 +29,18 @@ from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.engine.tape import Arrays, History, Tape
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
-from throughtime.learners.lesson import Exact, Lesson, Loss, Study, check_carry, compiled, refuse_backward, study
+from throughtime.learners.lesson import (
+    Exact,
+    JudgedStretch,
+    Lesson,
+    Loss,
+    check_carry,
+    compiled,
+    judged_stretch,
+    refuse_backward,
+)
 from throughtime.memory import refuse_size
-from throughtime.network import Network, whole
+from throughtime.network import Network, whole_number
 
 
 class Carried(NamedTuple):
@@ -64,7 +73,7 @@ class RTRL:
     block: int = 1
 
     def __post_init__(self) -> None:
-        whole(self.block, "RTRL: block", 1)
+        whole_number(self.block, "RTRL: block", 1)
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Carried:
         """The history before the first step, and the influence of the weights on it: 0 but for a learned a(0)."""
@@ -79,7 +88,7 @@ class RTRL:
     ) -> tuple[Any, Lesson]:
         """One stretch, cut into blocks and a remainder: what is carried on, and its loss and gradients (sums)."""
         check_carry(self, network, weights, carry, xs)
-        seen = study(network, weights, carry.history, xs, targets, loss, lengths)
+        seen = judged_stretch(network, weights, carry.history, xs, targets, loss, lengths)
         blocks, rest = divmod(seen.outputs.shape[0], self.block)
         direct = jax.tree.map(jnp.zeros_like, seen.acting)
         through = {name: jnp.zeros(p.shape[2:], p.dtype) for name, p in carry.influence.items()}
@@ -116,7 +125,7 @@ def influence_bytes(network: Network, weights: Weights, batch: int) -> int:
     return sum(p.size * p.dtype.itemsize for p in jax.tree.leaves(shapes))
 
 
-def _block(network: Network, seen: Study, going: _Going, first: Array, size: int) -> _Going:
+def _block(network: Network, seen: JudgedStretch, going: _Going, first: Array, size: int) -> _Going:
     """Equations (1) and (2) over `size` steps from `first`."""
     old, direct, through = going
     tape, seed = cut(network, seen.tape, first, size), lax.dynamic_slice_in_dim(seen.seed, first, size)

@@ -15,7 +15,7 @@ from throughtime.engine import Weights
 from throughtime.engine.first import shapes
 from throughtime.engine.schedule import depths
 from throughtime.models.columns import Column
-from throughtime.network import Network, whole
+from throughtime.network import Network, whole_number
 
 MOST_HELD = 20_000_000  # numbers that networks keep from step to step
 
@@ -52,7 +52,7 @@ def check(model: Model, arrays: Mapping[str, Values]) -> None:
     arrays  the weights by their names in a file
     """
     network = model.network
-    whole(model.members, "the number of members", 0)
+    whole_number(model.members, "the number of members", 0)
     if not is_whole(model.washout, 0):
         raise ValueError(f"the washout must be a number of steps, not {model.washout!r}")
     if not isinstance(model.settings, Mapping):

@@ -102,7 +102,7 @@ def _pieces(network: Network, measured: Values) -> Iterator[tuple[slice, int, An
 def _whole(network: Network, weights: Weights, xs: dict[str, Values]) -> Values:
     """(K, T, O) of a network that hears the end first: in one block."""
     steps = len(next(iter(xs.values())))
-    block = _filled(xs, slice(None), blocks.whole(steps), kind(weights))
+    block = _filled(xs, slice(None), blocks.one_block(steps), kind(weights))
     ys, _ = _free(network, weights, begin(network, weights), block, None, np.full(1, steps, np.int32))
     return np.asarray(ys)[:, :steps]
 
