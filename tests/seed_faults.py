@@ -811,12 +811,12 @@ FAULTS = [
         "own_way and Focused",
     ),
     Fault(
-        "a program for another platform calls the CPU's kernels",
+        "a derivative for another platform calls the CPU's kernels",
         "engine/elsewhere.py",
         "default=_there(compute))",
         "default=compute)",
         "test_platforms.py",
-        "every_learner and Focused",
+        "inside and slope",
     ),
     Fault(
         "a lesson for another platform calls the CPU's kernels",

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
 import engines
@@ -13,6 +14,7 @@ import throughtime as tt
 import zoo
 from engines import ERROR, by
 from throughtime.engine import elsewhere
+from throughtime.engine.choice import engine
 
 pytestmark = pytest.mark.skipif(not engines.HERE, reason="there is no native engine")
 
@@ -93,13 +95,32 @@ def test_on_a_cpu_nothing_changes(name: str, monkeypatch: pytest.MonkeyPatch) ->
     both = by("native", f, *given)
     size = [jax.jit(f).lower(*given).compile().as_text().count(" = ")]
     jax.clear_caches()
-    monkeypatch.setattr(elsewhere, "_bind", lambda compute, flat: compute(*flat))
-    monkeypatch.setattr(elsewhere.lax, "platform_dependent", lambda *given, cpu, default: cpu(*given))
+    monkeypatch.setattr(elsewhere, "_bind", lambda compute, flat, derivative: compute(*flat))
     f, given = program(name, "BPTT")
     jax.tree.map(lambda a, b: zoo.np.testing.assert_array_equal(a, b), by("native", f, *given), both)
     size.append(jax.jit(f).lower(*given).compile().as_text().count(" = "))
     assert size[0] == size[1]
     jax.clear_caches()
+
+
+def test_a_first_call_traces_for_its_own_platform_only() -> None:
+    """A derivative traces the other, too; no call traces anything twice for the same."""
+    traced: list[str] = []
+
+    def compute(x: Any) -> Any:
+        traced.append(engine())
+        return (x**2).sum()
+
+    def ask(x: Any) -> Any:
+        return elsewhere.by_platform(2, compute, x)
+
+    with tt.using_engine("native"):
+        assert jax.jit(ask)(np.arange(3.0)) == 5
+        assert traced == ["native"]
+        assert jax.jit(ask).trace(np.arange(3.0)).lower(lowering_platforms=("cuda",))
+        assert traced == ["native", "xla"]
+        np.testing.assert_array_equal(jax.jit(jax.grad(ask))(np.arange(3.0)), [0, 2, 4])
+        assert traced[2:] == ["native", "xla"]
 
 
 SHARDED = """
