@@ -136,6 +136,8 @@ def test_other_numbers_stay_numbers(cells: list[float]) -> None:
         ),
         (["08:00", "09:00"], "row 1 (line 2): '08:00' is a part of a date; give all of it, such as 2026-01-31 12:00"),
         (["5 May", "6 May"], "row 1 (line 2): '5 May' is a part of a date"),
+        (["2026-01-01T00:00", "2026-01-01T01:00+0:00"], "row 2 (line 3): '2026-01-01T01:00+0:00' has one, but"),
+        (["2026-01-01T00+01", "2026-01-01T02+02"], "row 1 (line 2): '2026-01-01T00+01' is neither a number nor"),
         (["2026-01-31", "today"], "row 2 (line 3): 'today' is a part of a date"),
     ],
 )

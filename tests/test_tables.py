@@ -74,6 +74,7 @@ def test_it_is_read_and_what_was_unusual_is_told(
         ('u,y\n"1,2\n', "cannot be read as CSV"),
         ("u,y\n1,2\x00\n", r"'2.x00' is not a number"),
         ("sep=;\n", "no rows"),
+        ('sep=\r\nu,"y\n1,2\n', "there is no column 'y'"),
     ],
 )
 def test_it_is_refused_with_a_line_that_helps(content: str, words: str) -> None:

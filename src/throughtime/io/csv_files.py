@@ -17,7 +17,7 @@ SUFFIXES = (".csv", ".txt", ".tsv")
 GIVES = Table
 
 SEPARATORS = ",;\t"
-SAID = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # the first line, as Excel writes and reads it
+SAID = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)  # the first line, as Excel writes and reads it
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ PLACES = re.compile(
 NO_DATE = re.compile(
     r"(\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( *[ap]m)?( *(z|[+-][\d:]+))?|now|today)", re.IGNORECASE
 )  # pandas: today
-OFFSET = re.compile(r":\d{2}.*?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$")
+OFFSET = re.compile(r":\d{2}.*?(Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)$")
 CENTURY = 69  # from here on years of two digits are of the last one
 REMEDIES = {
     "same": "keep one row for each time",
@@ -149,8 +149,15 @@ def _guessed(text: str) -> str | None:
 
 def _written(texts: Texts, form: str | None, utc: bool) -> Any:
     """Dates in exactly this form, NaT for others."""
-    given = texts if form else texts.mask(texts.notna())
-    return pd.to_datetime(given, format=form, errors="coerce", utc=utc)
+    return _made(texts if form else texts.mask(texts.notna()), form, utc)
+
+
+def _made(texts: Texts, form: str | None, utc: bool) -> Any:
+    """Dates, NaT where pandas knows none; all of them where offsets are mixed that `_offsets` does not know."""
+    try:
+        return pd.to_datetime(texts, format=form, errors="coerce", utc=utc)
+    except ValueError:
+        return pd.to_datetime(texts.mask(texts.notna()), utc=utc)
 
 
 def _in_order(texts: Texts, day_first: bool, utc: bool) -> Any:
@@ -188,7 +195,7 @@ def _parsed(texts: Texts, utc: bool) -> pd.DatetimeIndex:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of formats that have to be guessed
         for form in (None, "mixed"):  # one for all rows if that will do: faster
-            dates: Any = pd.to_datetime(texts, errors="coerce", format=form, utc=utc)
+            dates = _made(texts, form, utc)
             if dates.notna().all():
                 break
     return pd.DatetimeIndex(dates)
