@@ -15,12 +15,12 @@ from throughtime.dynamics.measured import Measured
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.records import Record
 from throughtime.reports import shown
-from throughtime.reports.findings import Findings, Origin, findings
+from throughtime.reports.findings import Findings, Provenance, findings
 from throughtime.reports.judgement import Evidence, Judgement, Span
 from throughtime.reports.judging import judge
 from throughtime.reports.page import page
 
-ORIGIN = Origin("throughtime fit tank.csv", {"network": "narx"}, "0.1", "2026-01-02")
+ORIGIN = Provenance("throughtime fit tank.csv", {"network": "narx"}, "0.1", "2026-01-02")
 ROWS, END = 200, 165
 HOURS = pd.date_range("2026-01-01", periods=ROWS, freq="h")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.dynamics.intervals import Coverage
-from throughtime.reports.findings import ColumnFacts, Findings, Origin, Score, TableFacts
+from throughtime.reports.findings import ColumnFacts, Findings, Provenance, Score, TableFacts
 from throughtime.reports.page import write_report
 from throughtime.reports.pictures import plot_errors
 from throughtime.reports.shown import Picture
@@ -56,7 +56,7 @@ def findings(**changes: Any) -> Findings:
     made = Findings(
         title=f"Report on {NASTY}",
         table=TableFacts(f"{NASTY}.csv", 1024, (column,), "ab" * 32, "4 s"),
-        origin=Origin(
+        origin=Provenance(
             f"throughtime fit {NASTY}.csv", {NASTY: {"delays": [1, 2]}, "seed": np.int64(3)}, "0.1", "2026-01-02"
         ),
         measure="RMSE [V]",
@@ -149,7 +149,7 @@ def test_the_best_is_marked_for_each_output_and_ties_are_all_marked(tmp_path: Pa
 
 
 def test_what_was_not_set_is_not_told(tmp_path: Path) -> None:
-    origin = Origin("throughtime fit", {"clip": None, "epochs": [20, None], "seed": 0}, "0.1", "2026-01-02")
+    origin = Provenance("throughtime fit", {"clip": None, "epochs": [20, None], "seed": 0}, "0.1", "2026-01-02")
     text = written(tmp_path, findings(origin=origin))
     assert "<dt>seed</dt><dd>0</dd>" in text
     assert "<dd>[20, null]</dd>" in text

@@ -16,7 +16,7 @@ from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.shares import Shares
 from throughtime.io.files import fingerprint
 from throughtime.reports import judging
-from throughtime.reports.findings import Origin, findings
+from throughtime.reports.findings import Provenance, findings
 from throughtime.reports.judgement import Span
 from throughtime.reports.page import write_report
 
@@ -80,8 +80,8 @@ def _parts(opened: Opened, data: Data, led: int, held_out: int | None, learned: 
     return Shares(opened.told("validation"), folds, opened.told("test"), washout).of(data, opened.model.network_)
 
 
-def _origin(settings: Mapping[str, Any]) -> Origin:
-    return Origin(
+def _origin(settings: Mapping[str, Any]) -> Provenance:
+    return Provenance(
         settings.get("command", "not known: the model was not made by throughtime fit"),
         {key: value for key, value in settings.items() if key not in (*KEPT, "command", "version")},
         settings.get("version", "not known"),

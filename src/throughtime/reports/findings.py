@@ -65,7 +65,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """How to make the model again.
 
     command   that reproduces it
@@ -94,7 +94,7 @@ class Findings:
 
     title: str
     table: TableFacts
-    origin: Origin
+    origin: Provenance
     measure: str
     scores: tuple[Score, ...]
     verdicts: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ def findings(
     model: DynamicModel,
     measured: Measured,
     judgement: Judgement,
-    origin: Origin,
+    origin: Provenance,
     sha256: str,
     notes: Sequence[str] = (),
     remedy: str = REMEDY,

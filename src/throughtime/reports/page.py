@@ -34,8 +34,8 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
 
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from throughtime.reports.findings import Findings, Origin, Score, TableFacts
-    >>> found = Findings("Tank", TableFacts("tank.csv", 9, (), "12ab"), Origin("throughtime fit tank.csv", {}, "0.1", ""),
+    >>> from throughtime.reports.findings import Findings, Provenance, Score, TableFacts
+    >>> found = Findings("Tank", TableFacts("tank.csv", 9, (), "12ab"), Provenance("throughtime fit tank.csv", {}, "0.1", ""),
     ...                  "RMSE [m]", (Score("NARX", "test", 0.1, 0.3), Score("ARX", "test", 0.1, 0.4)))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report(f"{folder}/report.html", found)

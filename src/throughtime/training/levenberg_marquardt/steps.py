@@ -14,7 +14,7 @@ from throughtime.engine import Weights
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.jacobian import ROOM
-from throughtime.training.levenberg_marquardt.sums import Problem, groups
+from throughtime.training.levenberg_marquardt.sums import LeastSquares, groups
 from throughtime.training.residuals import SumOfSquares, refuse_other
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _epochs(
     room = ROOM // (members[0] if members else 1)
 
     def one(iterate: Iterate, buckets: Sequence[Bucket]) -> Iterate:
-        problem = Problem(network, loss, [groups(network, iterate.weights, b, room) for b in buckets], room)
+        problem = LeastSquares(network, loss, [groups(network, iterate.weights, b, room) for b in buckets], room)
         _, last = lax.while_loop(
             lambda now: (now[0] < epochs) & (now[1].ended == GOING),
             lambda now: (now[0] + 1, _step(problem, optimizer, now[1])),
@@ -119,7 +119,7 @@ def _epochs(
     return jax.vmap(one, in_axes=(0, tuple(b.member_axes() for b in buckets)))(iterate, buckets)
 
 
-def _step(problem: Problem, optimizer: "LevenbergMarquardt", before: Iterate) -> Iterate:
+def _step(problem: LeastSquares, optimizer: "LevenbergMarquardt", before: Iterate) -> Iterate:
     """Linearise, then try steps until the error falls: equations (1) and (2)."""
     flat, tree = ravel_pytree(before.weights)
     numbers = jnp.maximum(problem.numbers(), 1)

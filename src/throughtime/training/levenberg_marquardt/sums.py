@@ -16,7 +16,7 @@ from throughtime.training.jacobian import Normal, Segment, normal_equations, squ
 from throughtime.training.residuals import SumOfSquares
 
 
-class Problem(NamedTuple):
+class LeastSquares(NamedTuple):
     """The sum of squares, as a function of the weights."""
 
     network: Network
