@@ -1838,8 +1838,8 @@ FAULTS = [
     Fault(
         "an optimizer of its own step size decays no weights",
         "dynamics/teaching.py",
-        "descent) if stage.decay else descent",
-        "descent) if stage.decay and callable(stage.optimizer) else descent",
+        "with_decay(descent, stage.decay, _decaying) if stage.decay else descent",
+        "with_decay(descent, stage.decay, _decaying) if stage.decay and callable(stage.optimizer) else descent",
         "test_teaching.py",
         "weights_decay",
     ),
@@ -1862,8 +1862,8 @@ FAULTS = [
     Fault(
         "the best training weights go on though nothing is held out",
         "dynamics/teaching.py",
-        "else (found.weights, None)",
-        "else (found.best, None)",
+        "at.report.best if held_out else at.report.weights",
+        "at.report.best",
         "test_teaching.py",
         "last_weights_go",
     ),
