@@ -23,8 +23,6 @@ from throughtime.engine.tape import Arrays, History, Tape, turn_round, within
 from throughtime.layers import an_instance
 from throughtime.network import Connection, Layer, Network
 
-Loss = Callable[[Array, Any], Array]
-
 
 def _taped(network: Network, weights: Weights, xs: Any, history: Any, lengths: Any) -> tuple[Any, ...]:
     weights, xs, history, lengths = native((weights, xs, history, lengths))
@@ -98,7 +96,7 @@ def deltas(
     weights: Weights,
     xs: Float[AnyArray, "T B I"] | Mapping[str, AnyArray],
     targets: Any,
-    loss: Loss,
+    loss: Callable[[Array, Any], Array],
     history: History | None = None,
     lengths: Int[AnyArray, "B"] | None = None,
 ) -> dict[str, Float[Array, "T B nets N"]]:
@@ -121,12 +119,18 @@ def deltas(
 
 
 @partial(jax.jit, static_argnames=("network", "loss"))
-def _deltas(network: Network, loss: Loss, weights: Weights, xs: Arrays, *rest: Any) -> Any:
+def _deltas(network: Network, loss: Callable[[Array, Any], Array], weights: Weights, xs: Arrays, *rest: Any) -> Any:
     return found_by_platform(_steps(xs), partial(_swept, network, loss), weights, xs, *rest)
 
 
 def _swept(
-    network: Network, loss: Loss, weights: Weights, xs: Arrays, history: History, lengths: Array | None, targets: Any
+    network: Network,
+    loss: Callable[[Array, Any], Array],
+    weights: Weights,
+    xs: Arrays,
+    history: History,
+    lengths: Array | None,
+    targets: Any,
 ) -> Arrays:
     acting = effective(network, weights)
     tape, _ = forward(network, acting, xs, history, lengths)
@@ -135,7 +139,7 @@ def _swept(
     return {name: _real(network.by_name[name], delta[:, 0], lengths) for name, delta in found.deltas.items()}
 
 
-def errors(loss: Loss, ys: Array, targets: Any, lengths: Array | None) -> tuple[Array, Array]:
+def errors(loss: Callable[[Array, Any], Array], ys: Array, targets: Any, lengths: Array | None) -> tuple[Array, Array]:
     """dL/dy (T, B, O) and L: the sum of the losses that lie within the sequences."""
     valid = within(lengths, ys.shape[0])
     an_instance(loss, "the loss")

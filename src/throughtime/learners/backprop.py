@@ -18,7 +18,8 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.forward import start
 from throughtime.engine.schedule import schedule
 from throughtime.learners.bptt import Stretch, one_sweep, stretch_exactness
-from throughtime.learners.lesson import Exact, Lesson, Loss, check_carry, compiled
+from throughtime.learners.lesson import Exact, Lesson, check_carry, compiled
+from throughtime.losses import Loss
 from throughtime.network import Network
 
 

@@ -29,7 +29,6 @@ from throughtime.learners.horizon import Window, first_window, reach, truncated
 from throughtime.learners.lesson import (
     Exact,
     Lesson,
-    Loss,
     check_carry,
     compiled,
     judged_stretch,
@@ -37,6 +36,7 @@ from throughtime.learners.lesson import (
     start_gradients,
     together,
 )
+from throughtime.losses import Loss
 from throughtime.network import Network, whole_number
 
 

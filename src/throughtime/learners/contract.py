@@ -9,7 +9,8 @@ from jax import Array
 from throughtime.checks import hashable, quoted
 from throughtime.engine.effective import Weights
 from throughtime.layers import an_instance
-from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.learners.lesson import Learner, Lesson
+from throughtime.losses import Loss
 from throughtime.network import Network
 
 

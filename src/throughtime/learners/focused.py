@@ -28,12 +28,12 @@ from throughtime.learners.lesson import (
     Exact,
     JudgedStretch,
     Lesson,
-    Loss,
     check_carry,
     compiled,
     judged_stretch,
     refuse_backward,
 )
+from throughtime.losses import Loss
 from throughtime.network import Connection, Layer, Network
 
 Traces = dict[str, dict[str, Any]]

@@ -23,10 +23,9 @@ from throughtime.engine.forward import forward
 from throughtime.engine.looking import errors
 from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
 from throughtime.engine.tape import Arrays, History, Tape, within
-from throughtime.losses import asked, judged
+from throughtime.losses import Loss, asked, judged
 from throughtime.network import Network
 
-Loss = Callable[[Array, Any], Array]
 Exact = Literal["always", "whole", "never"]
 
 

@@ -20,7 +20,8 @@ from throughtime.engine.effective import Weights
 from throughtime.engine.tape import History
 from throughtime.layers import an_instance
 from throughtime.learners.contract import begun, taught
-from throughtime.learners.lesson import Exact, Learner, Lesson, Loss, own_kind
+from throughtime.learners.lesson import Exact, Learner, Lesson, own_kind
+from throughtime.losses import Loss
 from throughtime.network import Network
 
 

@@ -33,12 +33,12 @@ from throughtime.learners.lesson import (
     Exact,
     JudgedStretch,
     Lesson,
-    Loss,
     check_carry,
     compiled,
     judged_stretch,
     refuse_backward,
 )
+from throughtime.losses import Loss
 from throughtime.memory import refuse_size
 from throughtime.network import Network, whole_number
 

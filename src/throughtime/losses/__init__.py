@@ -10,7 +10,7 @@ value, because 0 * NaN is NaN, also in a gradient.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jax import Array
 
 from throughtime.losses.contract import (
     Kind,
+    Loss,
     Targets,
     Traits,
     asked,
@@ -40,6 +41,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "CrossEntropy",
     "Integrated",
+    "Loss",
     "SquaredError",
     "Targets",
     "Traits",
@@ -126,7 +128,7 @@ class BinaryCrossEntropy:
         return jnp.sum(jnp.where(known, losses, 0), axis=-1)
 
 
-LOSSES: dict[str, Callable[..., Callable[[Array, Any], Array]]] = {
+LOSSES: dict[str, Callable[..., Loss]] = {
     "squared_error": SquaredError,
     "cross_entropy": CrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,

@@ -10,6 +10,7 @@ of one's own says what it takes and gives in attributes, of its class or of a fu
         def __call__(self, ys, targets): ...  # (T, B, O) and (T, B) -> (T, B)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -21,6 +22,7 @@ from throughtime.layers import an_instance
 from throughtime.units import Unit
 
 Targets = Any  # Array, or of strings the pair (labels, frames)
+Loss = Callable[[Array, Targets], Array]
 Kind = Literal["numbers", "labels", "strings"]
 Per = Literal["step", "sequence"]
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from throughtime.engine import Weights
 from throughtime.learners.contract import begun
-from throughtime.learners.lesson import Learner, Loss
+from throughtime.learners.lesson import Learner
+from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.method import State, Task

@@ -13,7 +13,7 @@ from throughtime import losses
 from throughtime.engine import Weights, run, start
 from throughtime.engine.door import native
 from throughtime.engine.forward import kind
-from throughtime.learners.lesson import Loss
+from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket, buckets, examples_of
 from throughtime.training.door import asking, check_judged, check_weights

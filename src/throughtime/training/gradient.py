@@ -9,7 +9,8 @@ import optax
 
 from throughtime.engine import Weights
 from throughtime.learners.contract import a_learner, taught
-from throughtime.learners.lesson import Learner, Loss
+from throughtime.learners.lesson import Learner
+from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import norm, passes, taken

@@ -23,7 +23,8 @@ from throughtime import losses
 from throughtime.engine import Weights
 from throughtime.engine.door import native
 from throughtime.engine.forward import kind
-from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.learners.lesson import Learner, Lesson
+from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket, Padding, buckets, examples_of, refuse_short
 from throughtime.training import origin

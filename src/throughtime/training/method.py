@@ -54,7 +54,8 @@ from numpy.typing import NDArray
 from throughtime.engine import Weights
 from throughtime.engine.door import native
 from throughtime.learners.contract import begun, taught
-from throughtime.learners.lesson import Learner, Lesson, Loss
+from throughtime.learners.lesson import Learner, Lesson
+from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.leaves import Leaves
