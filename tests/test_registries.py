@@ -81,7 +81,7 @@ def test_a_learner_is_reached_from_every_face(name: str) -> None:
     assert any(learner == make() for learner in TABLE["learners"]())
     for number in inspect.signature(make).parameters:
         assert stages.learner_of(f"{name}:7") == make(**{number: 7})
-        assert f"{name}:{number.upper()}" in stages.LEARNERS
+        assert f"{name}:{number.upper()}" in stages.LEARNER_CHOICES
     if not inspect.signature(make).parameters:
         with pytest.raises(ValueError, match=f"{name}:7'? is not known; choose backprop, bptt, bptt:HORIZON, rtrl"):
             stages.learner_of(f"{name}:7")

@@ -16,7 +16,7 @@ from throughtime.cli.errors import Failure, Interrupted
 from throughtime.cli.fit_options import Optimizer, Table, given
 from throughtime.dynamics.choosing import Judged
 from throughtime.dynamics.search import Search
-from throughtime.dynamics.stages import LEARNERS, Asked, refuse_large, stages_of
+from throughtime.dynamics.stages import LEARNER_CHOICES, Asked, refuse_large, stages_of
 from throughtime.dynamics.study import Columns, Study, TableFile
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io.files import fingerprint
@@ -48,7 +48,7 @@ def choose(
     optimizer: Optimizer = None,
     learner: Annotated[
         list[str] | None,
-        typer.Option(help=f"adam: {LEARNERS}; repeat for more."),
+        typer.Option(help=f"adam: {LEARNER_CHOICES}; repeat for more."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many in each loop. Default: as fit.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="adam: first step size. Default: 0.01.")] = None,

@@ -7,7 +7,7 @@ import typer
 
 from throughtime.cli.errors import Problem
 from throughtime.cli.options import LEAVING, TRAINING, WIRING
-from throughtime.dynamics.stages import LEARNERS, LOOPS, OPTIMIZERS
+from throughtime.dynamics.stages import LEARNER_CHOICES, LOOPS, OPTIMIZERS
 from throughtime.dynamics.wirings import NETWORKS
 
 ROWS = "Which rows are for what"
@@ -112,7 +112,7 @@ Optimizer = Annotated[
 ]
 Learner = Annotated[
     str | None,
-    _training(f"adam: how gradients are found, by {LEARNERS}. Default: bptt."),
+    _training(f"adam: how gradients are found, by {LEARNER_CHOICES}. Default: bptt."),
 ]
 Restarts = Annotated[int, _training("Networks trained side by side; the model is their mean.", least=1)]
 Keep = Annotated[int | None, _training("Keep only so many of them, the best on held-out rows (of each fold).", least=1)]

@@ -31,7 +31,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "br": {"epochs": 100, "look": 10},
 }
 NUMBERS = {name: list(signature(make).parameters) for name, make in learners.LEARNERS.items()}
-LEARNERS = ", ".join(text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own)))
+LEARNER_CHOICES = ", ".join(
+    text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own))
+)
 AFTER_OPEN = 60  # epochs of Levenberg-Marquardt in closed loop, if it comes second
 MANY = 1000  # weights, from which on Levenberg-Marquardt is slow
 SERIES_HORIZON = 20  # of adam, for a series: a free run over the whole record has no inputs to hold it
@@ -193,7 +195,7 @@ def learner_of(text: Any) -> learners.Learner:
     """'bptt', 'bptt:20' (horizon), 'rtrl', 'rtrl:20' (block), 'focused' or 'backprop'."""
     name, colon, number = str(text).partition(":")
     if name not in NUMBERS or (colon and not NUMBERS[name]):
-        raise Wrong(f"{{learner}} {quoted(text)} is not known; choose {LEARNERS}")
+        raise Wrong(f"{{learner}} {quoted(text)} is not known; choose {LEARNER_CHOICES}")
     if colon and not (number.isdecimal() and len(number) < 1000 and int(number)):
         raise Wrong(f"{{learner}} {quoted(text)}: {quoted(number)} must be a whole number of steps, as in {name}:20")
     return learners.LEARNERS[name](*(int(number),) if colon else ())
