@@ -20,6 +20,7 @@ from command_line import refused, run
 from throughtime import datasets
 from throughtime.io import readers, sound, writers
 from throughtime.io.dates import times_of
+from throughtime.io.formats import Reader
 from throughtime.io.pen import Drawing
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
@@ -102,7 +103,7 @@ def test_every_reader_says_what_it_reads_and_gives_and_no_two_the_same() -> None
 
 
 @pytest.mark.parametrize("reader", readers.READERS, ids=NAMES.get)
-def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(reader: readers.Reader) -> None:
+def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(reader: Reader) -> None:
     suffix, rng = reader.SUFFIXES[0], random.Random(0)
     whole = sample(reader.GIVES, suffix)
     path = Path(f"some{suffix}")

@@ -1,11 +1,11 @@
-"""Pen points in tables, CSV or Parquet, with the columns x, y and end-of-stroke."""
+"""Pen points in tables of any format, with the columns x, y and end-of-stroke."""
 
 from pathlib import Path
 
-from throughtime.io import csv_files, parquet
+from throughtime.io.formats import TABLES, reader_of
 from throughtime.io.pen import COLUMNS, Drawing
 
-SUFFIXES = (*csv_files.SUFFIXES, *parquet.SUFFIXES)
+SUFFIXES = tuple(suffix for reader in TABLES for suffix in reader.SUFFIXES)
 GIVES = Drawing
 
 
@@ -14,5 +14,4 @@ def read(path: Path) -> Drawing:
 
     raises  ValueError if the table cannot be read, lacks a column, or has a cell that is no number
     """
-    reader = parquet if path.suffix.lower() in parquet.SUFFIXES else csv_files
-    return Drawing(reader.read(path).numbers(COLUMNS))
+    return Drawing(reader_of(path, TABLES).read(path).numbers(COLUMNS))

@@ -1,33 +1,19 @@
 """Every reader of files, and which of them reads this one.
 
 A reader is a module: what its files' names end in, which of the things below it gives, and `read`, which raises a ValueError in one
-line, with the file, the place in it and what to do, where it cannot. A new format is one more of them.
+line, with the file, the place in it and what to do, where it cannot. A new format is one more of them (of tables: in `formats`).
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import csv_files, parquet, pen_json, pen_tables, sound
+from throughtime.io import pen_json, pen_tables, sound
+from throughtime.io.formats import TABLES, Reader, reader_of
 from throughtime.io.pen import COLUMNS, Drawing
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
 Thing = TypeVar("Thing", Table, Sound, Drawing)
-
-
-class Reader(Protocol):
-    """What a module is that reads a format."""
-
-    @property
-    def SUFFIXES(self) -> tuple[str, ...]:
-        """The endings of names, in lower case, with their points."""
-
-    @property
-    def GIVES(self) -> type[Any]:
-        """What is in such a file."""
-
-    def read(self, path: Path) -> Any:
-        """What is in this one."""
 
 
 class Words(NamedTuple):
@@ -38,7 +24,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (csv_files, parquet, sound, pen_tables, pen_json)
+READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -68,16 +54,12 @@ def read(path: Path, wanted: type[Thing]) -> Thing:
         raise ValueError(f"{path}: the file is empty; {words.empty}")
     if holds_another(path, wanted):
         raise ValueError(f"{path} {words.wrong}; {words.remedy}")
-    able = [reader for reader in READERS if reader.GIVES is wanted]
-    found: Thing = next((r for r in able if _ending(path) in r.SUFFIXES), able[0]).read(path)
+    able = tuple(reader for reader in READERS if reader.GIVES is wanted)
+    found: Thing = reader_of(path, able).read(path)
     return found
 
 
 def holds_another(path: Path, wanted: type[Any]) -> bool:
     """True if the ending of a file's name is that of formats which give something else."""
-    given = [reader.GIVES for reader in READERS if _ending(path) in reader.SUFFIXES]
+    given = [reader.GIVES for reader in READERS if path.suffix.lower() in reader.SUFFIXES]
     return bool(given) and wanted not in given
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.lower()
