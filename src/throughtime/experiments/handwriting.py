@@ -4,7 +4,7 @@
     pendigits      8 points per digit, official test by other writers; who wrote the training rows is not told, so validation
                    is by writers who are trained on, too
 
-A network sees a drawing at points equally far apart on the way of the pen (`pen.PenFeatures`), pendigits at the eight that
+A network sees a drawing at points equally far apart on the way of the pen (`PenFeatures`), pendigits at the eight that
 the files have. Of letters it hears, too, how high they are beside what is usual for their writer: the median of all that the
 writer wrote, whatever it was; "each letter alone" are answers without that. It says something at every point, and its answer
 is the mean over all of them. Training drawings are turned, slanted, stretched and bent anew in every epoch. The weights,

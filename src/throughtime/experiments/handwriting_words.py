@@ -1,7 +1,7 @@
 """Which word was written? A string of letters from the way of the pen, by a bidirectional LSTM and CTC.
 
 UNIPEN, 17,531 words of 2 to 17 letters for training and validation and 5,000 for the test, by writers who are not met before.
-A network sees a word at points equally far apart on the way of the pen (`pen.PenFeatures`), at least 40. Training words
+A network sees a word at points equally far apart on the way of the pen (`PenFeatures`), at least 40. Training words
 are turned, slanted, stretched and bent anew in every epoch. The weights, averaged over updates, are those of the epoch
 with the lowest character error in validation.
 
