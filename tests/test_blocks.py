@@ -65,7 +65,7 @@ def test_sequences_in_blocks_are_the_unpadded_runs(network: Network) -> None:
     lengths = (1, 9, 4)
     xs = [{name: values[:n] for name, values in longest.items()} for n in lengths]
     found = run_each(network, weights, [inputs_of(network, x) for x in xs])
-    backward = any(layer.backward for layer in network.layers)
+    backward = network.backward
     whole = alone(network, weights, longest)
     for x, ys, n in zip(xs, found, lengths, strict=True):
         np.testing.assert_allclose(ys, alone(network, weights, x) if backward else whole[:n], atol=TOLERANCE)
@@ -120,7 +120,7 @@ def step_by_step(network: Network, weights: Any, u: Any, y: Any) -> Any:
 def test_a_record_followed_in_blocks_is_every_step_of_it(name: str) -> None:
     """Whatever is known of the outputs, and wherever the record is cut; the second part is one step, or more than a block."""
     network = zoo.NETWORKS[name]
-    backward = any(layer.backward for layer in network.layers)
+    backward = network.backward
     both = [zoo.weights_of(network, seed) for seed in (0, 1)]
     weights = stack(both)
     for gaps in GAPS if network.feedback is not None else GAPS[:1]:

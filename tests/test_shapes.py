@@ -89,7 +89,7 @@ def all_of(network: Network, learners: Any) -> Any:
     def ask(weights: Any, xs: Any, targets: Any) -> dict[str, Any]:
         batch = jax.tree.leaves(xs)[0].shape[1]
         found: dict[str, Any] = {"run": tt.run(network, weights, xs)}
-        if not any(layer.backward for layer in network.layers):
+        if not network.backward:
             now = jax.tree.map(lambda x: x[0], xs)
             found["step"] = tt.step(network, weights, tt.start(network, weights, batch), now)
         for rule, learner in learners.items():

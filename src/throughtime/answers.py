@@ -24,7 +24,7 @@ EVERY, LAST, MEAN = "every step", "last step", "mean over time"
 def usual(network: Network) -> str:
     """How one answer is read: at the last step; as the mean where layers run backward, which at the last step have heard
     that step only."""
-    return MEAN if any(layer.backward for layer in network.layers) else LAST
+    return MEAN if network.backward else LAST
 
 
 def of(settings: Mapping[str, Any]) -> Any:

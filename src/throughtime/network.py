@@ -86,6 +86,11 @@ class Network:
         return f"measured {self.output}"
 
     @property
+    def backward(self) -> bool:
+        """True if a layer runs from the end of a sequence, which then must be whole."""
+        return any(layer.backward for layer in self.layers)
+
+    @property
     def is_open(self) -> bool:
         """True if measured outputs are fed in where the network's own were."""
         return self.measured in dict(self.inputs)

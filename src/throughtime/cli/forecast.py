@@ -92,7 +92,7 @@ def _named_ends(data: Data) -> dict[str, str]:
 
 def _check(opened: Opened, future: Path | None) -> None:
     heard = ", ".join(column.name for column in opened.model.inputs_)
-    if any(layer.backward for layer in opened.model.network_.layers):
+    if opened.model.network_.backward:
         raise Problem("this model has layers that run backward from the end of a record: it cannot go on after it")
     if future is None and not opened.series:
         raise Problem(f"the model hears {heard}: give the inputs to come, --future FILE")

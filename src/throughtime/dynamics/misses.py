@@ -22,7 +22,7 @@ def misses(together: Ensemble, record: Record, masks: Mask, groups: Sequence[Seq
     """
     longest = int(masks.sum(axis=1).max())
     horizon, stride = min(most, longest // 2), max(1, longest // ORIGINS)
-    if horizon < 1 or len(record) <= horizon + stride or together.backward:
+    if horizon < 1 or len(record) <= horizon + stride or together.network.backward:
         return []
     starts = stride * (1 + np.arange((len(record) - horizon) // stride))
     ys, found = np.concatenate(list(together.forecasts(record.u, record.y, starts, horizon)), axis=1), []

@@ -98,7 +98,7 @@ def _check(network: Network, record: Record, horizon: int | None) -> None:
             f"the records have {record.u.shape[1]} inputs and {record.y.shape[1]} outputs, but the network takes "
             f"{wanted} and gives {network.size_of(network.output)}"
         )
-    if any(layer.backward for layer in network.layers) and (horizon is not None or used_by(network)):
+    if network.backward and (horizon is not None or used_by(network)):
         raise ValueError("a network with backward layers has no history to fill; leave horizon=None and delays out")
     hidden = [row.layer for row in state(network) if row.layer != network.output]
     if horizon is not None and hidden:

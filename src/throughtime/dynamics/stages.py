@@ -127,13 +127,13 @@ def optimizer_of(network: Network, asked: Asked) -> str:
 
 def refuse_cut(network: Network, every: int | None) -> None:
     """Refuse to cut what backward layers need whole."""
-    if every is not None and any(layer.backward for layer in network.layers):
+    if every is not None and network.backward:
         raise Wrong("{every} cuts the record, which backward layers need whole; leave it out")
 
 
 def _every(network: Network, optimizer: str, rows: int) -> int | None:
     """Ten updates an epoch, each over at least a hundred steps; whole epochs where the record cannot be cut."""
-    cut = optimizer == "adam" and not any(layer.backward for layer in network.layers)
+    cut = optimizer == "adam" and not network.backward
     return max(100, -(-rows // 10)) if cut else None
 
 

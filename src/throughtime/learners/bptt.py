@@ -83,7 +83,7 @@ def _starts(network: Network, first: Array, found: Adjoint) -> Weights:
 
 def stretch_exactness(network: Network) -> Exact:
     """ "always" if errors never leave a stretch, else "whole"."""
-    crosses = bool(state(network)) or any(layer.backward for layer in network.layers)
+    crosses = bool(state(network)) or network.backward
     return "whole" if crosses else "always"
 
 
@@ -135,6 +135,6 @@ class BPTT:
         """ "whole" for a network with history; with a horizon, "always" if no path of delays reaches beyond it, else "never"."""
         if self.horizon is None:
             return stretch_exactness(network)
-        if any(layer.backward for layer in network.layers) or any(part.stepped for part in schedule(network)):
+        if network.backward or any(part.stepped for part in schedule(network)):
             return "never"
         return "always" if reach(network) < self.horizon else "never"

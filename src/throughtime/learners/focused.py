@@ -90,7 +90,7 @@ class Focused:
     def exact_on(self, network: Network) -> Exact:
         """ "always" where every layer that remembers hears only inputs and itself, unit by unit, and no other layer later."""
         exact = all(_alone(network, layer) for layer in network.layers)
-        return "always" if exact and not any(layer.backward for layer in network.layers) else "never"
+        return "always" if exact and not network.backward else "never"
 
 
 def _alone(network: Network, layer: Layer) -> bool:

@@ -109,7 +109,7 @@ class RTRL:
 
     def exact_on(self, network: Network) -> Exact:
         """ "always"; "never" where it refuses: a network with backward layers."""
-        return "never" if any(layer.backward for layer in network.layers) else "always"
+        return "never" if network.backward else "always"
 
 
 _Going = tuple[Influence, Weights, Influence]  # P; the direct gradient; that through the past, as rows (N, w)

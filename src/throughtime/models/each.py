@@ -23,10 +23,9 @@ def run_members(network: Network, weights: Weights, inputs: Sequence[Inputs]) ->
     They run side by side in blocks of a few sizes, whatever their lengths and number; what runs backward in one block each,
     beside others about as long.
     """
-    backward = any(layer.backward for layer in network.layers)
     alike: dict[int, list[int]] = {}
     for n in sorted(range(len(inputs)), key=lambda n: -steps_of(inputs[n])):
-        alike.setdefault(blocks.one_block(steps_of(inputs[n])) if backward else 0, []).append(n)
+        alike.setdefault(blocks.one_block(steps_of(inputs[n])) if network.backward else 0, []).append(n)
     made: dict[int, Values] = {}
     for end, chosen in alike.items():
         sizes = blocks.COLUMNS[1:] if len(chosen) > 1 else blocks.COLUMNS

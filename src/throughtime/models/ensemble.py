@@ -154,7 +154,7 @@ class Ensemble:
 
     def ahead(self, u: Values, y: Values, steps: int, advance: Advance | None = None) -> Values:
         """(T, O): every output as predicted from what was measured up to `steps` before it, or from the start where nothing was."""
-        if steps == 1 or self.network.feedback is None or self.backward:
+        if steps == 1 or self.network.feedback is None or self.network.backward:
             return self.run(u, y, advance=advance)
         made = [self.run(u[:steps])]
         done = len(made[0])
@@ -164,11 +164,6 @@ class Ensemble:
             if advance:
                 advance(done / len(u))
         return np.concatenate(made)
-
-    @property
-    def backward(self) -> bool:
-        """True if some layer runs from the end of a record, which then must be whole."""
-        return any(layer.backward for layer in self.network.layers)
 
 
 def input_columns(model: Model) -> tuple[Column, ...]:

@@ -57,7 +57,7 @@ def follow(
     few sizes of blocks serves records of every length.
     """
     xs, dtype = named_inputs(network, u), kind(weights)
-    if _backward(network):
+    if network.backward:
         return Followed(reduce(_whole(network, weights, xs)), {})
     history, made = begin(network, weights) if history is None else history, []
     measured = np.full((len(u), network.size_of(network.output)), np.nan) if y is None else y
@@ -71,10 +71,6 @@ def follow(
     if not made:
         made.append(reduce(np.zeros((count(weights), 0, network.size_of(network.output)))))
     return Followed(np.concatenate(made, axis=-2), history)
-
-
-def _backward(network: Network) -> bool:
-    return any(layer.backward for layer in network.layers)
 
 
 def _filled(xs: dict[str, Values], rows: slice, size: int, dtype: Any) -> dict[str, Values]:

@@ -98,7 +98,7 @@ def step_responses(model: DynamicModel, measured: Measured) -> dict[str, Values]
 def _forecast(model: DynamicModel, measured: Measured) -> Picture | None:
     """The last rows as a forecast from the rows before them."""
     ahead = min(AHEAD, (len(measured) - model.used_) // 4)
-    if ahead < 2 or any(layer.backward for layer in model.network_.layers):
+    if ahead < 2 or model.network_.backward:
         return None
     border, first = len(measured) - ahead, max(len(measured) - 4 * ahead, 0)
     future = measured.u[border:] if measured.inputs else None

@@ -33,7 +33,7 @@ def target_of(network: Network, target: Any, steps: int, loss: Any, number: int 
 def _asked_once(network: Network, where: str, target: Values, steps: int, everywhere: bool) -> Values:
     """The one target (1, ...) of a sequence: asked at the last step, or of an integral at all its steps."""
     answer = answers.MEAN if everywhere else answers.LAST
-    if answer == answers.LAST and steps > 1 and any(layer.backward for layer in network.layers):
+    if answer == answers.LAST and steps > 1 and network.backward:
         raise ValueError(
             f"{where}: one target is asked at the last step, where the backward layers have heard that step only; take the "
             "loss Integrated(...), which asks for the mean over time, or give targets for every step"

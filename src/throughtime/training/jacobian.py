@@ -99,7 +99,7 @@ def normal_equations(
     block     steps swept together; None: about as many as the state has numbers, 7 to 48
     room      numbers of J held at a time
     """
-    if any(layer.backward for layer in network.layers):
+    if network.backward:
         return _whole(network, weights, residual, given)
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
     total = sum(_width(network, acting, layer.name) for layer in network.layers)
@@ -122,7 +122,7 @@ def normal_equations(
 def squares(network: Network, weights: Weights, residual: Residual, given: Segment, room: int = ROOM) -> Array:
     """r^T r alone."""
     acting, history = effective(network, weights), given.begin(network, weights)
-    if any(layer.backward for layer in network.layers):
+    if network.backward:
         r = residual(_run(network, acting, given, history)[0], given.targets)
         return jnp.sum(r * r)
 

@@ -137,7 +137,7 @@ def _check(task: Task, **numbers: int | None) -> None:
         raise ValueError(
             f"{losses.named(task.loss)} has one loss per sequence, so a sequence must be one stretch; leave every=None"
         )
-    if task.every is not None and any(layer.backward for layer in task.network.layers):
+    if task.every is not None and task.network.backward:
         raise ValueError(
             "a backward layer runs from the end of the whole sequence, so it cannot be cut; leave every=None"
         )
