@@ -184,14 +184,13 @@ def test_pictures_show_names_letter_by_letter() -> None:
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [" _jump"]
 
 
-@pytest.mark.parametrize("kind", ["response", "forecast", "errors", "scatter"])
+@pytest.mark.parametrize("kind", ["response", "forecast", "errors"])
 def test_long_names_are_not_cut_off(kind: str) -> None:
     measured, free = np.random.default_rng(0).normal(size=(2, 20, 1))
     figures: dict[str, Figure] = {
         "response": pictures.plot_response(measured, free, names=[LONG], time_name=LONG),
         "forecast": pictures.plot_forecast(measured, free, (), [LONG]),
         "errors": pictures.plot_errors({LONG: free}, [LONG]),
-        "scatter": pictures.plot_scatter(measured, {LONG: free}, [LONG]),
     }
     inside(figures[kind])
 

@@ -106,12 +106,10 @@ def test_residual_tests_and_delays_have_a_panel_for_each_pair(tmp_path: Any) -> 
     assert [line.get_xdata().tolist() for line in circled] == [[2]]
 
 
-def test_step_response_and_scatter_show_their_numbers(tmp_path: Any) -> None:
-    response, measured = RANDOM.normal(size=(2, 6, 2))
+def test_step_response_shows_its_numbers(tmp_path: Any) -> None:
+    response = RANDOM.normal(size=(6, 2))
     axes = drawn(pictures.plot_step_response({"+1": response, "-1": -response}, NAMES), tmp_path)
     np.testing.assert_array_equal(shown(axes[1], "-1"), -response[:, 1])
-    panels = drawn(pictures.plot_scatter(measured, {"free run": response}, NAMES), tmp_path)
-    np.testing.assert_array_equal(panels[1].lines[1].get_xydata(), np.stack([measured, response], -1)[:, 1])
 
 
 @pytest.mark.parametrize("draw", [pictures.plot_response, pictures.plot_forecast])

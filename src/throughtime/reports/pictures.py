@@ -16,13 +16,11 @@ from throughtime.rounding import unvarying
 from throughtime.texts import literal
 
 Values = NDArray[np.float64]
-Span = tuple[int, int]
 Band = tuple[float, ArrayLike, ArrayLike]
 
-ONE_STEP = COLOURS[5]
+NEAR = COLOURS[5]  # of predictions one step ahead
 SHADES = ("#ececec", SHADE)
 UPRIGHT, ACROSS = 28, 45  # letters of a label that stands beside a panel, and of one above or below it
-POINTS = 5000  # in a scatter plot
 
 
 def plot_response(
@@ -30,7 +28,7 @@ def plot_response(
     free_run: ArrayLike,
     one_step: ArrayLike | None = None,
     names: Sequence[str] = ("y",),
-    held_out: Mapping[str, Span] | None = None,
+    held_out: Mapping[str, tuple[int, int]] | None = None,
     interval: tuple[ArrayLike, ArrayLike] | None = None,
     time: ArrayLike | None = None,
     time_name: str = "time step",
@@ -59,8 +57,8 @@ def plot_response(
         upper.plot(steps, truth[:, index], color=MEASURED, lw=1.5, label="measured")
         if one_step is not None:
             near = _columns(one_step, names)[:, index]
-            upper.plot(steps, near, color=ONE_STEP, lw=1.0, ls="--", label="one step ahead")
-            lower.plot(steps, truth[:, index] - near, color=ONE_STEP, lw=0.8)
+            upper.plot(steps, near, color=NEAR, lw=1.0, ls="--", label="one step ahead")
+            lower.plot(steps, truth[:, index] - near, color=NEAR, lw=0.8)
         upper.plot(steps, free[:, index], color=PREDICTED, lw=1.2, label="free run")
         lower.plot(steps, truth[:, index] - free[:, index], color=PREDICTED, lw=0.9)
         lower.axhline(0, color=MEASURED, lw=0.8)
@@ -171,34 +169,6 @@ def plot_step_response(
     return figure
 
 
-def plot_scatter(measured: ArrayLike, predicted: Mapping[str, ArrayLike], names: Sequence[str] = ("y",)) -> Figure:
-    """Predicted against measured, a row per output and a column per kind; on the line both are equal.
-
-    measured   (T, O)
-    predicted  {"one step ahead": (T, O), "free run": (T, O)}
-    names      the outputs' names
-
-    >>> from throughtime.reports.pictures import plot_scatter
-    >>> plot_scatter([1.0, 2.0], {"free run": [1.5, 2.0]}).axes[0].get_aspect()
-    1.0
-    """
-    truth, kinds = _columns(measured, names), list(predicted)
-    figure, panels = new_figure(
-        len(names), 0.8 + 3.4 * len(names), width=4.2 * len(kinds), columns=len(kinds), share=False
-    )
-    every = -(-len(truth) // POINTS)
-    for place, axes in enumerate(panels):
-        kind, index = kinds[place % len(kinds)], place // len(kinds)
-        guess = _columns(predicted[kind], names)[:, index]
-        centre = float(np.nanmean(truth[:, index]))
-        axes.axline((centre, centre), slope=1, color=MEASURED, lw=0.8)
-        axes.plot(truth[::every, index], guess[::every], ".", color=PREDICTED, ms=3, alpha=0.5)
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set(xlabel=literal(f"{names[index]}, measured", ACROSS), ylabel="predicted")
-        axes.set_title(literal(kind, ACROSS), loc="left", fontsize=10)
-    return figure
-
-
 def _columns(values: ArrayLike, names: Sequence[str]) -> Values:
     """(T, O), a column for each name."""
     made = np.asarray(values, dtype=float)
@@ -218,7 +188,7 @@ def _legend_above(axes: Axes) -> None:
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=6, borderaxespad=0.2, fontsize=9)
 
 
-def _spans(panels: Sequence[Axes], steps: NDArray[Any], held_out: Mapping[str, Span]) -> None:
+def _spans(panels: Sequence[Axes], steps: NDArray[Any], held_out: Mapping[str, tuple[int, int]]) -> None:
     for number, (part, (begin, end)) in enumerate(held_out.items()):
         for axes in panels:
             label = literal(part) if axes is panels[0] else None
