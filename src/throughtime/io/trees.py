@@ -1,6 +1,6 @@
 """Trees in files: dicts, lists, numbers, texts and arrays in one file, written whole or not at all, which cannot run code.
 
-header  "tree": what the file is called, and the tree as JSON, in which an array stands by its name
+header  "about": what the file is called; "tree": the tree as JSON, in which an array stands by its name
 arrays  as they are, of every kind; each named by its place in the tree
 
     {"error": array, "epoch": 3}    ->    {"dict": {"error": {"array": "error"}, "epoch": 3}}

@@ -86,6 +86,6 @@ def with_decay(optimizer: Any, decay: float, decaying: Any) -> Any:
     """
     if _of_optax(optimizer):
         return optax.chain(optax.add_decayed_weights(2 * decay, decaying), optimizer)
-    if not is_dataclass(optimizer) or "decay" not in {f.name for f in fields(optimizer)}:
+    if not is_dataclass(optimizer) or isinstance(optimizer, type) or "decay" not in {f.name for f in fields(optimizer)}:
         raise ValueError(f"{quoted(optimizer)} has no weight decay; leave decay=0")
-    return replace(optimizer, decay=decay)  # type: ignore[type-var]
+    return replace(optimizer, decay=decay)

@@ -9,7 +9,7 @@ Let w_i be the weights of group i, P_i the covariance of their error, and r = y 
     P_i <- P_i - K_i H_i^T P_i + Q I                                                                                (5)
 
 With one group of all weights that is the extended Kalman filter; the decoupled one leaves out the covariances between
-groups, W^2 numbers becoming the sum of w_i^2. H comes from the recursion of RTRL (`learners.jacobian`): what the weights
+groups, W^2 numbers becoming the sum of w_i^2. H comes from the recursion of RTRL (`training.jacobian`): what the weights
 did to the state is carried forward in time, also where they have changed since. Where r is linear in the weights and Q is 0
 it is recursive least squares.
 

@@ -20,14 +20,11 @@ from throughtime.training.residuals import SumOfSquares, refuse_other
 if TYPE_CHECKING:
     from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
-GOING, FLAT, STUCK, GOAL, BROKEN = range(5)
-REASONS = (
-    "not ended",
-    "the gradient is smaller than least_gradient",
-    "no step lowers the error: damping is above its largest",
-    "the goal is reached",
-    "the error is not a finite number: the free run diverges",
-)
+GOING = 0
+FLAT = 1  # the gradient is smaller than `least_gradient`
+STUCK = 2  # no step lowers the error: damping is above its largest
+GOAL = 3  # the goal is reached
+BROKEN = 4  # the error is not a finite number: the free run diverges
 
 
 class Iterate(NamedTuple):
@@ -42,7 +39,7 @@ class Iterate(NamedTuple):
     gradient  the length of the gradient of the mean squared error and decay, before the step
     trials    steps tried in the last epoch
     steps     steps taken so far
-    ended     0: going on; else an index of `REASONS`
+    ended     `GOING`, or why it goes no further
     """
 
     weights: Weights
