@@ -1462,8 +1462,8 @@ FAULTS = [
     Fault(
         "one answer of both directions is read at the last step",
         "answers.py",
-        "return MEAN if any(",
-        "return LAST if any(",
+        "return MEAN if network.backward",
+        "return LAST if network.backward",
         "test_estimators.py",
         "learned_and_read_alike",
     ),
