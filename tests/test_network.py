@@ -211,6 +211,11 @@ def test_dropped_is_what_comes_from_layers_below_and_nothing_within_a_loop(name:
     assert made.with_dropout(0.0) == (network if name != "dropout" else network.with_dropout(0.0))
 
 
+def test_a_network_runs_backward_if_one_of_its_layers_does() -> None:
+    assert tt.lstm(1, 2, 1, bidirectional=True).backward
+    assert not tt.lstm(1, 2, 1).backward
+
+
 def test_dropout_of_stacked_layers_that_run_both_ways() -> None:
     network = tt.lstm(2, [3, 3], 2, bidirectional=True).with_dropout(0.25)
     dropped = {(m.name, c.key) for m in network.layers for c in m.connections if c.dropout}
