@@ -6,9 +6,9 @@ on ends with the numbers of a run that nobody killed.
     python tests/kills.py --signals SIGINT         by Ctrl-C only
     python tests/kills.py --kinds "fit --resume"   of that kind only
 
-`fit` in a new folder, `fit --overwrite`, `fit --resume`, `choose` with two processes, `choose --resume` and a course are killed in
-turn, by SIGKILL, SIGTERM and Ctrl-C to the whole group, after some share of their usual time or while they write. What was
-killed is then run to its end in the same place. Ends with an error if anything was wrong.
+`fit` in a new folder, `fit --overwrite`, `fit --resume`, `choose` with two processes, `choose --resume`, a course and an
+experiment of pieces are killed in turn, by SIGKILL, SIGTERM and Ctrl-C to the whole group, after some share of their usual time
+or while they write. What was killed is then run to its end in the same place. Ends with an error if anything was wrong.
 """
 
 import argparse
@@ -33,16 +33,15 @@ from command_line import FILES, plant
 from throughtime import cli, experiments
 from throughtime.dynamics import choosing
 from throughtime.dynamics.standing import load_standing
-from throughtime.experiments import course_states
 from throughtime.io import container, files
 from throughtime.models.saving import load
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-KINDS = ("fit", "fit --overwrite", "fit --resume", "choose", "choose --resume", "course")
+KINDS = ("fit", "fit --overwrite", "fit --resume", "choose", "choose --resume", "course", "pieces")
 TOLD_APART = FILES - {"wiring.png", "events.jsonl"}  # those of another seed are other bytes
 ON_THE_WAY = {"events.jsonl", "progress.safetensors"}
 PROGRAM = "from throughtime.cli import main; main()"
-COURSE = "import sys; from kills import follow; follow(sys.argv[1])"
+EXPERIMENT = "import sys; from kills import follow; follow(*sys.argv[1:])"
 COLUMNS = [
     "--inputs",
     "u",
@@ -71,8 +70,8 @@ class Place(NamedTuple):
     def command(self) -> list[str]:
         """The run, as words of a command."""
         table = str(self.folder.parent / "plant.csv")
-        if self.kind == "course":
-            return ["-c", COURSE, str(self.folder)]
+        if self.kind in ("course", "pieces"):
+            return ["-c", EXPERIMENT, str(self.folder), self.kind]
         if self.kind == "choose --resume" and (self.folder / "search.jsonl").exists():
             words = ["choose", table, "--resume", str(self.folder / "search.jsonl"), "--workers", "2", "--quiet"]
             return ["-c", PROGRAM, *words]
@@ -94,6 +93,8 @@ class Place(NamedTuple):
             found = choosing.done_in(self.folder / "search.jsonl")
             told = [vars(judged) | {"seconds": 0} for judged in found.values()]
             return json.dumps(sorted(told, key=lambda judged: judged["name"]))
+        if self.kind in ("course", "pieces"):
+            return json.dumps(json.loads((self.folder / "results.json").read_text())["results"])
         said = json.loads((self.folder / "metrics.json").read_text()) | {"seconds": 0}
         said["settings"]["command"] = ""
         with (self.folder / "model.safetensors").open("rb") as file:
@@ -101,15 +102,16 @@ class Place(NamedTuple):
         return json.dumps([said, {name: array.tobytes().hex() for name, array in arrays.items()}])
 
 
-def follow(folder: str) -> None:
-    """An experiment that is a course of a few seconds."""
+def follow(folder: str, kind: str) -> None:
+    """An experiment of a few seconds that is a course, or made of pieces."""
     from test_courses import TRAIN, VALIDATION, course
+    from test_ledger import pieces
 
     def run(_: bool, __: int | None, out: Path, progress: experiments.Progress) -> experiments.Results:
-        course(epochs=6).follow(TRAIN, VALIDATION, 0, out / "seed-0.npz", progress)
-        return experiments.Results([])
+        done = course(epochs=6).follow(TRAIN, VALIDATION, 0, out / "seed-0.progress", progress)
+        return experiments.Results([experiments.Result("course", "training", "loss", done.curve[:, 1].tolist())])
 
-    experiments.load = lambda _: run
+    experiments.load = lambda _: run if kind == "course" else pieces
     sys.argv[1:] = ["experiment", "words", "--out", folder, "--overwrite", "--quiet"]
     cli.main()
 
@@ -148,7 +150,7 @@ def end(run: "subprocess.Popen[bytes]", moment: float | Path, number: signal.Sig
 def _come(moment: Path) -> bool:
     if not moment.is_dir():
         return moment.exists()
-    return any(files.temporary(p) or p.name == "search.jsonl" for p in moment.iterdir())
+    return any(files.temporary(p) or p.name == "search.jsonl" for p in moment.rglob("*"))
 
 
 def orphans(session: int, seconds: float = 5.0) -> list[int]:
@@ -171,14 +173,20 @@ def _of(session: int) -> list[int]:
 
 def broken(place: Place) -> list[str]:
     """Files that are not whole, or do not belong together, after what killed processes left has been swept."""
-    files.sweep(place.folder)
-    found = {p.name: p.read_bytes() for p in place.folder.iterdir()}
+    for folder in (place.folder, place.folder / experiments.KEPT):
+        files.sweep(folder)
+    found = _files(place.folder)
     wrong = [f"{name} is left" for name in found if files.temporary(name)]
     wrong += [f"{name} is not whole" for name, data in found.items() if not _whole(place.folder / name, data)]
     old = {name for name in TOLD_APART & found.keys() if found[name] == place.before.get(name)}
     if old and (found.keys() | ON_THE_WAY != place.before.keys() | ON_THE_WAY or old != TOLD_APART):
         wrong.append(f"of {', '.join(sorted(found))} these are old: {', '.join(sorted(old))}")
     return wrong
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What is in the files of a folder, and of those in it."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def _whole(path: Path, data: bytes) -> bool:
@@ -194,8 +202,9 @@ def _whole(path: Path, data: bytes) -> bool:
                 json.loads(line)
         elif path.suffix == ".jsonl":
             choosing.done_in(path)
-        elif path.suffix == ".npz":
-            course_states._kept_in(path)
+        elif path.suffix == ".progress":
+            with path.open("rb") as file:
+                container.read(file, path, container.KINDS)
         return path.suffix != ".png" or (data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82"))
     except (ValueError, OSError):
         return False
@@ -214,7 +223,7 @@ def new_place(kind: str, within: Path, old: Path | None = None) -> Place:
     plant(300).to_csv(within / "plant.csv", index=False)
     if kind == "fit --overwrite" and old is not None:
         shutil.copytree(old, folder, dirs_exist_ok=True)
-    return Place(kind, folder, {p.name: p.read_bytes() for p in folder.iterdir()})
+    return Place(kind, folder, _files(folder))
 
 
 def kill(place: Place, moment: float | Path, number: signal.Signals) -> tuple[list[str], bool]:
@@ -262,7 +271,7 @@ def main() -> None:
         for family in sorted({kind.split()[0] for kind in given.kinds}):
             whole = new_place(family, within)
             seconds[family] = whole_run(whole)[0]
-            numbers[family] = whole.numbers if family != "course" else ""
+            numbers[family] = whole.numbers
         places = {kind: new_place(kind, within, other.folder) for kind in given.kinds}
         for n in range(given.kills):
             kind = given.kinds[n % len(given.kinds)]

@@ -1397,10 +1397,26 @@ FAULTS = [
     Fault(
         "an interrupted course begins again",
         "experiments/course_states.py",
-        "return int(done), jax.tree",
+        'return int(found["done"]), jax.tree',
         "return 0, jax.tree",
         "test_ntm_experiment.py",
         "interrupted",
+    ),
+    Fault(
+        "a kept result of another seed is taken",
+        "experiments/ledger.py",
+        'return found if found is not None and found["piece"] == self.described(piece, settings) else None',
+        "return found",
+        "test_ledger.py",
+        "another_seed",
+    ),
+    Fault(
+        "a piece that is interrupted begins again where it was kept",
+        "experiments/ledger.py",
+        "for report in train(after=after):",
+        "for report in train(after=None):",
+        "test_ledger.py",
+        "model_that_is_interrupted",
     ),
     Fault(
         "the average of a course is a step behind",

@@ -11,11 +11,12 @@ import optax
 import pytest
 
 import throughtime as tt
-from throughtime.experiments import averaging, courses
+from throughtime.experiments import averaging, courses, ledger
 from throughtime.experiments.averaging import Averaging
-from throughtime.experiments.course_states import DamagedState, Stand
+from throughtime.experiments.course_states import ABOUT, Stand
 from throughtime.experiments.courses import Course
-from throughtime.io import files
+from throughtime.experiments.ledger import DamagedState
+from throughtime.io import files, trees
 from throughtime.models.each import run_each
 from throughtime.sequences import inputs_of
 from throughtime.training import epochs
@@ -57,25 +58,25 @@ def same(one: Any, other: Any) -> None:
 
 
 def test_an_interruption_changes_no_number(tmp_path: Path) -> None:
-    whole, shares = course().follow(TRAIN, VALIDATION, 1, tmp_path / "whole.npz", quiet), []
+    whole, shares = course().follow(TRAIN, VALIDATION, 1, tmp_path / "whole.progress", quiet), []
 
     def interrupting(share: float, _: str) -> None:
         shares.append(share)
         raise KeyboardInterrupt
 
-    file = tmp_path / "torn.npz"
+    file = tmp_path / "torn.progress"
     while not shares or shares[-1] < 1:
         with pytest.raises(KeyboardInterrupt):
             course().follow(TRAIN, VALIDATION, 1, file, interrupting)
     assert len(shares) == len(set(shares)) == 9  # 3 epochs of 3 rounds
     torn = course().follow(TRAIN, VALIDATION, 1, file, interrupting)  # it is at the end
     same(torn._replace(curve=torn.curve[:, :3]), whole._replace(curve=whole.curve[:, :3]))
-    other = course().follow(TRAIN, VALIDATION, 2, tmp_path / "other.npz", quiet)
+    other = course().follow(TRAIN, VALIDATION, 2, tmp_path / "other.progress", quiet)
     assert not np.array_equal(other.curve[:, 1], whole.curve[:, 1])
 
 
 def test_a_file_of_another_course_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "course.npz"
+    file = tmp_path / "course.progress"
     course(epochs=1).follow(TRAIN, VALIDATION, 0, file, quiet)
     for settings, seed in (({"rate": 0.1}, 0), ({"augment": None}, 0), ({}, 1)):
         with pytest.raises(ValueError, match="is the state of another course; name another folder, or remove it"):
@@ -83,31 +84,31 @@ def test_a_file_of_another_course_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_state_is_told_in_one_line(tmp_path: Path) -> None:
-    file, own = tmp_path / "course.npz", course(epochs=1)
+    file, own = tmp_path / "course.progress", course(epochs=1)
     own.follow(TRAIN, VALIDATION, 0, file, quiet)
     whole = file.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 8
-    np.savez(tmp_path / "other.npz", x=np.arange(3))
-    np.savez(tmp_path / "numbers.npz", 1.5, 2.5)
+    ledger.write(tmp_path / "other", ABOUT, {"done": 3})
+    ledger.write(tmp_path / "piece", ledger.ABOUT, {"done": 1, "course": "", "leaves": []})
     for damaged in (
         b"",
         b"garbage",
         whole[:-1],
         whole[: len(whole) // 2],
         bytes(flipped),
-        (tmp_path / "other.npz").read_bytes(),
-        (tmp_path / "numbers.npz").read_bytes(),
+        (tmp_path / "other").read_bytes(),
+        (tmp_path / "piece").read_bytes(),
     ):
         file.write_bytes(damaged)
-        with pytest.raises(DamagedState, match=r"course.npz is no state of a course, or damaged: ") as told:
+        with pytest.raises(DamagedState, match=r"course.progress is not the state of a course .*, or damaged") as told:
             own.follow(TRAIN, VALIDATION, 0, file, quiet)
         assert "\n" not in str(told.value)
         assert str(told.value).endswith("; remove it to begin anew")
 
 
 def test_a_full_disk_leaves_the_state_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, before = tmp_path / "course.npz", (np.zeros(3), np.ones(2))
+    file, before = tmp_path / "course.progress", (np.zeros(3), np.ones(2))
     courses.keep(file, 1, before)
 
     def full(_: int) -> None:
@@ -115,14 +116,14 @@ def test_a_full_disk_leaves_the_state_from_before(tmp_path: Path, monkeypatch: p
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
-        with pytest.raises(OSError, match=r"cannot write .*course.npz: No space left on device; make room"):
+        with pytest.raises(OSError, match=r"cannot write .*course.progress: No space left on device; make room"):
             courses.keep(file, 2, before)
     assert list(tmp_path.iterdir()) == [file]
     assert courses.resumed(file, before)[0] == 1
 
 
 def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -> None:
-    made = course(epochs=20, look=2).follow(TRAIN, VALIDATION, 0, tmp_path / "course.npz", quiet)
+    made = course(epochs=20, look=2).follow(TRAIN, VALIDATION, 0, tmp_path / "course.progress", quiet)
     epoch, loss, error, seconds = made.curve.T
     assert loss[-1] < 0.6 * loss[0]
     assert epoch.tolist() == list(range(1, 21))
@@ -135,21 +136,20 @@ def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -
 
 def test_the_rate_rises_and_falls_to_nothing(tmp_path: Path) -> None:
     plan = courses._Plan.of(course(), TRAIN)
-    kept = course(epochs=1, average=1).follow(TRAIN, VALIDATION, 0, tmp_path / "course.npz", quiet)
+    kept = course(epochs=1, average=1).follow(TRAIN, VALIDATION, 0, tmp_path / "course.progress", quiet)
     made = averaging.averaged_adam(0.05, 1.0, 0.05, 1, plan.updates)
     state = made.init(kept.weights)
     _, stand = courses.resumed(
-        tmp_path / "course.npz",
+        tmp_path / "course.progress",
         Stand(kept.weights, state, kept.weights, np.zeros(3), np.zeros(3), np.zeros((1, 4))),
-        _about(tmp_path / "course.npz"),
+        _about(tmp_path / "course.progress"),
     )
     same(stand.optimizer[-1].weights, stand.weights)  # an average over one update
     assert int(stand.optimizer[-1].updates) == pytest.approx(plan.updates, abs=3)
 
 
 def _about(file: Path) -> str:
-    with np.load(file) as found:
-        return str(found[found.files[1]])
+    return str(trees.read(file, ABOUT)["course"])
 
 
 def test_rounds_hold_every_sequence_once_and_every_length_alike() -> None:
@@ -164,19 +164,19 @@ def test_rounds_hold_every_sequence_once_and_every_length_alike() -> None:
 
 
 def test_later_epochs_and_seeds_compile_nothing(tmp_path: Path) -> None:
-    course(augment=None).follow(TRAIN, VALIDATION, 0, tmp_path / "0.npz", quiet)
+    course(augment=None).follow(TRAIN, VALIDATION, 0, tmp_path / "0.progress", quiet)
     compiled = epochs.epochs_over._cache_size()
-    course(augment=None).follow(TRAIN, VALIDATION, 1, tmp_path / "1.npz", quiet)
+    course(augment=None).follow(TRAIN, VALIDATION, 1, tmp_path / "1.progress", quiet)
     assert epochs.epochs_over._cache_size() == compiled
 
 
 def test_where_lengths_are_given_other_recordings_compile_nothing(tmp_path: Path) -> None:
     own = course(augment=None, padding=(6, 10), steps=10_000)
     assert courses._Plan.of(own, TRAIN).ends == [6, 10]
-    own.follow(TRAIN, VALIDATION, 0, tmp_path / "0.npz", quiet)
+    own.follow(TRAIN, VALIDATION, 0, tmp_path / "0.progress", quiet)
     compiled = epochs.epochs_over._cache_size()
     others = [(x[:, ::-1].copy(), target) for x, target in TRAIN[1:]]
-    own.follow(others, VALIDATION, 0, tmp_path / "1.npz", quiet)
+    own.follow(others, VALIDATION, 0, tmp_path / "1.progress", quiet)
     assert epochs.epochs_over._cache_size() == compiled
 
 

@@ -138,10 +138,10 @@ def test_a_damaged_course_ends_an_experiment_in_one_line(monkeypatch: pytest.Mon
     from throughtime.experiments.course_states import resumed
 
     def goes_on(_: bool, __: int | None, out: Path, ___: Any) -> None:
-        resumed(out / "seed-0.npz", ())
+        resumed(out / "seed-0.progress", ())
 
     monkeypatch.setattr(experiments, "load", lambda _: goes_on)
     Path("tried").mkdir()
-    Path("tried/seed-0.npz").write_text("garbage")
+    Path("tried/seed-0.progress").write_text("garbage")
     told = run("experiment", "words", "--out", "tried", "--overwrite")
-    refused(told, "tried/seed-0.npz is no state of a course, or damaged", "remove it to begin anew", code=1)
+    refused(told, "tried/seed-0.progress is not the state of a course", "remove it to begin anew", code=1)

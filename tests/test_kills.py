@@ -20,10 +20,19 @@ def test_a_killed_run_leaves_nothing_broken_or_behind(kind: str, number: signal.
     assert not finished
 
 
+def test_an_experiment_that_is_killed_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
+    torn, whole = (kills.new_place("pieces", tmp_path) for _ in range(2))
+    wrong, finished = kills.kill(torn, torn.folder, signal.SIGKILL)
+    assert (wrong, finished) == ([], False)
+    for place in (torn, whole):
+        assert kills.whole_run(place)[1] == []
+    assert torn.numbers == whole.numbers != "[]"
+
+
 def test_what_is_broken_or_behind_is_found(tmp_path: Path) -> None:
     """The control: half files, a mixture of two runs, a process that lives on, a traceback."""
     place = kills.new_place("fit", tmp_path)
-    for name in ("model.safetensors", "metrics.json", "training.png", "seed-0.npz", "search.jsonl"):
+    for name in ("model.safetensors", "metrics.json", "training.png", "seed-0.progress", "search.jsonl"):
         (place.folder / name).write_bytes(b"x")
     assert len(kills.broken(place)) == 5
     (old,) = (kills.Place("fit", place.folder, {p.name: p.read_bytes() for p in place.folder.iterdir()}),)

@@ -110,7 +110,7 @@ def test_a_lesson_leaves_a_whole_table(tmp_path: Path, monkeypatch: pytest.Monke
     parts: list[float] = []
     said = l2l.run(False, 2, tmp_path, lambda done, remark: parts.append(done)).to_dict()
     assert json.loads(json.dumps(said)) == said
-    assert {p.name for p in tmp_path.iterdir()} == {"learning-to-learn.csv", "learning-to-learn.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {"learning-to-learn.csv", "learning-to-learn.png", "training"}
     assert parts == sorted(parts)
     assert 0 < parts[0] < parts[-1] <= 1
     (frozen,) = (e["values"] for e in said["results"] if e["split"] == "quadratic, 35 examples")

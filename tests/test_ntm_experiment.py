@@ -83,18 +83,18 @@ def course(file: Path, network: Any = NETWORK) -> Any:
 
 
 def test_an_interrupted_course_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
-    *_, whole = course(tmp_path / "whole.npz")
-    for at in course(tmp_path / "cut.npz"):
+    *_, whole = course(tmp_path / "whole.progress")
+    for at in course(tmp_path / "cut.progress"):
         if at.done == 2:
             break
-    told = list(course(tmp_path / "cut.npz"))
+    told = list(course(tmp_path / "cut.progress"))
     assert [at.done for at in told] == [2, 4]
     same = jax.tree.map(lambda a, b: bool((a == b).all()), told[-1].weights, whole.weights)
     assert all(jax.tree.leaves(same))
     moved = jax.tree.map(lambda a, b: bool((a != b).any()), told[0].weights, whole.weights)
     assert any(jax.tree.leaves(moved))
-    with pytest.raises(ValueError, match=r"cut\.npz is the course of another network"):
-        next(course(tmp_path / "cut.npz", ntm(9, 5, 8, slots=5, width=4)))
+    with pytest.raises(ValueError, match=r"cut\.progress is the course of another network"):
+        next(course(tmp_path / "cut.progress", ntm(9, 5, 8, slots=5, width=4)))
 
 
 def test_wrong_bits_are_counted_where_something_is_asked() -> None:

@@ -87,15 +87,15 @@ def test_delays_are_learned_sharpened_and_hardened_and_an_interruption_changes_n
     form = bdg.forms(quick=False)["LSTM"]._replace(network=network, epochs=2, learned=True)
     random = np.random.default_rng(0)
     learnt = [(random.normal(size=(21, 2)).astype(np.float32), bdg.question(form, k)) for k in (0, 1, 2)]
-    plain = bdg.selected(form, learnt, [], 0, tmp_path / "a.npz", lambda done, remark: None)
+    plain = bdg.selected(form, learnt, [], 0, tmp_path / "a.progress", lambda done, remark: None)
     assert all(c.weight == "dense" for layer in plain.network.layers for c in layer.connections)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bdg.selected(form, learnt, [], 0, tmp_path / "b.npz", stop)
-    again = bdg.selected(form, learnt, [], 0, tmp_path / "b.npz", lambda done, remark: None)
+        bdg.selected(form, learnt, [], 0, tmp_path / "b.progress", stop)
+    again = bdg.selected(form, learnt, [], 0, tmp_path / "b.progress", lambda done, remark: None)
     assert again.network == plain.network
     for layer, own in plain.weights.items():
         for key, values in own.items():

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from throughtime.experiments import mackey_glass as mg
 from throughtime.experiments import narma10 as narma
+from throughtime.experiments.ledger import Ledger
 
 SMALL = mg.Course(units=8, opened=40, closed=2, restarts=2)
 
@@ -63,7 +64,7 @@ def test_quick_narma10_reaches_the_bars_and_arx_does_not(tmp_path: Path) -> None
     for mode, bar in narma.BARS.items():
         assert max(found["NARX", mode]) <= bar
         assert min(found["ARX", mode]) > 0.3
-    assert {p.name for p in tmp_path.iterdir()} == {"narma10.csv", "narma10.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {"narma10.csv", "narma10.png", "training"}
 
 
 def test_mackey_glass_is_the_closed_form_and_then_what_another_solver_finds() -> None:
@@ -88,10 +89,10 @@ def test_mackey_glass_is_of_fourth_order() -> None:
     assert 10 < coarse / usual < 25
 
 
-def test_forecasts_of_one_step_are_the_one_step_predictions(samples: np.ndarray) -> None:
+def test_forecasts_of_one_step_are_the_one_step_predictions(samples: np.ndarray, tmp_path: Path) -> None:
     origins = np.arange(mg.VALIDATED, mg.VALIDATED + 300, 7)
     shares: list[float] = []
-    forced, closed = mg.taught(SMALL, samples, 0, shares.append)
+    forced, closed = mg.taught(SMALL, samples, 0, shares.append, Ledger(tmp_path, "mackey-glass"))
     assert shares[-1] == 1.0
     for weights in (forced, closed):
         one, free = mg.judged(SMALL.network, weights, samples, origins)
@@ -108,7 +109,7 @@ def test_mackey_glass_runs_without_its_rival_and_says_so(tmp_path: Path, monkeyp
     assert (said["notes"], said["baselines"], len(said["bars"])) == ([mg.MISSING], [], 1)
     near = next(e for e in said["results"] if (e["network"], e["split"]) == ("NARX", "one step ahead"))
     assert max(near["values"]) <= said["bars"][0]["at_most"]
-    assert {p.name for p in tmp_path.iterdir()} == {"mackey-glass.csv", "mackey-glass.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {"mackey-glass.csv", "mackey-glass.png", "training"}
 
 
 @pytest.mark.peers

@@ -12,7 +12,7 @@ from throughtime.dynamics.study import Study
 from throughtime.dynamics.teaching import Best, StageReport, stands
 from throughtime.io import trees
 from throughtime.io.container import ModelFileError
-from throughtime.training.progress import packed, unpacked
+from throughtime.training import progress
 
 ABOUT = "progress of a fit of throughtime, version 1"
 Looks = tuple[tuple[Any, ...], ...]  # of each stage, look by look
@@ -35,7 +35,7 @@ def save_standing(path: str | os.PathLike[str], standing: Standing) -> None:
 
     raises  OSError if the folder cannot be written, ValueError for a study that JSON cannot hold
     """
-    at = standing.at and _packed(standing.at)
+    at = standing.at and packed(standing.at)
     trees.write(path, ABOUT, {"study": standing.study.to_json(), "at": at, "seconds": float(standing.seconds)})
 
 
@@ -46,26 +46,27 @@ def load_standing(path: str | os.PathLike[str]) -> Standing:
     """
     tree = trees.read(path, ABOUT)
     try:
-        at = None if tree["at"] is None else _unpacked(tree["at"])
+        at = None if tree["at"] is None else unpacked(tree["at"])
         return Standing(Study.from_json(tree["study"]), at, float(tree["seconds"]))
     except (LookupError, TypeError, AttributeError):
         raise ModelFileError(f"{path} holds no progress of a fit; the file is damaged") from None
 
 
-def _packed(at: StageReport) -> dict[str, Any]:
-    """As a tree; the looks of a stage are one array."""
+def packed(at: StageReport) -> dict[str, Any]:
+    """As a tree that `io.trees` writes; the looks of a stage are one array."""
     looks = {name: [np.stack(own) if own else None for own in getattr(at, name)] for name in ("losses", "validations")}
     earlier = None if at.earlier is None else at.earlier._asdict()
-    return {"own": packed(at.own), "earlier": earlier, "epochs": at.epochs} | looks
+    return {"own": progress.packed(at.own), "earlier": earlier, "epochs": at.epochs} | looks
 
 
-def _unpacked(tree: Any) -> StageReport:
+def unpacked(tree: Any) -> StageReport:
+    """What `packed` made."""
     earlier = tree["earlier"]
     if earlier is not None:
         with jax.enable_x64(True):  # numbers of 64 bits stay what they are
             earlier = Best(**earlier | {"weights": jax.tree.map(jnp.asarray, earlier["weights"])})
     epochs = tuple(int(done) for done in tree["epochs"])
-    return stands(unpacked(tree["own"]), earlier, epochs, _looks(tree["losses"]), _looks(tree["validations"]))
+    return stands(progress.unpacked(tree["own"]), earlier, epochs, _looks(tree["losses"]), _looks(tree["validations"]))
 
 
 def _looks(stages: Sequence[Any]) -> Looks:

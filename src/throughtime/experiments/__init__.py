@@ -19,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from throughtime.io import files
+
 Progress = Callable[[float, str], None]
 
 
@@ -67,6 +69,8 @@ class Results:
         return made | {"bars": [asdict(bar) for bar in self.bars], "notes": list(self.notes)}
 
 
+KEPT = "training"  # the folder, in that of an experiment, of what is done
+
 Run = Callable[[bool, int | None, Path, Progress], Results]
 
 EXPERIMENTS = {
@@ -96,8 +100,9 @@ def load(name: str) -> Run:
 
 
 def conduct(name: str, quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
-    """Run the experiment of that name; what its `results.json` holds."""
+    """Run the experiment of that name, from where it was interrupted; what its `results.json` holds."""
     began = time.perf_counter()
+    files.sweep(out / KEPT)
     found = load(name)(quick, seeds, out, progress)
     return {"experiment": name, "quick": quick, "seconds": time.perf_counter() - began} | found.to_dict()
 

@@ -44,6 +44,7 @@ from throughtime.experiments.cascaded_tanks_networks import (
     START,
     Entry,
 )
+from throughtime.experiments.ledger import OF_MODEL, Ledger, Looks
 from throughtime.io import files
 from throughtime.models.saving import save
 from throughtime.plots import COLOURS, new_figure
@@ -79,10 +80,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     data = datasets.load("cascaded_tanks")
     known, test = (Record(data[f"u{part}"][:, None], data[f"y{part}"][:, None]) for part in ("Est", "Val"))
     entries, count = (QUICK, seeds or QUICK_SEEDS) if quick else (FULL, seeds or SEEDS)
-    made = {}
+    ledger, made = Ledger.of(out, "cascaded-tanks", quick), {}
     for done, kind in enumerate(entries):
         share = partial(_share, progress, done, len(entries), kind)
-        made[kind.name] = judged(kind, known, test, count, 50 if quick else 25, share)
+        looks = partial(ledger.looks, kind.name)
+        made[kind.name] = judged(kind, known, test, count, 50 if quick else 25, share, looks)
     truth = test.y[START:, 0]
     results = [row for name, found in made.items() for row in _rows(name, found, truth)]
     best = made["GRU [4, 4]"].free.mean(axis=0)
@@ -90,23 +92,22 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         best = np.mean([made[kind.name].free.mean(axis=0) for kind in COMMITTEE], axis=0)
         results += [_row(TOGETHER, "test, ensemble", [_rmse(best, truth)])]
     _write(out, made, test, best)
-    return Results(
-        results=results,
-        baselines=_linear(known, test),
-        bars=BARS[quick],
-    )
+    return Results(results, _linear(known, test), BARS[quick])
 
 
 def _share(progress: Progress, done: int, total: int, kind: Entry, epoch: int) -> None:
     progress((done + epoch / kind.epochs) / total, f"{kind.name}, epoch {epoch} of {kind.epochs}")
 
 
-def judged(kind: Entry, known: Record, test: Record, seeds: int, look: int, share: Callable[[int], None]) -> Judged:
+def judged(
+    kind: Entry, known: Record, test: Record, seeds: int, look: int, share: Callable[[int], None], looks: Looks
+) -> Judged:
     """Train on the estimation record, blocks held out in turn; then the test record."""
     model, masks = kind.model(seeds, look), held_out([known], FIRST, FOLDS, 0.0)[0]
     asked = (np.arange(len(known)) >= FIRST) & ~masks
     fold = Fold(asked, masks if kind.loop == "closed" else np.zeros_like(masks))
-    for step in model.lessons(known.u, known.y, [fold], scaled=[np.ones(len(known), bool)]):
+    lessons = partial(model.lessons, known.u, known.y, [fold], scaled=[np.ones(len(known), bool)])
+    for step in looks(lessons, kind, seeds, look, form=OF_MODEL):
         share(step.report.epoch)
     if kind.settled:
         ready = model.settle(test.u[:START], test.y[:START])

@@ -27,6 +27,7 @@ the Kalman filter: J. A. Perez-Ortiz, F. Gers, D. Eck, J. Schmidhuber, Neural Ne
 What was tried, and how choices were made: `docs/counting.md`.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ from throughtime.architectures import (
 )
 from throughtime.experiments import Progress, Result, Results, rows_of
 from throughtime.experiments.counting_data import ASKED, TRAINED, lessons, reach
+from throughtime.experiments.ledger import Ledger, Looks
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -119,7 +121,7 @@ def begun(pupil: Pupil, seed: int) -> Any:
     return weights
 
 
-def taught(pupil: Pupil, letters: int, seeds: int, epochs: int) -> tuple[Any, Any]:
+def taught(pupil: Pupil, letters: int, seeds: int, epochs: int, looks: Looks) -> tuple[Any, Any]:
     """Weights of all seeds, trained side by side, and their last mean losses."""
     made = [begun(pupil, FIRST_SEED + seed) for seed in range(seeds)]
     adam = optax.adam(optax.cosine_decay_schedule(pupil.rate, epochs * len(TRAINED), 0.01))
@@ -129,7 +131,8 @@ def taught(pupil: Pupil, letters: int, seeds: int, epochs: int) -> tuple[Any, An
     how: dict[str, Any] = {"epochs": epochs, "look": min(LOOK, epochs), "batch": 1, "padding": 9.0}
     how["clip"] = None if pupil.filter else CLIP
     optimizer = pupil.filter or adam
-    *_, last = train(pupil.network, weights, BPTT(), loss, optimizer, lessons(letters), members=seeds, **how)
+    args = pupil.network, weights, BPTT(), loss, optimizer, lessons(letters)
+    *_, last = looks(partial(train, *args, members=seeds, **how), pupil, seeds, epochs)
     return last.weights, last.loss
 
 
@@ -137,23 +140,20 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     """Train every network from every seed, ask how far it counts, write table and picture."""
     count = seeds or SEEDS
     languages = dict(list(LANGUAGES.items())[:1]) if quick else LANGUAGES
-    results, notes = list[Result](), list[str]()
+    ledger, results, notes = Ledger.of(out, "counting", quick), list[Result](), list[str]()
     for place, (language, letters) in enumerate(languages.items()):
         known = {"LSTM": pupils(letters)["LSTM"]} if quick else pupils(letters)
         for number, (name, pupil) in enumerate(known.items()):
             progress((place + number / len(known)) / len(languages), f"{language}, {name}")
-            weights, losses = taught(pupil, letters, count, FILTERED if pupil.filter else EPOCHS)
+            looks = partial(ledger.looks, f"{language}, {name}")
+            weights, losses = taught(pupil, letters, count, FILTERED if pupil.filter else EPOCHS, looks)
             results.append(Result(name, language, METRIC, reach(pupil.network, letters, weights)))
             notes.append(f"{language}, {name}: training error {min(losses):.1e} to {max(losses):.1e}")
     progress(1.0, "done")
     baselines = [Result("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
     files.write(out / "counting.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
     files.write_whole(out / "counting.png", _picture(results, count))
-    return Results(
-        results=results,
-        baselines=baselines,
-        notes=notes,
-    )
+    return Results(results, baselines, notes=notes)
 
 
 def _picture(results: list[Result], seeds: int) -> Figure:

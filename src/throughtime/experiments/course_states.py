@@ -1,10 +1,7 @@
 """The state of a course in a file, from which it goes on."""
 
-import zlib
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights
-from throughtime.io import files
+from throughtime.experiments import ledger
 
+ABOUT = "the state of a course of throughtime, version 1"
 CURVE = ("epoch", "loss", "error", "seconds")  # the columns of a curve
 
 
@@ -48,10 +46,6 @@ def remark_of(stand: Stand, epoch: int) -> str:
     return f"epoch {epoch}{known}"
 
 
-class DamagedState(OSError):
-    """The file of a course cannot be read, so it cannot go on."""
-
-
 def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     """Write the state of a course; whoever is interrupted here finds the file from before.
 
@@ -59,9 +53,7 @@ def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     tree   of arrays
     about  the course, so that no other goes on with it
     """
-    made = BytesIO()
-    np.savez(made, done, about, *jax.tree.leaves(tree))
-    files.write(file, made.getvalue())
+    ledger.write(file, ABOUT, {"done": done, "course": about, "leaves": jax.tree.leaves(tree)})
 
 
 def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
@@ -72,24 +64,13 @@ def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
     if not file.exists():
         return 0, fresh
     leaves, tree = jax.tree.flatten(fresh)
-    done, told, *kept = _kept_in(file)
-    if str(told) != about:
+    found = ledger.read(file, ABOUT, "done", "course", "leaves")
+    kept = found["leaves"]
+    if found["course"] != about:
         raise ValueError(f"{file} is the state of another course; name another folder, or remove it")
     if [np.shape(a) for a in kept] != [np.shape(a) for a in leaves]:
         raise ValueError(f"{file} is the course of another network; name another folder, or remove it")
-    return int(done), jax.tree.unflatten(tree, [_like(a, b) for a, b in zip(kept, leaves, strict=True)])
-
-
-def _kept_in(file: Path) -> list[NDArray[Any]]:
-    """The arrays of a state: rounds done, the course, and the leaves of its tree."""
-    try:
-        with np.load(BytesIO(file.read_bytes())) as found:
-            made = [found[f"arr_{number}"] for number in range(len(found.files))]
-        if made[0].shape or made[0].dtype.kind != "i" or made[1].dtype.kind != "U":
-            raise ValueError("it does not say how far it is")
-    except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, BadZipFile, zlib.error) as error:
-        raise DamagedState(f"{file} is no state of a course, or damaged: {error}; remove it to begin anew") from None
-    return made
+    return int(found["done"]), jax.tree.unflatten(tree, [_like(a, b) for a, b in zip(kept, leaves, strict=True)])
 
 
 def _like(values: NDArray[Any], fresh: Any) -> Any:

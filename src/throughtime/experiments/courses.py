@@ -61,7 +61,7 @@ class Course:
     ...     return sum(y[-1].argmax() != target for y, target in zip(outputs, targets)) / len(targets)
     >>> pairs = [([[0.0], [1.0]], 1), ([[1.0], [0.0]], 0)]
     >>> course = Course(tt.elman(1, 4, 2), tt.BPTT(), tt.CrossEntropy(), 30, 2, 0.1, wrong, average=5)
-    >>> file = Path(tempfile.mkdtemp()) / "seed-0.npz"
+    >>> file = Path(tempfile.mkdtemp()) / "seed-0.progress"
     >>> course.follow(pairs, pairs, 0, file, lambda share, remark: None).error
     0.0
     """
@@ -95,7 +95,6 @@ class Course:
         """
         plan = _Plan.of(self, recordings)
         optimizer = averaged_adam(self.rate, self.clip, self.warm_up, self.average, self.epochs * plan.updates)
-        file.parent.mkdir(parents=True, exist_ok=True)
         about = f"{self.described()}, {plan.updates} updates of {len(recordings)} sequences, seed {seed}"
         done, stand = resumed(file, self._fresh(optimizer, seed), about)
         for number in range(done, self.epochs * plan.rounds):

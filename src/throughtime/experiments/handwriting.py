@@ -97,7 +97,7 @@ def taught(
     validation = corpus.part("validation")
     seen = list(zip(features(validation.xs), validation.targets, strict=True))
     stem = f"handwriting-{name}-{label.replace(' ', '-')}-{seed}"
-    done = course.follow(corpus.part("train").sequences, seen, seed, out / "training" / f"{stem}.npz", progress)
+    done = course.follow(corpus.part("train").sequences, seen, seed, out / "training" / f"{stem}.progress", progress)
     raw = replace(features, kept=False)  # who uses the model has drawings of as many points as a pen gives, not eight
     settings = {"data": name, "seed": seed, "features": raw.settings, "answer": "mean over time"}
     save(

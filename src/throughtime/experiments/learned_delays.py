@@ -49,6 +49,7 @@ from throughtime.experiments.learned_delays_positions import (
     positioned,
     told,
 )
+from throughtime.experiments.ledger import Ledger
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -115,28 +116,34 @@ def error(answer: Answer, x: Values, y: Values) -> float:
     return float(np.mean((np.asarray(ys)[LONGEST:, 0] - y[LONGEST:]) ** 2) / y[LONGEST:].var())
 
 
+def judged(find: Callable[[Task, Data, int], Answer], task: Task, given: Data, seed: int) -> tuple[float, float]:
+    """The error of what a method finds, and the share of the delays found; NaN where it looks for none."""
+    answer = find(task, given, seed)
+    share = np.nan if answer.delays is None else found(given.known, answer.delays)
+    return error(answer, *given.test), float(share)
+
+
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Find the delays of a system per seed with every method, write table and picture."""
     count = seeds or (2 if quick else SEEDS)
     tasks = dict(list(TASKS.items())[:1]) if quick else TASKS
     methods = {name: METHODS[name] for name in (QUICK if quick else METHODS)}
-    results = []
+    ledger, results = Ledger.of(out, "learned-delays", quick), []
     for place, (name, task) in enumerate(tasks.items()):
         systems = [data(task, seed, STEPS) for seed in range(count)]
         for number, (method, find) in enumerate(methods.items()):
             progress((place + number / len(methods)) / len(tasks), f"{name}, {method}")
-            answers = [find(task, given, seed) for seed, given in enumerate(systems)]
-            errors = [error(answer, *given.test) for answer, given in zip(answers, systems, strict=True)]
-            results.append(Result(method, f"{name}, error", "error", errors))
+            asked = [
+                ledger.once(f"{name}, {method}, seed {seed}", partial(judged, find, task, given, seed), task, UPDATES)
+                for seed, given in enumerate(systems)
+            ]
+            results.append(Result(method, f"{name}, error", "error", [wrong for wrong, _ in asked]))
             if method not in ("all delays", "known delays"):
-                shares = [found(g.known, a.delays or {}) for a, g in zip(answers, systems, strict=True)]
-                results.append(Result(method, f"{name}, found", "share of delays found", shares))
+                results.append(Result(method, f"{name}, found", "share of delays found", [share for _, share in asked]))
     progress(1.0, "done")
     files.write(out / "learned-delays.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
     files.write_whole(out / "learned-delays.png", _picture(results))
-    return Results(
-        results=results,
-    )
+    return Results(results)
 
 
 def _picture(results: list[Result]) -> Figure:

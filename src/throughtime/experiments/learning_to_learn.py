@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from throughtime import engine
 from throughtime.descent import TEACHER
 from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
+from throughtime.experiments.course_states import keep, resumed
 from throughtime.experiments.learning_families import ASKED, FAMILIES, NEW, POINTS, SEEDS, Family, Functions
 from throughtime.experiments.learning_pictures import LEARNER, METRIC, picture, split_of
 from throughtime.experiments.learning_rivals import DECISIVE, SHARE, backpropagations, error, least_squares, mean_so_far
@@ -60,10 +61,14 @@ def shown(x: Values, y: Values) -> dict[str, Values]:
     return {"x": x, TEACHER: np.concatenate([np.zeros_like(y[..., :1, :]), y[..., :-1, :]], axis=-2)}
 
 
-def taught(family: Family, optimizer: optax.GradientTransformation, seed: int, tell: Callable[[float], None]) -> Any:
-    """Weights that have learned to learn; every round draws new functions."""
-    weights, state = engine.init(family.network, seed), None
-    for number in range(family.rounds):
+def taught(
+    family: Family, optimizer: optax.GradientTransformation, seed: int, file: Path, tell: Callable[[float], None]
+) -> Any:
+    """Weights that have learned to learn; every round draws new functions, and what stands after it is kept in `file`."""
+    weights = engine.init(family.network, seed)
+    about = repr((family.network, family.rounds, LESSONS, VISITS, BATCH, CLIP, RATE, seed))
+    done, (weights, state) = resumed(file, (weights, optimizer.init(weights)), about)
+    for number in range(done, family.rounds):
         drawn = family.draw(np.random.default_rng((seed, number)), LESSONS, False)
         lessons = [(shown(x, y), y) for x, y in zip(drawn.x, drawn.y, strict=True)]
         how: dict[str, Any] = {"epochs": VISITS, "look": VISITS, "batch": BATCH, "clip": CLIP, "seed": number}
@@ -71,6 +76,7 @@ def taught(family: Family, optimizer: optax.GradientTransformation, seed: int, t
             family.network, weights, BPTT(), SquaredError(), optimizer, lessons, optimizer_state=state, **how
         )
         weights, state = report.weights, report.optimizer_state
+        keep(file, number + 1, (weights, state), about)
         tell((number + 1) / family.rounds)
     return weights
 
@@ -101,12 +107,14 @@ class Compared(NamedTuple):
     learned: list[Any]
 
 
-def compared(name: str, family: Family, seeds: int, tell: Callable[[float, str], None]) -> Compared:
+def compared(name: str, family: Family, seeds: int, folder: Path, tell: Callable[[float, str], None]) -> Compared:
     """Teach a family from every seed, and compare on new functions."""
     new, others = (family.draw(np.random.default_rng((77, n)), NEW, n == 0) for n in (0, 1))
     optimizer, learned = falling(family), []
     for seed in range(seeds):
-        learned.append(taught(family, optimizer, seed, partial(_told, tell, seeds, f"{name}, seed {seed}", seed)))
+        told = partial(_told, tell, seeds, f"{name}, seed {seed}", seed)
+        file = folder / f"{name}-{family.rounds}-rounds-{seed}.progress"
+        learned.append(taught(family, optimizer, seed, file, told))
     said = {n: [error(answers_after(family.network, weights, new, n), new) for weights in learned] for n in POINTS}
     rivals, rates = backpropagations(family, new, others, seeds)
     baselines = [made for rival, found in rivals.items() for made in _entries(name, rival, found)]
@@ -124,7 +132,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     count, families = seeds or (1 if quick else SEEDS), QUICK if quick else FAMILIES
     found = {}
     for place, (name, family) in enumerate(families.items()):
-        found[name] = compared(name, family, count, part_of(progress, place, len(families)))
+        found[name] = compared(name, family, count, out / "training", part_of(progress, place, len(families)))
     results = [one for made in found.values() for one in made.results]
     baselines = [one for made in found.values() for one in made.baselines]
     sight = {} if quick else landscapes(FAMILIES["quadratic"], found["quadratic"].learned[0])

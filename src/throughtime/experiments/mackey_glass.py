@@ -20,6 +20,7 @@ What was tried, and how choices were made: `docs/forecasting.md`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from throughtime.dynamics.preparing import prepare
 from throughtime.engine import Weights, init
 from throughtime.engine import run as activate
 from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.experiments.ledger import Ledger
 from throughtime.experiments.mackey_glass_data import (
     AHEAD,
     DELAYS,
@@ -85,10 +87,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     x = mackey_glass(TOTAL)
     z, deviation = (x - x[:TRAINED].mean()) / x[:TRAINED].std(), x[:TRAINED].std()
     origins, errors = np.arange(VALIDATED, TOTAL - AHEAD, 10), dict[str, list[tuple[Values, Values]]]()
+    ledger = Ledger.of(out, "mackey-glass", quick)
     with jax.enable_x64(True):
         for seed in range(count):
             share = _share(progress, 2 * count, seed, f"NARX, seed {seed}")
-            forced, closed = taught(course, z, seed, share)
+            forced, closed = taught(course, z, seed, share, ledger)
             for name, weights in (("NARX", closed), ("NARX, teacher forcing only", forced)):
                 errors.setdefault(name, []).append(judged(course.network, weights, z, origins))
     notes = [] if find_spec("reservoirpy") else [MISSING]
@@ -96,7 +99,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     for place, (name, echo) in enumerate(echoes.items()):
         for seed in range(count):
             progress(0.5 + (place * count + seed) / (2 * len(echoes) * count), f"{name}, seed {seed}")
-            errors.setdefault(name, []).append(echo_state(echo, z, seed + 1, origins))
+            piece = partial(echo_state, echo, z, seed + 1, origins)
+            errors.setdefault(name, []).append(ledger.once(f"{name}, seed {seed}", piece, echo))
     results = {name: _entries(name, found, float(deviation)) for name, found in errors.items()}
     flat = [made for name in errors for made in results[name]]
     files.write(out / "mackey-glass.csv", pd.DataFrame(rows_of(flat)).to_csv(index=False))
@@ -121,35 +125,37 @@ def runs(network: Network, z: Values, origins: Origins, steps: int, last: bool =
     return prepare(network, None, pieces, targets=asked).sequences
 
 
-def taught(course: Course, z: Values, seed: int, share: Callable[[float], None]) -> tuple[Weights, Weights]:
+def taught(
+    course: Course, z: Values, seed: int, share: Callable[[float], None], ledger: Ledger
+) -> tuple[Weights, Weights]:
     """The best restart at 84 steps ahead on the validation samples: before, and after the closed loop; one member each."""
     exam = runs(course.network, z, np.arange(TRAINED, VALIDATED - AHEAD, 5), AHEAD, last=True)
-    forced = _forced(course, z, seed, share)
+    piece = f"NARX, seed {seed}"
+    for taught in ledger.looks(f"{piece}, teacher forcing", _forced(course, z, seed), course):
+        share(taught.epoch / (course.opened + course.closed))
+    forced = taught.weights
     before = evaluate(course.network, forced, LOSS, exam, members=course.restarts)
-    for report in _closing(course, z, forced, exam):
+    for report in ledger.looks(f"{piece}, closed loop", _closing(course, z, forced, exam), course):
         share((course.opened + report.epoch) / (course.opened + course.closed))
     k = int(np.argmin(np.minimum(report.best_loss, before)))
     best = report.best if report.best_loss[k] < before[k] else forced
     return jax.tree.map(lambda w: w[k : k + 1], forced), jax.tree.map(lambda w: w[k : k + 1], best)
 
 
-def _forced(course: Course, z: Values, seed: int, share: Callable[[float], None]) -> Weights:
-    """All restarts after training with measured outputs."""
+def _forced(course: Course, z: Values, seed: int) -> Callable[..., Iterator[Report]]:
+    """Training of all restarts with measured outputs."""
     network, restarts, damped = course.network.open_loop(), course.restarts, _damped(1e-3, TRAINED)
     weights = stack([init(course.network, seed * restarts + k) for k in range(restarts)])
     told = prepare(network, None, z[:TRAINED]).sequences
     args = network, weights, BPTT(), LOSS, damped, told
-    for report in train(*args, epochs=course.opened, members=restarts, look=10):
-        weights = report.weights
-        share(report.epoch / (course.opened + course.closed))
-    return weights
+    return partial(train, *args, epochs=course.opened, members=restarts, look=10)
 
 
-def _closing(course: Course, z: Values, weights: Weights, exam: list[Any]) -> Iterator[Report]:
+def _closing(course: Course, z: Values, weights: Weights, exam: list[Any]) -> Callable[..., Iterator[Report]]:
     """Training in closed loop, on short free runs."""
     windows = runs(course.network, z, np.arange(PAST, TRAINED - WINDOW, 20), WINDOW)
     args = course.network, weights, BPTT(), LOSS, _damped(1e-6, WINDOW * len(windows)), windows
-    return train(*args, epochs=course.closed, members=course.restarts, validation=exam)
+    return partial(train, *args, epochs=course.closed, members=course.restarts, validation=exam)
 
 
 def _damped(damping: float, residuals: int) -> LevenbergMarquardt:

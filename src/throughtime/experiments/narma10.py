@@ -16,6 +16,7 @@ What was tried, and how choices were made: `docs/forecasting.md`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching
 from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.experiments.ledger import OF_MODEL, Ledger, Looks
 from throughtime.io import files
 from throughtime.models.columns import columns_of, standardise
 from throughtime.plots import COLOURS, MEASURED, new_figure
@@ -96,13 +98,14 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     """Train from every seed, judge on the test sequence, write table and picture."""
     count, known = seeds or (QUICK if quick else SEEDS), records()
     methods, restarts = (QUICK_METHODS, QUICK) if quick else (METHODS, RESTARTS)
-    results, shown = list[Result](), dict[str, Values]()
+    ledger, results, shown = Ledger.of(out, "narma10", quick), list[Result](), dict[str, Values]()
     with jax.enable_x64(True):
         for place, (name, teaching) in enumerate(methods.items()):
             judged = []
             for seed in range(count):
                 share = _share(progress, len(methods) * count, place * count + seed, f"{name}, seed {seed}")
-                guesses = predictions(taught(teaching, known, restarts, seed, share), known["test"])
+                looks = partial(ledger.looks, f"{name}, seed {seed}")
+                guesses = predictions(taught(teaching, known, restarts, seed, share, looks), known["test"])
                 judged.append(judge(known["test"], guesses))
                 shown.setdefault(name, guesses["free run"])
             results += _entries(name, judged)
@@ -119,7 +122,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
 
 
 def taught(
-    teaching: Teaching, known: dict[str, Record], restarts: int, seed: int, share: Callable[[float], None]
+    teaching: Teaching,
+    known: dict[str, Record],
+    restarts: int,
+    seed: int,
+    share: Callable[[float], None],
+    looks: Looks,
 ) -> DynamicModel:
     """The best of some restarts, by its free run on the validation sequence."""
     network = narx(1, UNITS, 1, input_delays=DELAYS, output_delays=DELAYS)
@@ -127,7 +135,8 @@ def taught(
     used = [known["training"], known["validation"]]
     marks = [np.full((1, len(record.y)), number == 0) for number, record in enumerate(used)]
     folds = [Fold(asked=mark, held_out=~mark) for mark in marks]
-    for done in model.lessons([record.u for record in used], [record.y for record in used], folds):
+    lessons = partial(model.lessons, [record.u for record in used], [record.y for record in used], folds)
+    for done in looks(lessons, teaching, restarts, form=OF_MODEL):
         share(done.report.epoch / teaching.epochs)
     return model
 

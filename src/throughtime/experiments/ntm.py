@@ -107,13 +107,14 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     count = seeds or (1 if quick else SEEDS)
     tasks = [QUICK] if quick else [COPY, REPEAT, RECALL]
     courses = [(task, name, network) for task in tasks for name, network in networks(task, quick).items()]
-    (out / "training").mkdir(exist_ok=True)
     results: list[Result] = []
     for place, (task, name, network) in enumerate(courses):
         optimizer, errors = optimizer_for(task), []
         for seed in range(count):
             label = f"{task.name}, {name}, seed {seed}"
-            file = out / "training" / f"{label.replace(', ', '-').replace(' ', '-')}{'-quick' if quick else ''}.npz"
+            file = (
+                out / "training" / f"{label.replace(', ', '-').replace(' ', '-')}{'-quick' if quick else ''}.progress"
+            )
             for at in course(task, network, optimizer, seed, file):
                 progress((place + (seed + at.done / task.rounds) / count) / len(courses), label)
             errors.append([wrong_bits(task, network, at.weights, size) for size in task.sizes])

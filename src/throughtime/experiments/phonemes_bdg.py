@@ -97,7 +97,6 @@ def selected(form: Form, learnt: Any, _: Any, seed: int, file: Path, progress: P
                 clip=1.0, optimizer_state=state,
             )  # fmt: skip
             weights, state = report.weights, report.optimizer_state
-        file.parent.mkdir(parents=True, exist_ok=True)
         keep(file, number + 1, (weights, state))
         progress((number + 1) / len(TEMPERATURES), f"temperature {TEMPERATURES[number]:.2f}")
     plain = harden(anneal(form.network, TEMPERATURES[-1]), weights)
@@ -129,7 +128,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             def told(_: float, remark: str, share: float = share, what: str = name) -> None:
                 progress(share, f"{what}: {remark}")
 
-            file = out / "training" / f"{stem}{'-quick' if quick else ''}.npz"
+            file = out / "training" / f"{stem}{'-quick' if quick else ''}.progress"
             network, weights, curve = teach(form, learnt, validation, seed, file, told)
             ys = _outputs(network, weights, test)
             said.append(ys)

@@ -146,7 +146,7 @@ def taught(
     course = Course(
         form.network, BPTT(), CrossEntropy(), form.epochs[name], 16, form.rate, wrong, augment=Stretches(), average=300
     )
-    file = out / "training" / f"framewise-{name}-{label.replace(' ', '-')}-{seed}{'-quick' if quick else ''}.npz"
+    file = out / "training" / f"framewise-{name}-{label.replace(' ', '-')}-{seed}{'-quick' if quick else ''}.progress"
     learnt = pieces(seen.part("train").sequences)
     done = course.follow(learnt, seen.part("validation").sequences, seed, file, progress)
     ys = run_each(form.network, done.weights, [inputs_of(form.network, x) for x in seen.part("test").xs])

@@ -87,7 +87,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
 
     network, learning = course.network, corpus.part("train")
     told = part_of(progress, 0, count + 1, "held out: ")
-    first = course.follow(learning.sequences, checking, 0, folder / f"held-out{suffix}.npz", told)
+    first = course.follow(learning.sequences, checking, 0, folder / f"held-out{suffix}.progress", told)
     checked = held.said(network, first.weights)
     decoder, error = chosen([text_of(s.labels) for s in learning.targets], checked, held.texts)
     everything = corpus.pick(corpus.parts != "test")
@@ -95,7 +95,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     last = replace(course, look=course.epochs)  # nothing is chosen by the speakers that are trained on now
     said = []
     for seed in range(count):
-        file = folder / f"speech-{seed}{suffix}.npz"
+        file = folder / f"speech-{seed}{suffix}.progress"
         told = part_of(progress, seed + 1, count + 1, f"seed {seed}: ")
         done = last.follow(everything.sequences, checking, seed, file, told)
         said.append(test.said(network, done.weights))

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from throughtime import engine
 from throughtime.architectures import elman, fully_recurrent, jordan, lstm, window
 from throughtime.experiments import Progress, Result, Results
+from throughtime.experiments.ledger import Ledger
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy
@@ -98,11 +99,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     """Train every network from every seed, ask it, write table and picture."""
     count = seeds or SEEDS
     networks = dict(list(NETWORKS.items())[:2]) if quick else NETWORKS
-    optimizer, results = optax.adam(RATE), []
+    ledger, optimizer, results = Ledger.of(out, "temporal-generalization", quick), optax.adam(RATE), []
     for place, (name, network) in enumerate(networks.items()):
         made = []
         for seed in range(count):
-            made.append(taught(network, seed, EPOCHS, optimizer))
+            piece = partial(taught, network, seed, EPOCHS, optimizer)
+            made.append(ledger.once(f"{name}, seed {seed}", piece, EPOCHS, RATE, network))
             progress((place + (seed + 1) / (count + 1)) / len(networks), f"{name}, seed {seed}")
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
         for n, values in accuracy(network, stacked).items():

@@ -93,11 +93,11 @@ def answered(
     folder, validation, corpus = out / "training", task.pairs("validation"), task.corpus
 
     told = part_of(progress, 0, count + 1, f"{name}, {label}, held out: ")
-    first = course.follow(corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.npz", told)
+    first = course.follow(corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.progress", told)
     everything, last = corpus.pick(corpus.parts != "test"), replace(course, look=epochs)
     test, said = task.pairs("test"), []
     for seed in range(count):
-        file = folder / f"{stem}-{seed}.npz"
+        file = folder / f"{stem}-{seed}.progress"
         told = part_of(progress, seed + 1, count + 1, f"{name}, {label}, seed {seed}: ")
         done = last.follow(everything.sequences, validation[:1], seed, file, told)
         said.append(run_each(form.network, done.weights, [inputs_of(form.network, x) for x, _ in test]))
