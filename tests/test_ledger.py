@@ -68,17 +68,21 @@ def test_a_model_that_is_interrupted_goes_on_to_the_same_answers(tmp_path: Path)
     u = np.random.default_rng(0).normal(size=(40, 1))
     y, stages = np.roll(u, 1, axis=0), [Teaching("open", 20, look=5), Teaching("closed", 10, look=5)]
 
+    told: list[int] = []
+
     def answers(piece: str, ends: int | None) -> Any:
         model, ledger = DynamicModel(tt.narx(1, 2, 1, (1,), (1,)), stages), Ledger(tmp_path, "models")
         for number, _ in enumerate(ledger.looks(piece, partial(model.lessons, u, y), form=OF_MODEL), 1):
             if number == ends:
                 return None
+        told.append(number)
         return model.simulate(u)
 
     for ends in (2, 3, 2):  # of six looks, of which the one that is kept is told once more
         assert answers("torn", ends) is None
     np.testing.assert_array_equal(answers("torn", None), answers("whole", None))
     np.testing.assert_array_equal(answers("torn", None), answers("whole", None))  # at its end
+    assert told == [2, 6, 1, 1]  # looks, the kept one among them
 
 
 def test_what_is_kept_is_taken_where_its_description_fits(tmp_path: Path) -> None:
