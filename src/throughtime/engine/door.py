@@ -8,7 +8,7 @@ import numpy as np
 AnyArray = jax.Array | np.ndarray
 
 
-def native(given: Any) -> Any:
+def own_order(given: Any) -> Any:
     """The same tree, with numpy's arrays in the byte order of this machine.
 
     A function that JAX has compiled for such arrays reads those of another order as if they were: wrong numbers, in silence.

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.network import Connection, Layer, LearnedDelays, Network
 
 Weights = dict[str, dict[str, Any]]
@@ -22,7 +22,7 @@ def effective(network: Network, weights: Weights) -> Weights:
     An identity connection has no weight to learn and no entry. All are of one type, the widest that was given.
     """
     made: Weights = {}
-    weights = native(weights)
+    weights = own_order(weights)
     for layer in network.layers:
         own = weights[layer.name]
         learned = (c for c in layer.connections if c.weight != "identity")

@@ -12,7 +12,7 @@ from jax import Array
 
 from throughtime.engine.backend import First, Given, Loop
 from throughtime.engine.choice import taker
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.schedule import Component, depths, schedule
 from throughtime.engine.tape import Arrays, History, Tape, keep, last_rows, turn_round, within
@@ -59,7 +59,7 @@ def kind(weights: Weights) -> Any:
     leaves = jax.tree.leaves(weights)
     if {getattr(leaf, "dtype", None) for leaf in leaves} == {SINGLE}:
         return SINGLE  # as nearly always; the rest takes as long as a step of a small network
-    leaves = native(leaves)
+    leaves = own_order(leaves)
     if not leaves:
         return jnp.zeros(()).dtype
     single = not jax.config.jax_enable_x64  # type: ignore[attr-defined]

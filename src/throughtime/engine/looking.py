@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from throughtime.engine import wires
-from throughtime.engine.door import AnyArray, native
+from throughtime.engine.door import AnyArray, own_order
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import found_by_platform
 from throughtime.engine.first import check
@@ -25,7 +25,7 @@ from throughtime.network import Connection, Layer, Network
 
 
 def _taped(network: Network, weights: Weights, xs: Any, history: Any, lengths: Any) -> tuple[Any, ...]:
-    weights, xs, history, lengths = native((weights, xs, history, lengths))
+    weights, xs, history, lengths = own_order((weights, xs, history, lengths))
     inputs = as_inputs(network, weights, xs)
     steps, batch, _ = next(iter(inputs.values())).shape
     if not steps:
@@ -115,7 +115,7 @@ def deltas(
     >>> found["hidden"].shape
     (5, 1, 1, 3)
     """
-    return _deltas(network, loss, *_taped(network, weights, xs, history, lengths), native(targets))
+    return _deltas(network, loss, *_taped(network, weights, xs, history, lengths), own_order(targets))
 
 
 @partial(jax.jit, static_argnames=("network", "loss"))

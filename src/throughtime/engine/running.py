@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from throughtime.engine.door import AnyArray, native
+from throughtime.engine.door import AnyArray, own_order
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import by_platform
 from throughtime.engine.first import check
@@ -111,7 +111,7 @@ def run(
     """
     try:
         return _run(
-            network, *native((weights, as_arrays(xs), history, None if lengths is None else as_arrays(lengths)))
+            network, *own_order((weights, as_arrays(xs), history, None if lengths is None else as_arrays(lengths)))
         )
     except (TypeError, ValueError) as error:
         if "custom_vjp" not in str(error) and "call to `throughtime" not in str(error):
@@ -163,7 +163,7 @@ def step(
     >>> y.shape
     (1, 1)
     """
-    return _step(network, *native((weights, history, as_arrays(x))))
+    return _step(network, *own_order((weights, history, as_arrays(x))))
 
 
 @partial(jax.jit, static_argnames="network")

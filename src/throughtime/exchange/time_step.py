@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from throughtime.engine import effective, start
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order
@@ -85,7 +85,7 @@ class TimeStep:
 
 def time_step_of(model: Model, dtype: Any = None) -> TimeStep:
     """One time step of a model, in that type or that of the weights; a ValueError says why a model cannot be exported."""
-    model = replace(model, weights=native(model.weights))
+    model = replace(model, weights=own_order(model.weights))
     network, dtype = model.network, _type(model, dtype)
     _refuse(network)
     _check_weights(model, dtype)

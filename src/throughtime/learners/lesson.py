@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.effective import Weights, effective
 from throughtime.engine.elsewhere import found_by_platform
 from throughtime.engine.first import check
@@ -123,7 +123,7 @@ def compiled(learn: Learn) -> Learn:
     def call(
         self: Any, network: Network, weights: Any, carry: Any, xs: Any, targets: Any, loss: Loss, lengths: Any = None
     ) -> tuple[Any, Lesson]:
-        return inner(self, network, loss, *native((weights, carry, xs, targets, lengths)))
+        return inner(self, network, loss, *own_order((weights, carry, xs, targets, lengths)))
 
     return call
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 from jax import Array
 
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.effective import Weights
 from throughtime.engine.tape import History
 from throughtime.layers import an_instance
@@ -68,7 +68,7 @@ class WeightNoise:
 
     def init(self, network: Network, weights: Weights, batch: int, key: Array | None = None) -> Disturbed:
         """The noise of this batch, and what the learner carries into its first stretch."""
-        noise, weights = None, native(weights)
+        noise, weights = None, own_order(weights)
         if key is not None:
             key, mine = jax.random.split(key)
             noise = _draw(mine, weights, self.deviation)
@@ -87,7 +87,7 @@ class WeightNoise:
     ) -> tuple[Disturbed, Lesson]:
         """One stretch at the weights with the noise of this batch."""
         own_kind(self, carry, Disturbed)
-        weights, carry = native((weights, carry))
+        weights, carry = own_order((weights, carry))
         own = carry.own._replace(history=carry.history)
         own, lesson = taught(self.learner, network, _with(weights, carry.noise), own, xs, targets, loss, lengths)
         return Disturbed(own.history, own, carry.noise), lesson

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from throughtime.checks import quoted
 from throughtime.engine import History, Weights
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.models.columns import Column, restore, standardise
 from throughtime.models.each import run_members
 from throughtime.models.forecasts import forecasts
@@ -61,7 +61,7 @@ class Ensemble:
         model = model.to_model() if hasattr(model, "to_model") else model
         if not isinstance(model, Model):
             raise ValueError(f"what runs is a Model, as load reads it from a file, not {quoted(model)}")
-        weights = native(model.weights) if model.members else one_member(native(model.weights))
+        weights = own_order(model.weights) if model.members else one_member(own_order(model.weights))
         return cls(model.network, weights, input_columns(model), output_columns(model))
 
     def placed(self) -> "Ensemble":

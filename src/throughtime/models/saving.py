@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.first import shapes
 from throughtime.io import container, files
 from throughtime.io.container import ModelFileError
@@ -51,7 +51,7 @@ def save(path: str | os.PathLike[str], model: Model) -> None:
     True
     """
     _refuse_others(path, model)
-    data = container.pack(_texts(path, model), {name: np.asarray(a) for name, a in named(native(model.weights))})
+    data = container.pack(_texts(path, model), {name: np.asarray(a) for name, a in named(own_order(model.weights))})
     again = _read(BytesIO(data), path, {layer.unit for layer in model.network.layers})
     if again.network != model.network:
         raise ValueError(f"{path}: two units of the network have one name, by which they could not be told apart")

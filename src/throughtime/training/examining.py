@@ -11,7 +11,7 @@ from jax import Array, lax
 
 from throughtime import losses
 from throughtime.engine import Weights, run, start
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.forward import kind
 from throughtime.losses import Loss
 from throughtime.network import Network
@@ -30,7 +30,7 @@ def evaluate(
 ) -> Any:
     """The mean loss per target asked in these sequences, without dropout; with members an array (members,)."""
     check_judged(network, weights, loss)
-    examples, weights = asking(examples_of(network, sequences, loss, members)), native(weights)
+    examples, weights = asking(examples_of(network, sequences, loss, members)), own_order(weights)
     check_weights(network, weights, members)
     return examine(network, loss, buckets(examples, loss, kind(weights)), batch, members, weights)
 

@@ -21,7 +21,7 @@ from jax import Array
 
 from throughtime import losses
 from throughtime.engine import Weights
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.engine.forward import kind
 from throughtime.learners.lesson import Learner, Lesson
 from throughtime.losses import Loss
@@ -112,7 +112,7 @@ def train(
     if patience is not None and validation is None:
         raise ValueError("patience= waits for the validation loss; give validation= sequences")
     method.refuse(task)
-    weights = native(weights)
+    weights = own_order(weights)
     examples, dtype = asking(examples_of(network, sequences, loss, members)), kind(weights)
     check_weights(network, weights, members)
     refuse_short(network, examples)

@@ -52,7 +52,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights
-from throughtime.engine.door import native
+from throughtime.engine.door import own_order
 from throughtime.learners.contract import begun, taught
 from throughtime.learners.lesson import Learner, Lesson
 from throughtime.losses import Loss
@@ -140,7 +140,7 @@ def alike(state: Any, fresh: Any) -> Any:
     """
     if state is None:
         return fresh
-    state = state.as_tree(fresh) if isinstance(state, Leaves) else native(state)
+    state = state.as_tree(fresh) if isinstance(state, Leaves) else own_order(state)
     if _shapes(state) != _shapes(fresh):
         raise ValueError(
             "optimizer_state is of another optimizer or another network; give that of a report of the same, or None to begin"
