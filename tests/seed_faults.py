@@ -923,6 +923,14 @@ FAULTS = [
         "another_training and rate",
     ),
     Fault(
+        "a loss whose numbers were edited is the same loss",
+        "training/origin.py",
+        "for n, v in enumerate(constants)",
+        "for n, v in enumerate(constants[:0])",
+        "test_resume.py",
+        "function_that_was_edited",
+    ),
+    Fault(
         "numbers of 64 bits in a file are rounded",
         "training/leaves.py",
         "with jax.enable_x64(True):  # numbers of 64 bits stay what they are",

@@ -14,6 +14,7 @@ import throughtime as tt
 from test_own_method import LBFGS
 from throughtime.training import load_progress, save_progress
 from throughtime.training.leaves import Leaves, leaves_of
+from throughtime.training.origin import in_words
 
 LOSS, ADAM = tt.SquaredError(), optax.adam(0.05)
 LM, FILTER = tt.LevenbergMarquardt(bayesian=True, least_gradient=0.0), tt.KalmanFilter((3.0, 0.3), annealing=9.0)
@@ -178,6 +179,16 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "a digit of the data": ({"sequences": [*PAIRS[:2], (PAIRS[2][0], PAIRS[2][1] + 1e-15)]}, "by its data: there "),
     "validation": ({"validation": HELD}, "by its validation: there "),
 }
+
+
+def test_a_function_that_was_edited_is_another_one() -> None:
+    def read(number: str, says: str = "E.") -> str:
+        made: dict[str, Any] = {}
+        exec(f"def loss(ys, targets):\n    '{says}'\n    return {number} * (ys - targets) ** 2", made)
+        return in_words(made["loss"])
+
+    assert read("2.0") == read("2.0", says="The error.")
+    assert read("2.0") != read("3.0")
 
 
 @pytest.mark.parametrize("other", OTHERS)

@@ -113,15 +113,13 @@ def in_words(value: Any, deep: int = DEEP) -> str:
 
 
 def _function(function: FunctionType, words: Any) -> str:
-    """Its name, the numbers and texts in it, what it closes over, and its defaults."""
+    """Its name, the numbers and texts in it but for its docstring, what it closes over, and its defaults."""
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     held = {name: cell.cell_contents for name, cell in cells if _filled(cell)}
     held |= {f"default {n}": v for n, v in enumerate(function.__defaults__ or ())}
     held |= {f"default {k}": v for k, v in (function.__kwdefaults__ or {}).items()}
-    if function.__name__ == "<lambda>":
-        held |= {
-            f"constant {n}": v for n, v in enumerate(function.__code__.co_consts) if isinstance(v, int | float | str)
-        }
+    constants = [v for v in function.__code__.co_consts if isinstance(v, int | float | str) and v != function.__doc__]
+    held |= {f"constant {n}": v for n, v in enumerate(constants)}
     held = {name: own for name, own in held.items() if own is not function}
     return _called(f"{function.__module__}.{function.__qualname__}".replace(".<locals>", ""), held, words)
 
