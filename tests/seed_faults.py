@@ -2102,8 +2102,8 @@ FAULTS = [
     Fault(
         "progress in a file forgets what the stages before left",
         "dynamics/standing.py",
-        '"own": packed(at.own), "earlier": earlier,',
-        '"own": packed(at.own), "earlier": None,',
+        '"own": progress.packed(at.own), "earlier": earlier,',
+        '"own": progress.packed(at.own), "earlier": None,',
         "test_resume_fit.py",
         "any_look",
     ),
