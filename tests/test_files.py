@@ -207,7 +207,6 @@ WRITING = {
 ELSEWHERE = {  # what these write is no file, or no file of a user's
     "cli/delivery.py": "to_csv to standard output",
     "engine/native/build.py": "write_text of what was built, without the package",
-    "experiments/course_states.py": "savez into memory",
     "reports/page.py": "savefig into memory",
 }
 
