@@ -39,9 +39,9 @@ def plot_course(model: DynamicModel) -> Figure:
     axes.set_yscale("log")
     unit = model.outputs_[0].name if len(model.outputs_) == 1 else "all outputs, in deviations"
     axes.set(xlabel="epoch", ylabel=literal(f"RMSE of {unit}", 40))
-    axes.set_title("Training: a thin line for each network, thick the lowest error at each epoch", fontsize=11)
+    axes.set_title("Training: a thin line for each network, thick the lowest error at each epoch", fontsize=11, pad=28)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))  # where no line is
     return figure
 
 
