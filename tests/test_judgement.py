@@ -127,6 +127,8 @@ def test_coverage_is_told_in_per_cent_with_a_word_where_it_is_too_low() -> None:
     assert not Held(0.8, 0.71, 5).too_few
     assert Held(0.8, 0.69, 5).too_few
     assert not Held(0.8, 1.0, 5).too_few
+    assert Held(0.8, 0.91, 5).too_wide
+    assert not Held(0.8, 0.89, 5).too_wide
 
 
 def test_of_a_free_run_only_the_tests_with_inputs_are_told() -> None:

@@ -30,6 +30,18 @@ class Held(NamedTuple):
         """True if chance does not explain that so few measurements lay within."""
         return self.measured <= self.level - SHORT
 
+    @property
+    def too_wide(self) -> bool:
+        """True if chance does not explain that so many measurements lay within."""
+        return self.measured >= self.level + SHORT
+
+    @property
+    def doubt(self) -> str:
+        """What is wrong with it, or nothing."""
+        if self.too_few:
+            return ": too few, these rows are unlike the held-out ones"
+        return ": the intervals are wider than these rows need" if self.too_wide else ""
+
 
 class Errors(NamedTuple):
     """Root mean squared errors of one model; infinite for a run that exploded."""
@@ -76,7 +88,7 @@ def coverage_sentences(coverage: Sequence[Held], where: str = "the test rows") -
     """A sentence on each level of the forecast intervals."""
     return [
         f"forecast intervals of {100 * held.level:g} % held {100 * held.measured:.1f} % of {where} ({held.forecasts} forecasts)"
-        + (": too few, these rows are unlike the held-out ones" if held.too_few else "")
+        + held.doubt
         for held in coverage
     ]
 
