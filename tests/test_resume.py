@@ -250,3 +250,13 @@ def test_a_file_that_is_no_progress_or_damaged_is_refused_in_one_line(tmp_path: 
         assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="progress"):
         tt.load(path)
+
+
+def test_what_cannot_be_gone_on_from_is_told_in_one_line() -> None:
+    begun = trained(epochs=3)[-1]
+    with pytest.raises(
+        ValueError, match=r"^after= takes a report that train has given, or load_progress, not dict; [^\n]*$"
+    ):
+        trained(after=begun.weights)
+    with pytest.raises(ValueError, match=r"is of epoch 3, and epochs=2 counts from the very beginning: give more$"):
+        trained(after=begun, epochs=2)

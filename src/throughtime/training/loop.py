@@ -124,6 +124,7 @@ def train(
         exam = partial(examine, examined, loss, questions, batch, members)
     course = _Course(method, task, buckets(examples, loss, dtype, padding, every, batch), exam, patience, look)
     made_of = Origin.of(task, method, padding, examples, seen)
+    _check_after(after, epochs)
     state = _begun(course, weights, optimizer_state, after, made_of)
     return _reports(course, state, epochs, after, made_of)
 
@@ -154,6 +155,21 @@ class _Course(NamedTuple):
     exam: Callable[[Weights], Any] | None
     patience: int | None
     look: int
+
+
+def _check_after(after: Any, epochs: int) -> None:
+    """A report of an epoch that is not beyond the last one."""
+    if after is None:
+        return
+    if not isinstance(after, Report):
+        raise ValueError(
+            f"after= takes a report that train has given, or load_progress, not {type(after).__name__}; weights alone are given "
+            "in the place of weights, and begin anew"
+        )
+    if epochs < after.epoch:
+        raise ValueError(
+            f"the report to go on from is of epoch {after.epoch}, and epochs={epochs} counts from the very beginning: give more"
+        )
 
 
 def _begun(course: _Course, weights: Weights, own: Any, after: Report | None, made_of: Origin) -> State:
