@@ -149,9 +149,22 @@ def test_a_training_that_had_ended_stays_ended() -> None:
     whole = trained(optimizer=tt.LevenbergMarquardt(goal=1e3), epochs=5)
     assert whole[-1].epoch < 5
     assert trained(optimizer=tt.LevenbergMarquardt(goal=1e3), epochs=50, after=whole[-1]) == []
-    assert trained(epochs=3, after=trained(epochs=3)[-1]) == []
     patient = CASES["patience"][0]
     assert trained(**patient, after=trained(**patient)[-1]) == []
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_a_training_that_is_told_to_do_no_epoch_more_is_refused(epochs: int) -> None:
+    told = f"the report is of epoch 3 and epochs={epochs} counts from the very beginning: give more than 3"
+    with pytest.raises(ValueError, match=told):
+        trained(epochs=epochs, after=trained(epochs=3)[-1])
+
+
+def test_weights_are_no_report() -> None:
+    with pytest.raises(
+        ValueError, match="after= takes a report of an earlier training, not a dict; weights alone begin"
+    ):
+        trained(after=tt.init(NETWORK, 0))
 
 
 @pytest.mark.parametrize("optimizer", [ADAM, LM, FILTER, LBFGS()], ids=["adam", "LM", "filter", "own"])
@@ -250,13 +263,3 @@ def test_a_file_that_is_no_progress_or_damaged_is_refused_in_one_line(tmp_path: 
         assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="progress"):
         tt.load(path)
-
-
-def test_what_cannot_be_gone_on_from_is_told_in_one_line() -> None:
-    begun = trained(epochs=3)[-1]
-    with pytest.raises(
-        ValueError, match=r"^after= takes a report that train has given, or load_progress, not dict; [^\n]*$"
-    ):
-        trained(after=begun.weights)
-    with pytest.raises(ValueError, match=r"is of epoch 3, and epochs=2 counts from the very beginning: give more$"):
-        trained(after=begun, epochs=2)

@@ -172,6 +172,8 @@ def teach(
             _refuse_blind(sequences)
         optimizer = _optimizer(replace(stage, learner=None), _updates(stage, sequences))
         whole = method_of(optimizer).whole
+        going = after.own if after and after.stage == number else None
+        done = 0 if going is None else going.epoch
         reports = train(
             form,
             weights,
@@ -180,7 +182,7 @@ def teach(
             optimizer,
             sequences,
             every=stage.every,
-            epochs=stage.epochs,
+            epochs=max(stage.epochs, done + 1),
             seed=seed + number,
             batch=len(sequences),
             members=members,
@@ -190,9 +192,9 @@ def teach(
             validation_network=network,
             patience=stage.patience if validation else None,
             clip=None if whole else stage.clip,
-            after=after.own if after and after.stage == number else None,
+            after=going,
         )
-        for own in reports:
+        for own in reports if done < stage.epochs else ():
             at = _noted(at, number, own, held_out)
             yield at
         assert at is not None

@@ -17,6 +17,7 @@ from throughtime.dynamics import standing
 from throughtime.experiments import KEPT
 from throughtime.io import trees
 from throughtime.training import progress
+from throughtime.training.report import NothingLeft
 
 ABOUT = "a piece of an experiment of throughtime, version 1"
 
@@ -89,7 +90,11 @@ class Ledger:
         after = None if kept is None else form.unpacked(kept["result"])
         if after is not None:
             yield after
-        for report in train(after=after):
+        try:
+            reports = train(after=after)
+        except NothingLeft:  # it had come to its end
+            return
+        for report in reports:
             self._keep(piece, settings, form.packed(report))
             yield report
 

@@ -32,7 +32,7 @@ from throughtime.training.door import asking, check_judged, check_weights, metho
 from throughtime.training.examining import examine
 from throughtime.training.method import Method, State, Task
 from throughtime.training.origin import Origin
-from throughtime.training.report import Diverged, Report
+from throughtime.training.report import Diverged, NothingLeft, Report
 
 Sequences = Sequence[tuple[Any, ...]]
 
@@ -124,8 +124,7 @@ def train(
         exam = partial(examine, examined, loss, questions, batch, members)
     course = _Course(method, task, buckets(examples, loss, dtype, padding, every, batch), exam, patience, look)
     made_of = Origin.of(task, method, padding, examples, seen)
-    _check_after(after, epochs)
-    state = _begun(course, weights, optimizer_state, after, made_of)
+    state = _begun(course, weights, epochs, optimizer_state, after, made_of)
     return _reports(course, state, epochs, after, made_of)
 
 
@@ -157,32 +156,34 @@ class _Course(NamedTuple):
     look: int
 
 
-def _check_after(after: Any, epochs: int) -> None:
-    """A report of an epoch that is not beyond the last one."""
-    if after is None:
-        return
-    if not isinstance(after, Report):
-        raise ValueError(
-            f"after= takes a report that train has given, or load_progress, not {type(after).__name__}; weights alone are given "
-            "in the place of weights, and begin anew"
-        )
-    if epochs < after.epoch:
-        raise ValueError(
-            f"the report to go on from is of epoch {after.epoch}, and epochs={epochs} counts from the very beginning: give more"
-        )
-
-
-def _begun(course: _Course, weights: Weights, own: Any, after: Report | None, made_of: Origin) -> State:
+def _begun(course: _Course, weights: Weights, epochs: int, own: Any, after: Report | None, made_of: Origin) -> State:
     """The state before the first epoch, or where a report has left it."""
     if after is None:
         return course.method.begin(course.task, weights, own)
     if own is not None:
         raise ValueError("after= brings its own optimizer state; leave optimizer_state=None")
+    if not isinstance(after, Report):
+        raise ValueError(
+            f"after= takes a report of an earlier training, not a {type(after).__name__}; weights alone begin anew: "
+            "give them as weights, and leave after=None"
+        )
     made_of.refuse_other(after.origin)
     state = course.method.begin(course.task, after.weights, after.optimizer_state)
     with jax.enable_x64(True):  # a method that computes in it counts in it
         healthy, updates = jnp.asarray(after.healthy), jnp.asarray(after.updates, state.updates.dtype)
-    return state._replace(healthy=healthy, updates=updates)
+    state = state._replace(healthy=healthy, updates=updates)
+    _refuse_done(course, state, epochs, after)
+    return state
+
+
+def _refuse_done(course: _Course, state: State, epochs: int, after: Report) -> None:
+    """A ValueError where nothing is left to do and no end was reached: the training was told to do no epoch."""
+    best = _Best(after.best, after.best_loss, after.best_epoch)
+    if after.epoch >= epochs and not course.method.ended(state) and not _tired(course.patience, best, after.epoch):
+        raise NothingLeft(
+            f"the report is of epoch {after.epoch} and epochs={epochs} counts from the very beginning: give more than "
+            f"{after.epoch}"
+        )
 
 
 class _Best(NamedTuple):

@@ -16,6 +16,10 @@ class Diverged(FloatingPointError):
         self.weights = weights
 
 
+class NothingLeft(ValueError):
+    """The report to go on from is of the last epoch that is asked for, or of a later one."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What the last epoch brought. With members K, losses, `best_epoch`, `updates` and `healthy` are arrays (K,).
