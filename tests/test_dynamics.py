@@ -364,6 +364,33 @@ def test_numbers_beyond_float32_are_refused_when_they_are_learned_from_and_when_
             model.simulate(np.full(3, 1e30))
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.predict(U, Y),
+        lambda model: model.simulate(U),
+        lambda model: model.simulate(None, steps=3),
+        lambda model: model.forecast(3, U[:3]),
+        lambda model: model.step(0.0),
+        lambda model: model.start(),
+        lambda model: model.start((U, Y)),
+        lambda model: model.evaluate(U, Y),
+        lambda model: model.score(U, Y),
+        lambda model: model.settle(U, Y),
+        lambda model: model.coverage(U, Y),
+        lambda model: model.to_model(),
+        lambda model: model.weights_,
+    ],
+)
+def test_a_model_that_has_not_learned_says_to_fit_it_first(ask: Any) -> None:
+    model = DynamicModel(LINEAR, QUICK)
+    with pytest.raises(NotFittedError, match="fit"):
+        ask(model)
+    assert not hasattr(model, "weights_")
+    with pytest.raises(AttributeError, match="has no attribute 'wieghts'"):
+        _ = model.wieghts
+
+
 def test_questions_to_a_model_that_do_not_fit_are_refused(fitted: DynamicModel) -> None:
     with pytest.raises(ValueError, match="u_future has 3 steps; a forecast of 5 needs 5"):
         fitted.forecast(5, U[:3])

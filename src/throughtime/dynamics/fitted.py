@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from throughtime.checks import is_whole, quoted
@@ -57,6 +58,12 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     members_: list[dict[str, Any]]
     intervals_: Conformal | None
     single_: bool
+
+    def __getattr__(self, name: str) -> Any:
+        """What only `fit` gives, asked for before it; `NotFittedError` is an AttributeError, too."""
+        if name.endswith("_") and not name.startswith("_") and "weights_" not in vars(self):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit(u, y) first")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def ensemble(self) -> Ensemble:
         """The networks and their scaling, which run."""
