@@ -332,7 +332,13 @@ def test_stopping_early_leaves_a_fitted_model() -> None:
         ({"network": LINEAR.open_loop()}, U, Y, "give the network in closed loop"),
         ({"network": UNDELAYED}, U, Y, "layer 'hidden' hears the output with delay 0, in whose place"),
         ({}, U, np.full(300, np.nan), "measured nowhere"),
-        ({}, np.stack([U, U], 1), Y, "the records have 2 inputs and 1 outputs, but the network takes 1"),
+        (
+            {},
+            np.stack([U, U], 1),
+            Y,
+            "the records have 2 inputs and 1 output, but the network takes 1 and gives 1: give",
+        ),
+        ({}, U[:-1], Y, "inputs have 299 steps, but outputs 300: give both of the same steps"),
         ({}, U[:2], Y[:2], "record 0 has 2 steps, but the network hears 2 steps back"),
         ({}, pd.date_range("2026-01-01", periods=300), Y, "inputs u holds dates"),
         ({}, pd.DataFrame({"a": U, "span": pd.to_timedelta(U, "h")}), Y, "inputs u, column 'span' holds time spans"),
@@ -394,7 +400,9 @@ def test_a_model_that_has_not_learned_says_to_fit_it_first(ask: Any) -> None:
 def test_questions_to_a_model_that_do_not_fit_are_refused(fitted: DynamicModel) -> None:
     with pytest.raises(ValueError, match="u_future has 3 steps; a forecast of 5 needs 5"):
         fitted.forecast(5, U[:3])
-    with pytest.raises(ValueError, match="the record has 2 inputs and 1 outputs; the model 1 and 1"):
+    with pytest.raises(
+        ValueError, match="the record has 2 inputs and 1 output; the model 1 and 1: give its own columns"
+    ):
         fitted.predict(np.stack([U, U], 1), Y)
     with pytest.raises(ValueError, match="give that connection a delay of at least 1"):
         DynamicModel.from_model(tt.Model(UNDELAYED, tt.init(UNDELAYED, 0)))

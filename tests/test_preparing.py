@@ -97,7 +97,7 @@ def test_with_a_lead_the_targets_are_later() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     for given, words in (
         ((NETWORK, U[:3], Y[:3]), "record 0 has 3 steps, but the network hears 3 steps back"),
-        ((NETWORK, U[:, :1], Y), "the records have 1 inputs and 2 outputs, but the network takes 2 and gives 2"),
+        ((NETWORK, U[:, :1], Y), "the records have 1 input and 2 outputs, but the network takes 2 and gives 2"),
         ((NETWORK, U[:5], Y), "inputs have 5 steps, but outputs 12"),
         ((NETWORK, gaps(U, 4), Y), "inputs u: row 4, column 0 is NaN; fill the gap"),
         ((NETWORK, [U, U], [Y]), "there are 2 records of inputs, but 1 of outputs"),

@@ -126,6 +126,7 @@ def test_numbers_far_from_zero_lose_nothing_on_the_way_in() -> None:
     ("call", "words"),
     [
         (lambda s: s.step(s.start(), [1.0, 2.0]), "u has 2 numbers, where the model has 1: u0"),
+        (lambda s: s.step(None, 0.0), "the state is None; begin with state = stream.start()"),
         (lambda s: s.step(s.start()), "u has 0 numbers, where the model has 1: u0"),
         (lambda s: s.step(s.start(), np.nan), "u: row 0, column 0 is NaN"),
         (lambda s: s.step(s.start(), np.inf), "u: row 0, column 0 is inf"),

@@ -38,6 +38,16 @@ def one_line(message: str, most: int = 1000) -> str:
     return line if len(line) <= most else f"{line[: most - 4]} ..."
 
 
+def counted(inputs: int, outputs: int) -> str:
+    """How many there are, in words.
+
+    >>> counted(2, 1)
+    '2 inputs and 1 output'
+    """
+    told = ((inputs, "input"), (outputs, "output"))
+    return " and ".join(f"{number} {name}{'' if number == 1 else 's'}" for number, name in told)
+
+
 def hashable(value: Any, what: str) -> None:
     """Refuse a value without a hash, for which compiled code cannot be kept."""
     try:

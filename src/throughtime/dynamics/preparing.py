@@ -7,6 +7,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from throughtime.checks import counted
 from throughtime.dynamics.records import Record, many, records_of
 from throughtime.engine import History, Weights, start
 from throughtime.engine.forward import kind
@@ -95,8 +96,9 @@ def _check(network: Network, record: Record, horizon: int | None) -> None:
     wanted = sum(size for name, size in driven(network) if name != network.measured)
     if record.u.shape[1] != wanted or record.y.shape[1] != network.size_of(network.output):
         raise ValueError(
-            f"the records have {record.u.shape[1]} inputs and {record.y.shape[1]} outputs, but the network takes "
-            f"{wanted} and gives {network.size_of(network.output)}"
+            f"the records have {counted(record.u.shape[1], record.y.shape[1])}, but the network takes "
+            f"{wanted} and gives {network.size_of(network.output)}: "
+            "give other columns, or make the network for these"
         )
     if network.backward and (horizon is not None or used_by(network)):
         raise ValueError("a network with backward layers has no history to fill; leave horizon=None and delays out")

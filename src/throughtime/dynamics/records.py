@@ -110,7 +110,7 @@ def records_of(u: Any, y: Any) -> list[Record]:
     ys: Sequence[Any] = y if many(y) else [y]
     us: Sequence[Any] = [None] * len(ys) if u is None else u if many(u) else [u]
     if len(us) != len(ys):
-        raise ValueError(f"there are {len(us)} records of inputs, but {len(ys)} of outputs")
+        raise ValueError(f"there are {len(us)} records of inputs, but {len(ys)} of outputs: give one u for each y")
     made = [_record(us[n], ys[n], f"record {n}" if len(ys) > 1 else "") for n in range(len(ys))]
     for number, record in enumerate(made):
         widths, wanted = (record.u.shape[1], record.y.shape[1]), (made[0].u.shape[1], made[0].y.shape[1])
@@ -124,7 +124,9 @@ def _record(u: Any, y: Any, where: str) -> Record:
     outputs = columns(y, f"{prefix}outputs y", gaps=True)
     inputs = np.zeros((len(outputs), 0)) if u is None else columns(u, f"{prefix}inputs u", gaps=False)
     if len(inputs) != len(outputs):
-        raise ValueError(f"{prefix}inputs have {len(inputs)} steps, but outputs {len(outputs)}")
+        raise ValueError(
+            f"{prefix}inputs have {len(inputs)} steps, but outputs {len(outputs)}: give both of the same steps"
+        )
     index = index_of(y, u)
     refuse(index, f"{prefix}outputs y" if index_of(y) is not None else f"{prefix}inputs u")
     if isinstance(u, (pd.Series, pd.DataFrame)) and index is not None and not u.index.equals(index):

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.checks import quoted
+from throughtime.checks import counted, quoted
 from throughtime.engine import History, Weights
 from throughtime.engine.door import own_order
 from throughtime.models.columns import Column, restore, standardise
@@ -104,7 +104,7 @@ class Ensemble:
         found, wanted = (u.shape[1], y.shape[1]), (len(self.inputs), len(self.outputs))
         if found != wanted:
             raise ValueError(
-                f"the record has {found[0]} inputs and {found[1]} outputs; the model {wanted[0]} and {wanted[1]}"
+                f"the record has {counted(*found)}; the model {wanted[0]} and {wanted[1]}: give its own columns"
             )
         return Seen(standardise(u, self.inputs) if self.inputs else u, standardise(y, self.outputs))
 

@@ -91,7 +91,7 @@ class Stream:
 
         u  (I,), a number for one input, or None without inputs
 
-        raises  ValueError if it does not fit, or is not finite
+        raises  ValueError if it does not fit, or is not finite, or if the state is None
         """
         return self._advance(state, u, None)
 
@@ -115,6 +115,8 @@ class Stream:
         return with_measured(together.network, state, self._seen[1](measured, gaps=True))
 
     def _advance(self, state: History, u: Any, measured: Any) -> tuple[Values, History]:
+        if state is None:
+            raise ValueError("the state is None; begin with state = stream.start(), also after a record")
         seen, together = self._seen[0](u), self._together
         ys, state = tick(together.network, together.weights, state, seen, measured)
         scaling = self._seen[1]
