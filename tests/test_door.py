@@ -11,6 +11,7 @@ import optax
 import pytest
 
 import throughtime as tt
+from throughtime.training.method import first_state
 
 NETWORK = tt.fully_recurrent(2, 3, 2)
 WEIGHTS = tt.init(NETWORK, 0)
@@ -170,3 +171,64 @@ def test_estimators_tell_what_training_tells() -> None:
     made = functools.partial(tt.elman, g=tt.units.softmax)
     refused(lambda: tt.SequenceClassifier(made, hidden=2).fit(X, [0, 1, 0]), "CrossEntropy takes net inputs")
     refused(lambda: tt.SequenceClassifier("elman", learner=tt.BPTT).fit(X, [0, 1, 0]), "give one of it, BPTT()")
+
+
+def in_numpy(ys: Any, targets: Any) -> Any:
+    return np.sum(np.square(np.asarray(ys) - targets), axis=-1)
+
+
+def with_an_if(ys: Any, targets: Any) -> Any:
+    return jnp.sum(ys - targets, axis=-1) if ys.sum() > 0 else jnp.sum(targets - ys, axis=-1)
+
+
+def of_one(ys: Any) -> Any:
+    return jnp.sum(ys**2, axis=-1)
+
+
+@dataclass(frozen=True)
+class Half:
+    """A learner, and a method, that lack something."""
+
+    whole = True
+
+    def init(self, *_: Any) -> None: ...
+
+    def refuse(self, task: Any) -> None: ...
+
+    def begin(self, task: Any, weights: Any, _: Any) -> Any:
+        return first_state(task, weights, ())
+
+    def advance(self, *told: Any) -> Any:
+        return told[2], 0.0
+
+
+class Whole(Half):
+    """A method that gives a pair."""
+
+    def ended(self, _: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loss": in_numpy}, "the loss in_numpy computes with numpy"),
+        ({"loss": in_numpy}, "write it in jax.numpy"),
+        ({"loss": with_an_if}, "with jnp.where for an if"),
+        ({"loss": of_one}, "must be a function (ys (T, B, O), targets) -> losses (T, B)"),
+        ({"learner": Half()}, "the learner must be one such as BPTT() or RTRL(), Half() has no `learn`"),
+        ({"optimizer": Half()}, "LevenbergMarquardt(), Half() has no `ended`"),
+        (
+            {"optimizer": Whole()},
+            "Whole(): advance gives (State, float), not a triple (State, summed loss, number asked)",
+        ),
+        ({"optimizer": "br"}, "not a word: br is LevenbergMarquardt(bayesian=True)"),
+        ({"optimizer": "lm"}, "not a word: lm is LevenbergMarquardt()"),
+    ],
+)
+def test_parts_of_ones_own_that_break_a_contract_are_named(changes: Any, words: str) -> None:
+    refused(lambda: trained(**changes), words)
+
+
+def test_the_words_of_files_are_no_optimizers_in_python() -> None:
+    refused(lambda: tt.Teaching(optimizer="br"), "br is LevenbergMarquardt(bayesian=True)")

@@ -48,6 +48,13 @@ def counted(inputs: int, outputs: int) -> str:
     return " and ".join(f"{number} {name}{'' if number == 1 else 's'}" for number, name in told)
 
 
+def lacks(value: Any, missing: list[str], of: int) -> str:
+    """What is wrong with a value that keeps a part of a contract only, or none of so many parts."""
+    if len(missing) == of:
+        return f"not {quoted(value)}"
+    return f"{quoted(value)} has no {', '.join(f'`{name}`' for name in missing)}"
+
+
 def hashable(value: Any, what: str) -> None:
     """Refuse a value without a hash, for which compiled code cannot be kept."""
     try:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from throughtime.checks import hashable, quoted
+from throughtime.checks import hashable, lacks, quoted
 from throughtime.engine.effective import Weights
 from throughtime.layers import an_instance
 from throughtime.learners.lesson import Learner, Lesson
@@ -17,8 +17,9 @@ from throughtime.network import Network
 def a_learner(learner: Any) -> None:
     """Refuse what is no learner: it has the methods of one, and a hash."""
     an_instance(learner, "the learner")
-    if not all(callable(getattr(learner, part, None)) for part in ("init", "learn")):
-        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), not {quoted(learner)}")
+    lacking = [part for part in ("init", "learn") if not callable(getattr(learner, part, None))]
+    if lacking:
+        raise ValueError(f"the learner must be one such as BPTT() or RTRL(), {lacks(learner, lacking, 2)}")
     hashable(learner, "the learner")
 
 

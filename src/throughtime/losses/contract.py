@@ -12,10 +12,12 @@ of one's own says what it takes and gives in attributes, of its class or of a fu
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from inspect import signature
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 from jax import Array
+from jax.errors import ConcretizationTypeError, TracerArrayConversionError
 
 from throughtime.checks import is_whole, quoted
 from throughtime.layers import an_instance
@@ -94,7 +96,7 @@ def judged(loss: Any, ys: Array, targets: Targets) -> Array:
 
     raises  ValueError if it gives what has another shape, with the remedy
     """
-    each = jnp.asarray(an_instance(loss, "the loss")(ys, targets))
+    each = _called(loss, ys, targets)
     per = traits_of(loss).per
     wanted = ys.shape[:2] if per == "step" else ys.shape[1:2]
     if each.shape == wanted:
@@ -109,6 +111,30 @@ def judged(loss: Any, ys: Array, targets: Targets) -> Array:
     raise ValueError(
         f"the loss {named(loss)} gives {each.shape or 'one number'} for outputs {ys.shape}; wanted {wanted}: {remedy}"
     )
+
+
+def _called(loss: Any, ys: Array, targets: Targets) -> Array:
+    try:
+        return jnp.asarray(an_instance(loss, "the loss")(ys, targets))
+    except (TracerArrayConversionError, ConcretizationTypeError):
+        raise ValueError(
+            f"the loss {named(loss)} computes with numpy, or asks for the value of an array, while JAX traces it: write it in "
+            "jax.numpy, with jnp.where for an if"
+        ) from None
+
+
+def takes_two(loss: Any) -> None:
+    """Refuse a loss that cannot be called with two arguments."""
+    try:
+        called = signature(loss)
+    except (TypeError, ValueError):  # compiled functions may tell nothing
+        return
+    try:
+        called.bind(None, None)
+    except TypeError:
+        raise ValueError(
+            f"the loss {named(loss)}{called} must be a function (ys (T, B, O), targets) -> losses (T, B)"
+        ) from None
 
 
 def asked(targets: Targets) -> Array:

@@ -9,15 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from throughtime.checks import hashable, quoted
+from throughtime.checks import hashable, lacks, quoted
 from throughtime.engine import Weights
 from throughtime.engine.first import check
 from throughtime.layers import an_instance
 from throughtime.losses import named, traits_of
+from throughtime.losses.contract import takes_two
 from throughtime.network import Network, a_network
 from throughtime.sequences import Example
 from throughtime.training.gradient import Gradient
 from throughtime.training.method import Method
+
+METHOD = ("refuse", "begin", "advance", "ended", "whole")
+WORDS = {
+    "br": "LevenbergMarquardt(bayesian=True)",
+    "lm": "LevenbergMarquardt()",
+    "adam": "optax.adam(0.01)",
+}  # of files
 
 
 def check_judged(network: Any, weights: Any, loss: Any) -> None:
@@ -29,6 +37,7 @@ def check_judged(network: Any, weights: Any, loss: Any) -> None:
         raise ValueError(
             f"the loss must be one such as SquaredError(), or a function (ys, targets), not {quoted(loss)}"
         )
+    takes_two(loss)
     hashable(loss, "the loss")
     unit, output = traits_of(loss).unit, network.by_name[network.output]
     if unit is not None and output.unit == unit:
@@ -64,13 +73,18 @@ def asking(examples: list[Example], kind: str = "") -> list[Example]:
 def method_of(optimizer: Any) -> Method:
     """The method that was given, or the one made of an optimizer of optax; a one-line ValueError for what is neither."""
     hashable(an_instance(optimizer, "the optimizer"), "the optimizer")
-    if all(hasattr(optimizer, part) for part in ("refuse", "begin", "advance", "ended", "whole")):
+    lacking = [part for part in METHOD if not hasattr(optimizer, part)]
+    if not lacking:
         return optimizer
     if _of_optax(optimizer):
         return Gradient(optimizer)
     name = getattr(optimizer, "__name__", None) if callable(optimizer) else None
-    what = quoted(optimizer) if name is None else f"the function {name}: call it with a step size, as in {name}(0.01)"
-    raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), not {what}")
+    what = lacks(optimizer, lacking, len(METHOD))
+    if name is not None:
+        what = f"not the function {name}: call it with a step size, as in {name}(0.01)"
+    elif isinstance(optimizer, str) and optimizer in WORDS:
+        what = f"not a word: {optimizer} is {WORDS[optimizer]}"
+    raise ValueError(f"the optimizer must be one such as optax.adam(0.01) or LevenbergMarquardt(), {what}")
 
 
 def _of_optax(optimizer: Any) -> bool:
@@ -79,6 +93,8 @@ def _of_optax(optimizer: Any) -> bool:
 
 def with_decay(optimizer: Any, decay: float, decaying: Any) -> Any:
     """The optimizer with weight decay: decay |w|^2 is added to the mean squared error.
+
+    A method, also one of your own, has weight decay if it is a dataclass with a field called `decay`, which is replaced.
 
     decaying  weights -> a tree of True and False, which of them decay; a method decays as it says itself
 

@@ -20,6 +20,7 @@ import optax
 from jax import Array
 
 from throughtime import losses
+from throughtime.checks import quoted
 from throughtime.engine import Weights
 from throughtime.engine.door import own_order
 from throughtime.engine.forward import kind
@@ -211,7 +212,7 @@ def _reports(course: _Course, state: State, epochs: int, report: Report | None, 
         epoch, done = report.epoch, int(np.max(report.updates))
     while epoch < epochs and not course.method.ended(state) and not _tired(course.patience, best, epoch):
         first, before, epoch = epoch + 1, state.weights, min((epoch // course.look + 1) * course.look, epochs)
-        state, total, asked = course.method.advance(course.task, course.lessons, state, range(first, epoch + 1))
+        state, total, asked = _advanced(course, state, range(first, epoch + 1))
         healthy, updates = jax.device_get((state.healthy, state.updates))
         if not healthy.any():
             weights = best.weights if np.any(best.epoch) else state.weights
@@ -227,6 +228,17 @@ def _reports(course: _Course, state: State, epochs: int, report: Report | None, 
         stand = (_plain(best.loss), _plain(best.epoch), _plain(updates), _plain(healthy))
         lesson = Lesson(*told[:2], None, None)
         yield Report(epoch, lesson, *told[2:], state.weights, best.weights, *stand, state.optimizer, made_of)
+
+
+def _advanced(course: _Course, state: State, epochs: range) -> tuple[State, Any, Any]:
+    """What the method gives, if it is what its contract says."""
+    made: Any = course.method.advance(course.task, course.lessons, state, epochs)
+    if not isinstance(made, tuple) or len(made) != 3 or not isinstance(made[0], State):
+        what = type(made).__name__ if not isinstance(made, tuple) else f"({', '.join(type(m).__name__ for m in made)})"
+        raise ValueError(
+            f"{quoted(course.method)}: advance gives {what}, not a triple (State, summed loss, number asked) of the last epoch"
+        )
+    return made
 
 
 def _tired(patience: int | None, best: _Best, epoch: int) -> bool:
