@@ -181,16 +181,19 @@ def test_numbers_of_64_bits_survive_a_file_where_jax_computes_in_32(optimizer: A
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
-    "network": ({"network": tt.elman(1, 2, 1, g=tt.units.tanh)}, "by its network: there "),
+    "network": ({"network": tt.elman(1, 2, 1, g=tt.units.tanh)}, "by its network: network."),
     "learner": ({"learner": tt.RTRL()}, "by its learner: there BPTT(horizon=None), here RTRL(block=1)"),
     "loss": ({"loss": tt.SquaredError(low=(-1.0,))}, "by its loss: there "),
-    "rate": ({"optimizer": optax.adam(0.01)}, "by its method: there "),
-    "method": ({"optimizer": LM}, "by its method: there "),
+    "rate": ({"optimizer": optax.adam(0.01)}, "by its optimizer: there 0.05, here 0.01;"),
+    "method": ({"optimizer": LM}, "by its optimizer: there an optimizer of optax, here LevenbergMarquardt"),
     "seed": ({"seed": 6}, "by its seed: there 5, here 6; give the same as there"),
     "batch": ({"batch": 7}, "by its settings: there "),
-    "data": ({"sequences": PAIRS[:2]}, "by its data: there "),
-    "a digit of the data": ({"sequences": [*PAIRS[:2], (PAIRS[2][0], PAIRS[2][1] + 1e-15)]}, "by its data: there "),
-    "validation": ({"validation": HELD}, "by its validation: there "),
+    "data": ({"sequences": PAIRS[:2]}, "by its data: the numbers differ"),
+    "a digit of the data": (
+        {"sequences": [*PAIRS[:2], (PAIRS[2][0], PAIRS[2][1] + 1e-15)]},
+        "by its data: the numbers differ",
+    ),
+    "validation": ({"validation": HELD}, "by its validation: there it was without it, here it is not"),
 }
 
 
@@ -214,6 +217,11 @@ def test_a_report_of_another_training_is_refused_in_one_line(other: str, tmp_pat
             trained(**changes, after=report)
         assert words in str(error.value)
         assert "\n" not in str(error.value)
+        assert "optax._src" not in str(error.value)
+        assert len(str(error.value)) < 300
+    assert "\n" not in repr(begun)
+    assert repr(begun).startswith("Report(epoch=1, loss=")
+    assert len(repr(begun)) < 120
     assert trained(after=begun)[-1].epoch == 6
 
 

@@ -24,8 +24,7 @@ METHOD = ("refuse", "begin", "advance", "ended", "whole")
 WORDS = {
     "br": "LevenbergMarquardt(bayesian=True)",
     "lm": "LevenbergMarquardt()",
-    "adam": "optax.adam(0.01)",
-}  # of files
+}  # in files of studies
 
 
 def check_judged(network: Any, weights: Any, loss: Any) -> None:

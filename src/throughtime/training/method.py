@@ -5,6 +5,9 @@
     method.advance(task, lessons, state, epochs)   -> (State, loss, asked), after these epochs, of the last one
     method.ended(state) -> bool                    whether it goes no further
 
+For methods of your own this module promises the names `State`, `Task`, `alike`, `first_state` and `whole_lesson`; a field
+called `decay` is the weight decay that `Teaching(decay=...)` replaces.
+
 `Gradient` makes one of an optax optimizer; `LevenbergMarquardt` and `KalmanFilter` are two. One of your own is a frozen
 dataclass with these four methods and `whole`, given to `train` in the place of the optimizer:
 

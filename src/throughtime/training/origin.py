@@ -1,5 +1,6 @@
 """Of which training a report is: what a training is made of, in words, so that none goes on from a report of another."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -10,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.checks import one_line
+from throughtime.checks import one_line, quoted
 from throughtime.network import Network
 from throughtime.sequences import Example
 from throughtime.training.method import Task
 
 DEEP = 20  # calls within calls, in words
-NEAR = 40  # characters around what differs
+NUMBER = r"(?<![\w.])(\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)"
+OPTAX = "an optimizer of optax"
+SHORT = 80  # characters of a value that is told whole
+USERS = {"method": "optimizer"}  # what a part is called where `train` is
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,10 @@ class Origin:
         for name, own in asdict(self).items():
             found = getattr(other, name)
             if found != own:
-                there, here = _differing(found, own)
                 raise ValueError(
                     one_line(
-                        f"the report to go on from is of another training, by its {name}: there {there}, here {here}; give the "
-                        "same as there, or leave after=None to begin anew"
+                        f"the report to go on from is of another training, by its {USERS.get(name, name)}: "
+                        f"{_differing(name, found, own)}; give the same as there, or leave after=None to begin anew"
                     )
                 )
 
@@ -136,10 +139,35 @@ def _called(name: str, held: Mapping[str, Any], words: Any) -> str:
     return f"{name}({', '.join(f'{key}={words(own)}' for key, own in held.items())})"
 
 
-def _differing(one: str, other: str) -> tuple[str, str]:
-    """The two texts, near to where they begin to differ."""
-    same = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    first = max(0, same - NEAR // 2) if max(len(one), len(other)) > 2 * NEAR else 0
-    one, other = ((f"...{t[first:]}" if first else t) for t in (one, other))
-    one, other = (t if len(t) <= 2 * NEAR else f"{t[: 2 * NEAR]}..." for t in (one, other))
-    return one or "none", other or "none"
+def _differing(name: str, there: str, here: str) -> str:
+    """How they differ: both values where they are short, else the first number or name that does."""
+    if name in ("data", "validation"):
+        how = "with" if there else "without"
+        return "the numbers differ" if there and here else f"there it was {how} it, here it is not"
+    if name == "network":
+        return _first(json.loads(there), json.loads(here), "network")
+    heads = [OPTAX if text.startswith("Gradient(") else text.partition("(")[0] for text in (there, here)]
+    if heads[0] != heads[1]:
+        there, here = (h if h == OPTAX or len(t) > SHORT else t for h, t in zip(heads, (there, here), strict=True))
+        return f"there {there}, here {here}"
+    if max(len(there), len(here)) <= SHORT and heads[0] != OPTAX:
+        return f"there {there}, here {here}"
+    return _numbers(there, here) or f"both are {heads[0]}, of other parts"
+
+
+def _first(there: Any, here: Any, where: str) -> str:
+    """Where two values of JSON first differ, and both."""
+    if isinstance(there, dict) and isinstance(here, dict) and there.keys() == here.keys():
+        return next(_first(there[k], here[k], f"{where}.{k}") for k in there if there[k] != here[k])
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        return next(_first(a, b, f"{where}[{n}]") for n, (a, b) in enumerate(zip(there, here, strict=True)) if a != b)
+    return f"{where} is there {quoted(there)}, here {quoted(here)}"
+
+
+def _numbers(there: str, here: str) -> str:
+    """The first number that differs, if nothing else does."""
+    one, other = (re.split(NUMBER, text) for text in (there, here))
+    if one[::2] != other[::2]:
+        return ""
+    a, b = next((a, b) for a, b in zip(one[1::2], other[1::2], strict=True) if a != b)
+    return f"there {a}, here {b}"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from throughtime.engine import Weights
 from throughtime.learners.lesson import Lesson
 from throughtime.training.origin import Origin
@@ -52,3 +54,15 @@ class Report:
     healthy: Any
     optimizer_state: Any
     origin: Origin
+
+    def __repr__(self) -> str:
+        """In one line, without the weights."""
+        told = {name: getattr(self, name) for name in ("epoch", "loss", "validation", "best_loss", "best_epoch")}
+        return f"Report({', '.join(f'{name}={_short(value)}' for name, value in told.items())})"
+
+
+def _short(value: Any) -> str:
+    """A number, or the smallest and the largest of many."""
+    if not np.ndim(value):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{np.min(value):.6g} to {np.max(value):.6g}"
