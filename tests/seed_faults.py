@@ -907,6 +907,14 @@ FAULTS = [
         "one_go_gives and adam",
     ),
     Fault(
+        "a training that is told to do nothing does it in silence",
+        "training/loop.py",
+        "if after.epoch >= epochs and not",
+        "if after.epoch > epochs and not",
+        "test_resume.py",
+        "told_to_do_no_epoch",
+    ),
+    Fault(
         "training goes on from a report of other data",
         "training/origin.py",
         "made.update(np.ascontiguousarray(values, kind).data)",
@@ -1421,8 +1429,8 @@ FAULTS = [
     Fault(
         "a piece that is interrupted begins again where it was kept",
         "experiments/ledger.py",
-        "for report in train(after=after):",
-        "for report in train(after=None):",
+        "reports = train(after=after)",
+        "reports = train(after=None)",
         "test_ledger.py",
         "model_that_is_interrupted",
     ),
