@@ -429,15 +429,3 @@ def test_the_linear_model_predicts_ahead_as_it_runs_free_from_there(gaps: list[i
         for t in range(20):
             known = np.where(np.arange(20)[:, None] <= t - ahead, y, np.nan)
             np.testing.assert_allclose(found[t], model.free_run(u, known)[t], atol=1e-12)
-
-
-def test_a_model_that_has_learned_nothing_says_so() -> None:
-    model, u = tt.DynamicModel(tt.narx(1, 3, 1, 0, 1)), np.zeros(5)
-    for ask in (
-        model.simulate,
-        lambda u: model.predict(u, u),
-        lambda u: model.evaluate(u, u),
-        lambda u: model.forecast(5, u),
-    ):
-        with pytest.raises(NotFittedError, match="Call 'fit'"):
-            ask(u)

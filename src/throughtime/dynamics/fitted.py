@@ -197,7 +197,6 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         ahead  more than 1: also of the prediction so many steps ahead, as `predict` makes it, in rows so many steps before
                which delays and washout were over
         """
-        check_is_fitted(self, "weights_")
         leading = self.used_ + self.washout if start is None else start
         records = self._records(u, y)
         names = [c.name for c in self.outputs_]
@@ -266,7 +265,6 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _ordered(self, u: Any) -> Any:
         """A table's input columns by their names."""
-        check_is_fitted(self, "weights_")
         return in_order(u, [c.name for c in self.inputs_], "inputs u")
 
     def _records(self, u: Any, y: Any) -> list[Record]:
