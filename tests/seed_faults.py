@@ -1128,7 +1128,7 @@ FAULTS = [
         "after[source] = last_rows(full, depth, part.lengths)",
         "after[source] = full[:depth]",
         "test_levenberg_marquardt.py",
-        "naive_recursion and open",
+        "cutting_time and open",
     ),
     Fault(
         "a step that raises the error is taken",

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import jax
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -151,9 +152,9 @@ def test_a_study_comes_back_from_json(study: Study) -> None:
 @settings(max_examples=25, deadline=None)
 @given(studies(), st.data())
 def test_no_word_of_the_command_is_idle(study: Study, data: st.DataObject) -> None:
-    """The control: without one of its options, it is the command of another study."""
+    """The control: without one of its options, it is the command of another study. How far back it hears is said always."""
     parts = [p for p in command(study, study.rows(measured_of(study)).training, Path("out")).split(" --") if p]
-    chosen = data.draw(st.sampled_from([p for p in parts[1:] if p.split()[0] not in ("outputs", "out")] or [None]))
+    chosen = data.draw(st.sampled_from([p for p in parts[1:] if p.split()[0] not in SAID] or [None]))
     assume(chosen is not None)
     try:
         other = asked_by(" --".join(p for p in parts if p != chosen))
@@ -165,6 +166,9 @@ def test_no_word_of_the_command_is_idle(study: Study, data: st.DataObject) -> No
 def measured_of(study: Study) -> Measured:
     u, y = study.columns.inputs, study.columns.outputs
     return Measured.of(table()[list(u)] if u else None, table()[list(y)])
+
+
+SAID = ("outputs", "out", "input-delays", "output-delays", "delays", "width")  # whatever they are
 
 
 SMALL = Study(
@@ -354,3 +358,23 @@ def test_importing_is_said_while_it_lasts_on_a_terminal_that_wants_to_hear(
     with cli._said_meanwhile("importing", words):
         assert heard.getvalue() == said[:14]
     assert heard.getvalue() == said
+
+
+def test_columns_of_tables_are_found_by_their_names() -> None:
+    t = np.arange(60.0)
+    tables = pd.DataFrame({"b": np.cos(t), "a": np.sin(t)}), pd.DataFrame({"y": np.sin(t)})
+    study = Study(Wiring("narx", (2,)), Columns(("a", "b"), ("y",)), (Teaching(epochs=1),), restarts=1)
+    (*_, last) = study.run(tables)
+    assert [column.name for column in last.model.inputs_] == ["a", "b"]
+    with pytest.raises(ValueError, match="u has no column 'b', which the study asks for; it has a, c"):
+        study.run((tables[0].rename(columns={"b": "c"})[["a", "c"]], tables[1]))
+
+
+def test_a_study_says_how_far_back_it_hears_though_nobody_asked() -> None:
+    wiring = Wiring("narx", (2,))
+    assert wiring.options == {"input_delays": (0, 1, 2), "output_delays": (1, 2)}
+    assert Wiring("narx", (2,), wiring.options) == wiring
+    series = asked_by("throughtime fit plant.csv --outputs y --out out")
+    said = command(series, series.rows(measured_of(series)).training, Path("out"))
+    assert "--input-delays" not in said
+    assert "--output-delays 1:2" in said

@@ -94,6 +94,8 @@ def words(study: Study, rows: int) -> dict[str, str | bool] | None:
     made: dict[str, str | bool] = {"outputs": ",".join(columns.outputs), "inputs": ",".join(columns.inputs)}
     made |= {} if columns.time is None else {"time": columns.time}
     made |= _limits(study.limits) | wiring.words(study.wiring) | _shares(study.parts)
+    if not columns.inputs:
+        made.pop("input_delays", None)
     made |= {"restarts": str(study.restarts), "seed": str(study.seed)}
     made |= {} if study.keep is None else {"keep": str(study.keep)}
     made |= {} if loop is None else {"loop": loop}

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics import stages as teaching
@@ -190,9 +191,13 @@ class Study:
 
         raises    ValueError for what does not fit the study, `Diverged` if no network stays finite
         """
-        data = measured if isinstance(measured, Measured) else Measured.of(*measured)
+        data = measured if isinstance(measured, Measured) else Measured.of(*self._named(*measured))
         parts = self.rows(data)
         return looks(self.model(parts), data, parts, after)
+
+    def _named(self, u: Any, y: Any) -> tuple[Any, Any]:
+        """The columns of tables by the names of this study, in its order; arrays as they are."""
+        return _picked(u, self.columns.inputs, "u"), _picked(y, self.columns.outputs, "y")
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold."""
@@ -232,3 +237,14 @@ def _check_columns(study: Study, measured: Measured) -> None:
             f"{measured.source} has {measured.u.shape[1]} inputs and {measured.y.shape[1]} outputs, the study asks for "
             f"{heard} and {asked}"
         )
+
+
+def _picked(given: Any, names: tuple[str, ...], what: str) -> Any:
+    if not isinstance(given, pd.DataFrame):
+        return given
+    for name in names:
+        if name not in given.columns:
+            raise Wrong(
+                f"{what} has no column {name!r}, which the study asks for; it has {', '.join(map(str, given.columns))}"
+            )
+    return given[list(names)]

@@ -19,6 +19,9 @@ ALONE = ("narx", "jordan")  # can run without inputs
 MOST = 10**30
 
 
+FAR = ("input_delays", "output_delays", "delays", "width")  # what says how far back a network hears
+
+
 @dataclass(frozen=True)
 class Wiring:
     """A network of a known architecture, whatever it hears and says.
@@ -46,7 +49,7 @@ class Wiring:
         object.__setattr__(self, "options", self._own())
 
     def _own(self) -> dict[str, Any]:
-        """The options in one form, without those that are as the constructor has them anyway."""
+        """The options in one form: how far back it hears, always; others where they are not as the constructor has them anyway."""
         known, given = _parameters(self.name), dict(self.options)
         if "controller" in known and "f" in given:
             given["controller"] = given.pop("f")
@@ -57,7 +60,9 @@ class Wiring:
         for key, parameter in known.items():
             if parameter.default is parameter.empty and key not in made:
                 raise Wrong(f"{{network}} {self.name} needs {{{key}}}")
-        return {key: value for key, value in made.items() if _acting(key, value) != known[key].default}
+        usual = {key: known[key].default for key in known if key in FAR and known[key].default is not Parameter.empty}
+        made = {key: READ[key](key, value) for key, value in usual.items()} | made
+        return {key: made[key] for key in sorted(made) if key in FAR or _acting(key, made[key]) != known[key].default}
 
     def build(self, inputs: int, outputs: int) -> Network:
         """The network for so many inputs and outputs."""
@@ -65,9 +70,12 @@ class Wiring:
             raise Wrong(
                 f"{{network}} {self.name} needs {{inputs}}; only {' and '.join(ALONE)} can run on past outputs alone"
             )
-        if not inputs and "input_delays" in self.options:
-            raise Wrong("{input_delays} needs {inputs}: a series is predicted from its own past ({output_delays})")
         given = {key: _acting(key, value) for key, value in self.options.items()}
+        if not inputs and given.pop("input_delays", None) not in (
+            None,
+            Wiring(self.name, self.hidden).options.get("input_delays"),
+        ):
+            raise Wrong("{input_delays} needs {inputs}: a series is predicted from its own past ({output_delays})")
         hidden = self.hidden[0] if len(self.hidden) == 1 else list(self.hidden)
         return NETWORKS[self.name](inputs, hidden, outputs, **given)
 
