@@ -301,7 +301,12 @@ def test_a_study_is_of_its_table_alone_and_says_all_that_options_could() -> None
     Path("study.json").write_text(SMALL.of_table("plant.csv", files.fingerprint("plant.csv")).to_json())
     plant(61).to_csv("other.csv", index=False)
     again = ["--study", "study.json", "--out", "none"]
-    refused(run("fit", "other.csv", *again), "other.csv is not the table of study.json: its SHA-256 is ", "plant.csv")
+    refused(
+        run("fit", "other.csv", *again),
+        "other.csv is not the table of study.json: its SHA-256 is ",
+        "plant.csv",
+        'the entry "table" out',
+    )
     refused(run("fit", *again, "--seed", "3"), "--seed beside --study: the study says it already; leave it out")
     refused(run("fit", *again, "--outputs", "u"), "column 'u' is named twice")
     others = run("fit", *again[:-1], "others", "--outputs", "z", "--inputs", "v", "--json")

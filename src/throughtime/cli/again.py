@@ -21,6 +21,8 @@ from throughtime.io.tables import Table
 
 Named = tuple[Any, Any, str | None]
 
+OTHER = '; to fit the same to this table, take the entry "table" out of a copy of the study'
+
 
 def beside(context: typer.Context, chosen: str, *allowed: str) -> None:
     """Refuse options beside --study or --resume, but those allowed: the study has said them already."""
@@ -51,6 +53,8 @@ def go_on(folder: Path, table: Path | None) -> Job:
 
 def _standing(folder: Path) -> tuple[Standing, Path]:
     """How far the fit in a folder is, and the file that says so."""
+    if folder.is_file():
+        raise Problem(f"--resume {folder}: this is a file; give the folder that --out of the fit has named")
     progress, file = folder / PROGRESS, folder / STUDY
     if progress.is_file():
         return load_standing(progress), progress
@@ -67,7 +71,7 @@ def read(file: Path) -> Study:
         return Study.from_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
-        raise Problem(f"{file}: {why}") from None
+        raise Problem(f"{file}: {why}; give the study.json that a fit has left") from None
 
 
 def measured(study: Study, table: Path | None, file: Path) -> Data:
@@ -82,7 +86,7 @@ def table_of(study: Study, table: Path | None, file: Path, command: str = "fit")
     if study.table is not None and fingerprint(found) != study.table.sha256:
         raise Problem(
             f"{found} is not the table of {file}: its SHA-256 is {fingerprint(found)[:12]}..., there it is "
-            f"{study.table.sha256[:12]}...; give {study.table.name} as it was"
+            f"{study.table.sha256[:12]}...; give {study.table.name} as it was" + (OTHER if command == "fit" else "")
         )
     return found
 
