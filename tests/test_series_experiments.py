@@ -14,7 +14,7 @@ from throughtime.experiments import mackey_glass as mg
 from throughtime.experiments import narma10 as narma
 from throughtime.experiments.ledger import Ledger
 
-SMALL = mg.Course(units=8, opened=40, closed=2, restarts=2)
+SMALL = mg.Schooling(units=8, opened=40, closed=2, restarts=2)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 from throughtime import engine
 from throughtime.engine import anneal, harden, selected_delays
 from throughtime.experiments import Progress, Result, Results, rows_of
-from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Data, Task, Values, data, found
+from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Series, Task, Values, data, found
 from throughtime.experiments.learned_delays_positions import (
     ADAM,
     FASTER,
@@ -68,7 +68,7 @@ TEMPERATURES, STRENGTHS = np.geomspace(1, 0.3, 6).tolist(), np.geomspace(3e-3, 0
 QUICK = ("learned delays", "DCLS, Gaussian", "random delays", "known delays")
 
 
-def softly(task: Task, given: Data, seed: int) -> Answer:
+def softly(task: Task, given: Series, seed: int) -> Answer:
     """Learned delays: stage by stage sharper, then hardened."""
     network = form(task, learned=True)
     weights, state, lesson = engine.init(network, seed), None, [told(network, *given.training)]
@@ -90,7 +90,7 @@ def _sharpening(network: Network, strength: float) -> optax.GradientTransformati
     return optax.chain(sharpen(network, strength), ADAM)
 
 
-def everywhere(task: Task, given: Data, seed: int) -> Answer:
+def everywhere(task: Task, given: Series, seed: int) -> Answer:
     """A weight for every delay; the weights with the lowest validation error."""
     network = form(task, learned=False)
     lesson, other = [told(network, *given.training)], [told(network, *given.validation)]
@@ -99,7 +99,7 @@ def everywhere(task: Task, given: Data, seed: int) -> Answer:
     return Answer(network, last.best, None)
 
 
-METHODS: dict[str, Callable[[Task, Data, int], Answer]] = {
+METHODS: dict[str, Callable[[Task, Series, int], Answer]] = {
     "learned delays": softly,
     "DCLS, Gaussian": partial(positioned, "Gaussian", FASTER, False),
     "DCLS, triangle": partial(positioned, "triangle", FASTER, False),
@@ -116,7 +116,7 @@ def error(answer: Answer, x: Values, y: Values) -> float:
     return float(np.mean((np.asarray(ys)[LONGEST:, 0] - y[LONGEST:]) ** 2) / y[LONGEST:].var())
 
 
-def judged(find: Callable[[Task, Data, int], Answer], task: Task, given: Data, seed: int) -> tuple[float, float]:
+def judged(find: Callable[[Task, Series, int], Answer], task: Task, given: Series, seed: int) -> tuple[float, float]:
     """The error of what a method finds, and the share of the delays found; NaN where it looks for none."""
     answer = find(task, given, seed)
     share = np.nan if answer.delays is None else found(given.known, answer.delays)

@@ -64,7 +64,7 @@ SEEDS, MISSING = 5, "reservoirpy is not installed, so its rows are missing: pip 
 
 
 @dataclass(frozen=True)
-class Course:
+class Schooling:
     """How the network is trained: units, epochs with measured outputs, epochs in closed loop, restarts."""
 
     units: int = 24
@@ -78,12 +78,12 @@ class Course:
         return narx(0, self.units, 1, output_delays=DELAYS, skip=True)
 
 
-QUICK = Course(units=16, opened=200, closed=10, restarts=2)
+QUICK = Schooling(units=16, opened=200, closed=10, restarts=2)
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train from every seed, forecast the test samples, write table and picture."""
-    count, course = seeds or (2 if quick else SEEDS), QUICK if quick else Course()
+    count, course = seeds or (2 if quick else SEEDS), QUICK if quick else Schooling()
     x = mackey_glass(TOTAL)
     z, deviation = (x - x[:TRAINED].mean()) / x[:TRAINED].std(), x[:TRAINED].std()
     origins, errors = np.arange(VALIDATED, TOTAL - AHEAD, 10), dict[str, list[tuple[Values, Values]]]()
@@ -126,7 +126,7 @@ def runs(network: Network, z: Values, origins: Origins, steps: int, last: bool =
 
 
 def taught(
-    course: Course, z: Values, seed: int, share: Callable[[float], None], ledger: Ledger
+    course: Schooling, z: Values, seed: int, share: Callable[[float], None], ledger: Ledger
 ) -> tuple[Weights, Weights]:
     """The best restart at 84 steps ahead on the validation samples: before, and after the closed loop; one member each."""
     exam = runs(course.network, z, np.arange(TRAINED, VALIDATED - AHEAD, 5), AHEAD, last=True)
@@ -142,7 +142,7 @@ def taught(
     return jax.tree.map(lambda w: w[k : k + 1], forced), jax.tree.map(lambda w: w[k : k + 1], best)
 
 
-def _forced(course: Course, z: Values, seed: int) -> Callable[..., Iterator[Report]]:
+def _forced(course: Schooling, z: Values, seed: int) -> Callable[..., Iterator[Report]]:
     """Training of all restarts with measured outputs."""
     network, restarts, damped = course.network.open_loop(), course.restarts, _damped(1e-3, TRAINED)
     weights = stack([init(course.network, seed * restarts + k) for k in range(restarts)])
@@ -151,7 +151,7 @@ def _forced(course: Course, z: Values, seed: int) -> Callable[..., Iterator[Repo
     return partial(train, *args, epochs=course.opened, members=restarts, look=10)
 
 
-def _closing(course: Course, z: Values, weights: Weights, exam: list[Any]) -> Callable[..., Iterator[Report]]:
+def _closing(course: Schooling, z: Values, weights: Weights, exam: list[Any]) -> Callable[..., Iterator[Report]]:
     """Training in closed loop, on short free runs."""
     windows = runs(course.network, z, np.arange(PAST, TRAINED - WINDOW, 20), WINDOW)
     args = course.network, weights, BPTT(), LOSS, _damped(1e-6, WINDOW * len(windows)), windows

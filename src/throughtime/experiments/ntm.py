@@ -61,18 +61,18 @@ def optimizer_for(task: Task) -> optax.GradientTransformation:
     return optax.chain(optax.clip(10.0), optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
-class Stand(NamedTuple):
+class Taught(NamedTuple):
     """How far a course is: rounds done, and the weights after them."""
 
     done: int
     weights: Any
 
 
-def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) -> Iterator[Stand]:
+def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) -> Iterator[Taught]:
     """Train from one seed, and tell now and then how far it is; begins where `file` stands."""
     weights = engine.init(network, seed, jnp.float32)
     done, (weights, state) = resumed(file, (weights, jax.jit(optimizer.init)(weights)))
-    yield Stand(done, weights)
+    yield Taught(done, weights)
     while done < task.rounds:
         reports = train(
             network,
@@ -91,7 +91,7 @@ def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) 
         weights, state, done = report.weights, report.optimizer_state, done + 1
         if done % SAVED == 0 or done == task.rounds:
             keep(file, done, (weights, state))
-            yield Stand(done, weights)
+            yield Taught(done, weights)
 
 
 def wrong_bits(task: Task, network: Network, weights: Any, size: Size) -> float:
