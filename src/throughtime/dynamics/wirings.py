@@ -17,8 +17,6 @@ NETWORKS = {name.replace("_", "-"): make for name, make in ARCHITECTURES.items()
 ELEMENTWISE = [name for name, unit in units.UNITS.items() if isinstance(unit.activate, units.Activation)]
 ALONE = ("narx", "jordan")  # can run without inputs
 MOST = 10**30
-
-
 FAR = ("input_delays", "output_delays", "delays", "width")  # what says how far back a network hears
 
 
@@ -60,8 +58,7 @@ class Wiring:
         for key, parameter in known.items():
             if parameter.default is parameter.empty and key not in made:
                 raise Wrong(f"{{network}} {self.name} needs {{{key}}}")
-        usual = {key: known[key].default for key in known if key in FAR and known[key].default is not Parameter.empty}
-        made = {key: READ[key](key, value) for key, value in usual.items()} | made
+        made = _usual(self.name) | made
         return {key: made[key] for key in sorted(made) if key in FAR or _acting(key, made[key]) != known[key].default}
 
     def build(self, inputs: int, outputs: int) -> Network:
@@ -71,10 +68,8 @@ class Wiring:
                 f"{{network}} {self.name} needs {{inputs}}; only {' and '.join(ALONE)} can run on past outputs alone"
             )
         given = {key: _acting(key, value) for key, value in self.options.items()}
-        if not inputs and given.pop("input_delays", None) not in (
-            None,
-            Wiring(self.name, self.hidden).options.get("input_delays"),
-        ):
+        usual = _usual(self.name).get("input_delays")
+        if not inputs and given.pop("input_delays", usual) != usual:
             raise Wrong("{input_delays} needs {inputs}: a series is predicted from its own past ({output_delays})")
         hidden = self.hidden[0] if len(self.hidden) == 1 else list(self.hidden)
         return NETWORKS[self.name](inputs, hidden, outputs, **given)
@@ -104,6 +99,12 @@ def refuse_many(delays: int, where: str) -> None:
 def _parameters(name: str) -> dict[str, Parameter]:
     found = signature(NETWORKS[name]).parameters
     return {key: found[key] for key in found if key in READ}
+
+
+def _usual(name: str) -> dict[str, Any]:
+    """How far back a network of an architecture hears where nobody says it."""
+    known = {key: parameter.default for key, parameter in _parameters(name).items() if key in FAR}
+    return {key: READ[key](key, default) for key, default in known.items() if default is not Parameter.empty}
 
 
 def _acting(key: str, value: Any) -> Any:
