@@ -15,7 +15,8 @@ from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.standing import Standing, load_standing, save_standing
-from throughtime.dynamics.study import Columns, Study
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Columns
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import container
 

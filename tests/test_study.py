@@ -25,7 +25,8 @@ from throughtime.dynamics.measured import Measured
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
-from throughtime.dynamics.study import Columns, Limits, Study, TableFile
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Columns, Limits, TableFile
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import files

@@ -16,7 +16,7 @@ import optax
 
 import throughtime as tt
 from throughtime.dynamics.measured import Measured
-from throughtime.dynamics.study import Columns
+from throughtime.dynamics.table import Columns
 from throughtime.dynamics.wirings import Wiring
 from throughtime.features.pen import PenFeatures
 from throughtime.reports.judging import judge

@@ -14,7 +14,8 @@ from throughtime.cli.learning import PROGRESS, STUDY, Job
 from throughtime.dynamics import search
 from throughtime.dynamics.search import Search
 from throughtime.dynamics.standing import Standing, load_standing
-from throughtime.dynamics.study import Columns, Study
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Columns
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table

@@ -17,7 +17,8 @@ from throughtime.cli.fit_options import Optimizer, Table, given
 from throughtime.dynamics.choosing import Judged
 from throughtime.dynamics.search import Search
 from throughtime.dynamics.stages import LEARNER_CHOICES, Asked, refuse_large, stages_of
-from throughtime.dynamics.study import Columns, Study, TableFile
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Columns, TableFile
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io.files import fingerprint
 from throughtime.work.children import Lost

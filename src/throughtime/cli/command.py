@@ -9,7 +9,8 @@ from throughtime.cli import wiring
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import asked_of, optimizer_word
-from throughtime.dynamics.study import Limits, Study
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Limits
 from throughtime.dynamics.wirings import Wiring
 from throughtime.dynamics.wrong import Wrong
 

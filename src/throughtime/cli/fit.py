@@ -17,7 +17,8 @@ from throughtime.cli.learning import EVENTS, STUDY, Clock, Job, Taught, made_in
 from throughtime.drawing import count
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
-from throughtime.dynamics.study import Columns, Limits, Study, TableFile
+from throughtime.dynamics.study import Study
+from throughtime.dynamics.table import Columns, Limits, TableFile
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table

@@ -9,42 +9,30 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from throughtime.checks import one_line, quoted
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import stage_from_dict, stage_to_dict
-from throughtime.dynamics.study import Columns, Limits, Study, TableFile
+from throughtime.dynamics.table import Columns, Limits, TableFile
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wirings import Wiring
-from throughtime.network import from_json
+from throughtime.network import Network, from_json
 
 FORMAT, VERSION = "throughtime study", 1
 MOST_STAGES = 100
 WHAT = {Columns: "columns", Limits: "limits", Shares: "parts", TableFile: "a table", Wiring: "a wiring"}
 
 
-def study_to_dict(study: Study) -> dict[str, Any]:
-    """What JSON can hold.
+def study_to_dict(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON can hold of the fields of a study.
 
     raises  ValueError if a stage has an optimizer or a learner that has no word, or a unit no name
     """
-    stages = [_placed(f"stages[{n}]", stage_to_dict, stage) for n, stage in enumerate(study.stages)]
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "table": None if study.table is None else asdict(study.table),
-        "columns": _listed(asdict(study.columns)),
-        "wiring": _wiring_to_dict(study),
-        "stages": stages,
-        "parts": asdict(study.parts),
-        "restarts": study.restarts,
-        "keep": study.keep,
-        "limits": _listed(asdict(study.limits)),
-        "seed": study.seed,
-    }
+    said = {key: WRITERS[key](study[key]) if key in WRITERS else study[key] for key in ORDER}
+    return {"format": FORMAT, "version": VERSION} | said
 
 
 def study_from_dict(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,20 +44,24 @@ def study_from_dict(said: Mapping[str, Any]) -> dict[str, Any]:
             f"the study has version {quoted(said.get('version'))}, this library reads version {VERSION}: install a newer one"
         )
     given = {key: value for key, value in said.items() if key not in ("format", "version")}
-    _known(given, {f.name for f in fields(Study)}, "a study")
+    _known(given, {*ORDER}, "a study")
     for key in ("columns", "wiring", "stages"):
         if key not in given:
             raise ValueError(f"study: {key} is missing")
     return {key: _placed(key, READERS[key], value) if key in READERS else value for key, value in given.items()}
 
 
-def _wiring_to_dict(study: Study) -> dict[str, Any]:
-    if isinstance(study.wiring, Wiring):
-        return _listed(asdict(study.wiring))
-    text = study.wiring.to_json()
-    if from_json(text) != study.wiring:
+def _wiring_to_dict(wiring: Wiring | Network) -> dict[str, Any]:
+    if isinstance(wiring, Wiring):
+        return _listed(asdict(wiring))
+    text = wiring.to_json()
+    if from_json(text) != wiring:
         raise ValueError("study: wiring: the network has units of its own, which a file cannot hold")
     return {"network": json.loads(text)}
+
+
+def _stages_to_list(stages: Sequence[Teaching]) -> list[dict[str, Any]]:
+    return [_placed(f"stages[{n}]", stage_to_dict, stage) for n, stage in enumerate(stages)]
 
 
 def _wiring(said: Any) -> Any:
@@ -135,6 +127,15 @@ def _table(said: Any) -> TableFile | None:
     return None if said is None else _value(TableFile, said)
 
 
+ORDER = ("table", "columns", "wiring", "stages", "parts", "restarts", "keep", "limits", "seed")
+WRITERS: dict[str, Callable[[Any], Any]] = {
+    "table": lambda table: table and asdict(table),
+    "columns": lambda columns: _listed(asdict(columns)),
+    "wiring": _wiring_to_dict,
+    "stages": _stages_to_list,
+    "parts": asdict,
+    "limits": lambda limits: _listed(asdict(limits)),
+}
 READERS: dict[str, Callable[[Any], Any]] = {
     "table": _table,
     "columns": lambda said: _value(Columns, said),
