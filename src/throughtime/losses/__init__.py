@@ -124,7 +124,8 @@ class BinaryCrossEntropy:
         same("BinaryCrossEntropy", ys, targets)
         known = ~jnp.isnan(targets)
         logits, truth = jnp.where(known, ys, 0), jnp.where(known, targets, 0)
-        losses = jax.nn.softplus(logits) - truth * logits
+        # a term each: of their difference nothing would be left where the output is sure and right
+        losses = truth * jax.nn.softplus(-logits) + (1 - truth) * jax.nn.softplus(logits)
         return jnp.sum(jnp.where(known, losses, 0), axis=-1)
 
 
