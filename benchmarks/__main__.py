@@ -29,6 +29,7 @@ TABLES = {
     "records": ("records", "records"),
     "lengths": ("lengths", "lengths"),
     "learned-delays": ("learned_delays", "learned_delays"),
+    "waiting": ("waiting", "waiting"),
 }
 ON_SEVERAL_CORES = ("grid", "rtrl-peak", "rtrl-block", "step", "unequal")  # the others are measured on one core only
 SHORT, RED = 1, 3
@@ -43,6 +44,9 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cores", type=int, nargs="+", default=several, help="how many, each in its own process")
     parser.add_argument("--quick", action="store_true", help="few sizes and rounds, no law tests: not to be quoted")
     parser.add_argument("--no-laws", action="store_true", help="compare only what is timed, do not run the law tests")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="of another environment, with the build that `waiting` is set against"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--report-only", action="store_true", help="exit code 0 even if a bar is not met")
     return parser.parse_args(given)
@@ -76,8 +80,10 @@ def _here(asked: argparse.Namespace) -> dict[str, Any]:
 def _table(name: str, asked: argparse.Namespace) -> Any:
     module, function = TABLES[name]
     print(f"measuring {name}, {machine.in_words()} ...", file=sys.stderr, flush=True)
-    only = {"networks": asked.network} if name == "grid" and asked.network else {}
-    return getattr(importlib.import_module(f"benchmarks.{module}"), function)(asked.quick, **only)
+    given: dict[str, Any] = {"networks": asked.network} if name == "grid" and asked.network else {}
+    if name == "waiting":
+        given = {"before": asked.before}
+    return getattr(importlib.import_module(f"benchmarks.{module}"), function)(asked.quick, **given)
 
 
 def _started(asked: argparse.Namespace, cores: int) -> dict[str, Any]:
@@ -91,6 +97,7 @@ def _started(asked: argparse.Namespace, cores: int) -> dict[str, Any]:
         file = Path(folder, "figures.json")
         command = [sys.executable, "-m", "benchmarks", "--cores", str(cores), "--no-laws", "--report-only", *wanted]
         command += ["--json", str(file), *(["--quick"] if asked.quick else [])]
+        command += ["--before", asked.before] if asked.before else []
         done = subprocess.run(command, cwd=machine.ROOT, stdout=subprocess.DEVNULL, check=False)
         if done.returncode == RED:
             raise Red(f"on {cores} cores")

@@ -1,0 +1,120 @@
+"""What one waits for: CPU seconds of whole processes, user and system, all threads, each process fresh."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from benchmarks import gate
+from benchmarks.table import Row, Table, barred
+
+BEFORE, NOTHING = "before", (lambda _: None)
+JAX = "import jax"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A process that is waited for.
+
+    name         what the table calls it
+    words        what is given to Python
+    bar          CPU seconds that it may take, beyond those of the process `beyond`; None: only reported
+    share        of what it took before, that it may take; None: only reported
+    ends         its exit code
+    prepare      called with its folder before each round, not timed
+    environment  variables beside those of this process; None takes one away
+    """
+
+    name: str
+    words: tuple[str, ...]
+    bar: float | None = None
+    beyond: str = ""
+    share: float | None = None
+    ends: int = 0
+    prepare: Callable[[Path], None] = NOTHING
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def _program(*words: str) -> tuple[str, ...]:
+    return ("-m", "throughtime", *words)
+
+
+def _code(line: str) -> tuple[str, ...]:
+    return ("-c", line)
+
+
+WAITING = (
+    Waiting(JAX, _code(JAX)),
+    Waiting("--help", _program("--help"), 0.3),
+    Waiting("fit --help", _program("fit", "--help"), 0.3),
+    Waiting("a usage error", _program("fit", "--none-such"), 0.3, ends=2),
+    Waiting("--version", _program("--version"), 0.3),
+    Waiting("import throughtime", _code("import throughtime"), 0.2, JAX),
+    Waiting("tt.train, tt.lstm, tt.BPTT", _code("import throughtime as t; t.train, t.lstm, t.BPTT"), 0.2, JAX),
+    Waiting("tt.DynamicModel", _code("import throughtime as t; t.DynamicModel"), 0.4, JAX),
+)
+
+Seconds = dict[str, list[float]]
+
+
+def waiting(quick: bool, before: str | None = None) -> Table:
+    """CPU seconds of each; before: the Python of another environment, with the build that these are compared with."""
+    rounds = 2 if quick else 7
+    found = _interleaved(WAITING, rounds, before)
+    rows = [_row(one, found, before is not None) for one in WAITING]
+    return Table("waiting", f"waiting: CPU seconds of a process, median of {rounds}, one core", rows)
+
+
+def _interleaved(all_of: Sequence[Waiting], rounds: int, before: str | None) -> Seconds:
+    """{name: seconds of each round}; those of the build before under `before NAME`."""
+    found: Seconds = {}
+    for _ in range(rounds):
+        for one in all_of:
+            found.setdefault(one.name, []).append(_seconds(one, sys.executable))
+            if before is not None:
+                environment = {**one.environment, "PYTHONPATH": None}
+                found.setdefault(f"{BEFORE} {one.name}", []).append(_seconds(one, before, environment))
+    return found
+
+
+def _seconds(one: Waiting, python: str, changed: Mapping[str, str | None] | None = None) -> float:
+    """User and system time of the process, and of those that it waited for."""
+    changed = one.environment if changed is None else changed
+    kept = {name: value for name, value in os.environ.items() if name not in changed}
+    environment = kept | {name: value for name, value in changed.items() if value is not None}
+    with tempfile.TemporaryDirectory() as folder:
+        one.prepare(Path(folder))
+        process = subprocess.Popen(
+            [python, *one.words], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != one.ends:
+        raise gate.Red(f"{one.name} ended with {process.returncode}, not {one.ends}")
+    return used.ru_utime + used.ru_stime
+
+
+def _row(one: Waiting, found: Seconds, compared: bool) -> Row:
+    own = median(found[one.name])
+    bars = []
+    values = {"case": one.name, "CPU s": own, "beyond": ""}
+    if one.bar is not None:
+        beyond = (
+            median(now - then for now, then in zip(found[one.name], found[one.beyond], strict=True))
+            if one.beyond
+            else own
+        )
+        values["beyond"] = f"{one.beyond} {beyond:+.2f}" if one.beyond else ""
+        words = f"<= {one.beyond} + {one.bar:g} s" if one.beyond else f"<= {one.bar:g} s"
+        bars.append((words, beyond <= one.bar))
+    if compared:
+        theirs = found[f"{BEFORE} {one.name}"]
+        share = median(now / then for now, then in zip(found[one.name], theirs, strict=True))
+        values |= {"before": median(theirs), "share": share}
+        if one.share is not None:
+            bars.append((f"<= {one.share:g} of before", share <= one.share))
+    return barred(values, bars)
