@@ -37,6 +37,7 @@ PROMISED = [
     "NGram",
     "Network",
     "Report",
+    "RunFolder",
     "SequenceClassifier",
     "SequenceRegressor",
     "SquaredError",

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from command_line import FILES, plant, refused, run
-from throughtime.cli import learning
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
@@ -19,6 +18,7 @@ from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import container
+from throughtime.reports import run_folder
 
 NARX = Wiring("narx", (2,), {"input_delays": [1], "output_delays": [1]})
 
@@ -125,14 +125,14 @@ class Stopped(Exception):
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, place: int, how: type[BaseException]) -> None:
     """Let the fit end when it is told of its look of that number."""
-    told, show = iter(range(10**6)), learning.Watch.__call__
+    told, note = iter(range(10**6)), run_folder._Run.note
 
     def watched(self: Any, look: Any) -> None:
-        show(self, look)
+        note(self, look)
         if next(told) == place:
             raise how
 
-    monkeypatch.setattr(learning.Watch, "__call__", watched)
+    monkeypatch.setattr(run_folder._Run, "note", watched)
 
 
 @pytest.mark.parametrize("place", [1, 4, 6, 12])
@@ -172,7 +172,7 @@ def test_a_folder_that_is_written_over_keeps_its_old_files_until_the_new_ones_ar
     before = {p.name: p.read_bytes() for p in Path("x").iterdir()}
     with monkeypatch.context() as patched:
         stop_at(patched, 6, Stopped)
-        patched.setattr(learning, "_sweep", lambda *_: None)
+        patched.setattr(run_folder._Run, "_sweep", lambda *_: None)
         run("fit", "plant.csv", *other, "--out", "x", "--overwrite", "--quiet")
     after = {p.name: p.read_bytes() for p in Path("x").iterdir()}
     assert after.keys() == before.keys() | {"progress.safetensors"}

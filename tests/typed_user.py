@@ -194,13 +194,15 @@ def system(folder: Path) -> float:
     return float(y.sum()) + len(closed_history) + len(prepared.sequences)
 
 
-def study() -> float:
-    """What a fit is asked to do, as a value, what came of it, and the model step by step."""
+def study(folder: Path) -> float:
+    """What a fit is asked to do, as a value, done in a folder; what came of it, and the model step by step."""
     u = np.sin(np.arange(60.0))
     asked = tt.Study(Wiring("narx", (2,)), Columns(("u",), ("y",)), (tt.Teaching(epochs=2, look=1),), restarts=1)
-    *_, last = asked.run((u, np.append(0, u[:-1])))
+    *_, last = tt.RunFolder(folder / "run").run(asked, (u, np.append(0, u[:-1])))
+    assert last.outcome is not None
     assert last.model is not None
     judgement: tt.Judgement = judge(last.model, Measured.of(u, np.append(0, u[:-1])))
+    assert judgement.network.keys() == last.outcome.judgement.network.keys()
     stream = tt.Stream(last.model)
     y, state = stream.feed(stream.start(), np.array([0.1]), np.array([0.2]))
     y, _ = stream.step(state, np.array([0.1]))
@@ -269,4 +271,4 @@ if __name__ == "__main__":
     print(len(zoo()), look(mine), learn(tt.elman(1, 2, 1)), losses(), delays(), estimators(), strings())
     print(networks_that_run_programs(), recordings(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
     with tempfile.TemporaryDirectory() as kept:
-        print(system(Path(kept)), go_on(Path(kept)), study())
+        print(system(Path(kept)), go_on(Path(kept)), study(Path(kept)))

@@ -71,11 +71,13 @@ if TYPE_CHECKING:
     from throughtime.exchange import export_c, export_onnx
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
     from throughtime.reports.judgement import Judgement
+    from throughtime.reports.run_folder import RunFolder
 
 # What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
 _LATER = {
     "DynamicModel": "dynamics.model",
     "Judgement": "reports.judgement",
+    "RunFolder": "reports.run_folder",
     "SequenceClassifier": "estimators",
     "SequenceRegressor": "estimators",
     "Study": "dynamics.study",
@@ -116,6 +118,7 @@ __all__ = [
     "NGram",
     "Network",
     "Report",
+    "RunFolder",
     "SequenceClassifier",
     "SequenceRegressor",
     "SquaredError",

@@ -1,6 +1,6 @@
 """A study from a file, done again or gone on with: its table is found and must be the same."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,33 @@ from throughtime.cli import data as columns
 from throughtime.cli.command import in_options
 from throughtime.cli.data import Data
 from throughtime.cli.errors import Problem
-from throughtime.cli.learning import PROGRESS, STUDY, Job
 from throughtime.dynamics import search
 from throughtime.dynamics.search import Search
-from throughtime.dynamics.standing import Standing, load_standing
+from throughtime.dynamics.standing import load_study
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
+from throughtime.reports.run_folder import PROGRESS, STUDY, RunFolder
 
 Named = tuple[Any, Any, str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one call of `fit` does.
+
+    overwrite  the folder may hold other files
+    begun      the study was begun there, and is gone on with
+    """
+
+    study: Study
+    data: Data
+    folder: RunFolder
+    overwrite: bool = False
+    begun: bool = False
+
 
 OTHER = '; to fit the same to this table, take the entry "table" out of a copy of the study'
 
@@ -36,43 +52,23 @@ def beside(context: typer.Context, chosen: str, *allowed: str) -> None:
 
 def again(file: Path, table: Path | None, named: Named, out: Path, overwrite: bool) -> Job:
     """The study in a file, to be done again; named: inputs, outputs and time, where they are to be others."""
-    study = read(file)
+    study = load_study(file)
     if any(named):
         known = study.columns
         with in_options():
             others = Columns(named[0] or known.inputs, named[1] or known.outputs, named[2] or known.time)
             study = replace(study, columns=others)
     data = measured(study, table, file)
-    return Job(_named(study, data), data, out, overwrite)
+    return Job(_named(study, data), data, RunFolder(out), overwrite)
 
 
 def go_on(folder: Path, table: Path | None) -> Job:
     """The study that was begun in a folder, as it stands."""
-    standing, file = _standing(folder)
-    return Job(standing.study, measured(standing.study, table, file), folder, resumed=standing)
-
-
-def _standing(folder: Path) -> tuple[Standing, Path]:
-    """How far the fit in a folder is, and the file that says so."""
-    if folder.is_file():
-        raise Problem(f"--resume {folder}: this is a file; give the folder that --out of the fit has named")
-    progress, file = folder / PROGRESS, folder / STUDY
-    if progress.is_file():
-        return load_standing(progress), progress
-    if not file.is_file():
-        raise Problem(f"--resume {folder}: there is no {STUDY}, so nothing was begun there; begin with --out {folder}")
-    if (folder / "metrics.json").exists():
-        raise Problem(f"--resume {folder}: the fit in it has ended; do it again with --study {file} --out another")
-    return Standing(read(file)), file
-
-
-def read(file: Path) -> Study:
-    """The study in a file."""
-    try:
-        return Study.from_json(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
-        raise Problem(f"{file}: {why}; give the study.json that a fit has left") from None
+    place = RunFolder(folder)
+    with in_options():
+        study = place.standing().study
+    file = next(file for name in (PROGRESS, STUDY) if (file := folder / name).exists())
+    return Job(study, measured(study, table, file), place, begun=True)
 
 
 def measured(study: Study, table: Path | None, file: Path) -> Data:

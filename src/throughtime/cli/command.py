@@ -8,7 +8,7 @@ from pathlib import Path
 from throughtime.cli import wiring
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.shares import Shares
-from throughtime.dynamics.stages import asked_of, optimizer_word
+from throughtime.dynamics.stages import asked_of
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Limits
 from throughtime.dynamics.wirings import Wiring
@@ -19,6 +19,7 @@ OPTIONS = {
     "f": "--activation",
     "controller": "--activation",
     "start": "--learned-start",
+    "folder": "--out",
 }  # what a field of a study is called on the command line, where not by its name
 ORDER = (
     *(
@@ -124,8 +125,3 @@ def _shares(parts: Shares) -> dict[str, str]:
 
 def _number(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def optimizer_said(optimizer: object) -> str:
-    """The word for an optimizer; of one without a word, what it is."""
-    return optimizer_word(optimizer) or str(getattr(optimizer, "__name__", type(optimizer).__name__))

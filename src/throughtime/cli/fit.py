@@ -1,6 +1,7 @@
 """`throughtime fit`: from a table to a trained model, its errors, its pictures and a file of it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,10 +11,9 @@ import typer
 from throughtime.cli import data as columns
 from throughtime.cli import fit_options as asked_for
 from throughtime.cli import options, output, results, wiring
-from throughtime.cli.again import again, beside, go_on
-from throughtime.cli.command import in_options
-from throughtime.cli.errors import INTERRUPTED, Failure, Problem
-from throughtime.cli.learning import EVENTS, STUDY, Clock, Job, Taught, made_in
+from throughtime.cli.again import Job, again, beside, go_on
+from throughtime.cli.command import command, in_options
+from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
 from throughtime.drawing import count
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
@@ -22,7 +22,8 @@ from throughtime.dynamics.table import Columns, Limits, TableFile
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
-from throughtime.reports.judgement import Judgement
+from throughtime.reports.outcome import Face, Outcome
+from throughtime.reports.run_folder import FILES, RunFolder, Unjudged
 from throughtime.reports.verdicts import coverage_sentences
 
 
@@ -84,7 +85,7 @@ def fit(
     Once more, to the same numbers: throughtime fit tanks.csv --study tanks/study.json --out again.
     On with one that was interrupted or killed: throughtime fit tanks.csv --resume tanks
     """
-    clock = Clock(context.obj or monotonic(), monotonic())
+    clock = {"importing": context.obj or monotonic(), "reading": monotonic()}
     if resume is not None:
         beside(context, "resume", "table", "json_", "quiet")
         return carry_out(go_on(resume, table), clock, json_, quiet)
@@ -120,7 +121,7 @@ def fit(
         origin = TableFile(table.name, fingerprint(table))
         asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
         asked_study.rows(data)
-    carry_out(Job(asked_study, data, out, overwrite), clock, json_, quiet)
+    carry_out(Job(asked_study, data, RunFolder(out), overwrite), clock, json_, quiet)
 
 
 def _limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
@@ -142,35 +143,42 @@ def _number(part: str) -> float:
     return made
 
 
-def carry_out(job: Job, clock: Clock, json_: bool, quiet: bool) -> None:
+def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -> None:
     """Fit what was asked for, in its folder, and say what came of it."""
+    study, data, folder = job.study, job.data, job.folder
     with in_options():
-        parts = job.study.rows(job.data)
-    asked_rows, weights = parts.training - parts.first, count(job.study.network)
-    notes = [*columns.notes(job.data), *columns.constant(job.data), *columns.sparse(job.data)]
+        parts = study.rows(data)
+    asked_rows, weights = parts.training - parts.first, count(study.network)
+    notes = [*columns.notes(data), *columns.constant(data), *columns.sparse(data)]
     if asked_rows < weights:
         notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
     output.notes(notes, quiet)
-    with output.folder(job.out, job.overwrite or job.resumed is not None):
-        metrics, taught = made_in(job, parts, clock, quiet)
-    _report(job.out, metrics, taught, json_, quiet)
+    face = Face(command(study, parts.training, folder.path), results.REMEDY, phases)
+    try:
+        with in_options(), output.Bar("fit", quiet) as bar:
+            looks = folder.resume(data, face) if job.begun else folder.run(study, data, job.overwrite, face)
+            outcome = bar.follow(looks).outcome
+    except Unjudged as late:
+        raise Interrupted(f"{late}; throughtime fit --resume {folder.path} makes them") from None
+    assert outcome is not None
+    _report(folder.path, outcome, outcome.metrics(data, parts, results.REMEDY) if json_ else None, quiet)
 
 
-def _report(out: Path, metrics: dict[str, Any], taught: Taught, json_: bool, quiet: bool) -> None:
-    if json_:
+def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: bool) -> None:
+    if metrics is not None:
         typer.echo(json.dumps(metrics))
     elif not quiet:
-        judgement = Judgement.from_dict(metrics)
-        results.show(judgement, results.headline(metrics))
-        written = f"written to {out}: {', '.join((*results.FILES, STUDY, EVENTS))}"
-        for line in ["", *metrics["verdict"], *coverage_sentences(judgement.coverage), "", written]:
+        judgement = outcome.judgement
+        results.show(judgement, results.headline(outcome))
+        written = f"written to {out}: {', '.join(FILES)}"
+        for line in ["", *results.verdicts(judgement), *coverage_sentences(judgement.coverage), "", written]:
             output.say(line)
-    if taught.ended == "interrupted":
+    if outcome.ended == "interrupted":
         output.say(
-            f"interrupted after {taught.epochs} epochs: the best weights so far are saved in {out}; "
+            f"interrupted after {outcome.epochs} epochs: the best weights so far are saved in {out}; "
             f"throughtime fit --resume {out} goes on",
             err=True,
         )
         raise typer.Exit(INTERRUPTED)
-    if taught.ended == "diverged":
-        raise Failure(f"{taught.trouble}; the last good weights are saved in {out}")
+    if outcome.ended == "diverged":
+        raise Failure(f"{outcome.trouble}; the last good weights are saved in {out}")

@@ -9,8 +9,10 @@ import typer
 
 from throughtime import experiments
 from throughtime.cli import options, output
+from throughtime.cli.command import in_options
 from throughtime.cli.errors import Problem
 from throughtime.io import files
+from throughtime.reports import folders
 
 Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
@@ -57,7 +59,7 @@ def _run(
     name: str, quick: bool, seeds: int | None, out: Path | None, overwrite: bool, json_: bool, quiet: bool
 ) -> None:
     path = output.free_folder(f"throughtime-{name}") if out is None else out
-    with output.folder(path, overwrite), output.Bar(name, quiet) as bar:
+    with in_options(), folders.own(path, overwrite), output.Bar(name, quiet) as bar:
         said = experiments.conduct(name, quick, seeds, path, bar)
         files.write(path / "results.json", json.dumps(said, indent=2) + "\n")
     if json_:

@@ -1,10 +1,11 @@
-"""What the program leaves behind: its folder, and the progress bar while one waits."""
+"""What the program says: lines, tables, and the progress bar while one waits."""
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from inspect import GEN_CLOSED, getgeneratorstate
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 from rich.cells import cell_len
@@ -15,51 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from throughtime.cli.errors import Problem
-from throughtime.io import files
 from throughtime.texts import printable
 from throughtime.work.looks import Look
-
-
-@contextmanager
-def folder(path: Path, overwrite: bool) -> Iterator[Path]:
-    """The output folder, proved to be writable, ours alone; what was made for it goes again if it stays empty.
-
-    A folder that holds something is refused without `overwrite`; nothing in it is deleted but what killed runs have left.
-    """
-    if path.exists() and not path.is_dir():
-        raise Problem(f"--out {path} is a file; name a folder")
-    made = [p for p in (path, *path.parents) if not p.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        _remove(made)
-        raise Problem(f"--out {path} cannot be written: {error.strerror}; choose another folder") from None
-    with files.held(path) as ours:
-        if not ours:
-            raise Problem(f"--out {path} is in use by another run; choose another folder, or wait until it has ended")
-        files.sweep(path)
-        try:
-            _refuse_full(path, overwrite)
-            yield path
-        finally:
-            _remove(made)
-
-
-def _refuse_full(path: Path, overwrite: bool) -> None:
-    for found in sorted(path.iterdir()):
-        if not overwrite and not files.temporary(found):
-            raise Problem(
-                f"--out {path} is not empty (it holds {found.name}); "
-                "choose another folder, or --overwrite to replace files of the same name"
-            )
-
-
-def _remove(made: list[Path]) -> None:
-    for path in made:
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
 
 
 def free_folder(name: str) -> Path:
@@ -95,6 +53,9 @@ def notes(lines: Iterable[str], quiet: bool) -> None:
         say(line, err=True)
 
 
+Shown = TypeVar("Shown", bound=Look)
+
+
 class Bar:
     """A progress bar on standard error with a remark and the time left; silent if told so or not on a terminal."""
 
@@ -125,6 +86,22 @@ class Bar:
     def show(self, look: Look) -> None:
         """Where a long work stands: its part, phase and remark."""
         self(look.part, f"{look.phase}, {look.remark}" if look.remark else look.phase)
+
+    def follow(self, looks: Generator[Shown, None, None]) -> Shown:
+        """Show every look of a long work, and give the last; an interrupt that falls in between is one of the work."""
+        last: Shown | None = None
+        while True:
+            try:
+                for look in looks:
+                    last = look
+                    self.show(look)
+                assert last is not None
+                return last
+            except KeyboardInterrupt:
+                if getgeneratorstate(looks) == GEN_CLOSED:
+                    raise
+                with suppress(StopIteration):
+                    last = looks.throw(KeyboardInterrupt)
 
 
 def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1) -> None:

@@ -10,7 +10,6 @@ import typer
 from throughtime.cli import options, output, results
 from throughtime.cli.data import Data, notes
 from throughtime.cli.errors import Problem
-from throughtime.cli.learning import KEPT
 from throughtime.cli.opening import Opened, open_model
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.shares import Shares
@@ -18,6 +17,7 @@ from throughtime.io.files import fingerprint
 from throughtime.reports import judging
 from throughtime.reports.findings import Provenance, findings
 from throughtime.reports.judgement import Span
+from throughtime.reports.outcome import KEPT
 from throughtime.reports.page import write_report
 
 UNCHECKED = "no forecast intervals were checked: fit with --test 0.2, or report on a table of new rows"

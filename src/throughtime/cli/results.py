@@ -1,43 +1,26 @@
-"""What `fit` leaves and prints of a model: its files, a table of errors, and the words that name options."""
+"""What `fit` prints of a model: a table of errors, sentences, and the words that name options."""
 
-import json
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from throughtime.cli import output
-from throughtime.drawing import draw
+from throughtime.drawing import count
 from throughtime.dynamics.fitted import FREE
-from throughtime.dynamics.measured import Measured
-from throughtime.dynamics.model import DynamicModel
-from throughtime.io import files
-from throughtime.reports.course import plot_course
-from throughtime.reports.judgement import Evidence, Judgement
-from throughtime.reports.shown import response
+from throughtime.reports.judgement import Judgement
+from throughtime.reports.outcome import Outcome
 from throughtime.texts import printable
 
-FILES = ("model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png")
 REMEDY = "try other delays (throughtime delays), other sizes (throughtime choose), --folds 4 or --network gru"
 
 
-def describe(
-    out: Path, model: DynamicModel, metrics: Mapping[str, Any], measured: Measured, evidence: Evidence
-) -> None:
-    """Write all files but the model; each appears only when it is complete."""
-    files.write(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    draw(model.network_, out / "wiring.png")
-    files.write_whole(out / "training.png", plot_course(model))
-    files.write_whole(out / "prediction.png", response(measured, evidence))
-
-
-def headline(metrics: Mapping[str, Any]) -> str:
+def headline(outcome: Outcome) -> str:
     """What was trained, in one line."""
-    settings, members = metrics["settings"], metrics["members"]
+    settings, members = outcome.settings, outcome.model.members_
     networks = "1 network" if len(members) == 1 else f"mean of {len(members)} networks"
     return (
-        f"{settings['network']}, {networks} of {metrics['weights']} weights, {settings['optimizer']}, "
-        f"{settings['loop']} loop: {settings['epochs_done']} epochs, {metrics['seconds']:.1f} s"
+        f"{settings['network']}, {networks} of {count(outcome.model.network_)} weights, {settings['optimizer']}, "
+        f"{settings['loop']} loop: {outcome.epochs} epochs, {outcome.seconds:.1f} s"
     )
 
 

@@ -34,6 +34,7 @@ NUMBERS = {name: list(signature(make).parameters) for name, make in learners.LEA
 LEARNER_CHOICES = ", ".join(
     text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own))
 )
+WHOLE = ("lm", "br")  # take whole steps on all rows at once
 AFTER_OPEN = 60  # epochs of Levenberg-Marquardt in closed loop, if it comes second
 MANY = 1000  # weights, from which on Levenberg-Marquardt is slow
 SERIES_HORIZON = 20  # of adam, for a series: a free run over the whole record has no inputs to hold it

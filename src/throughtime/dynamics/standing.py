@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -50,6 +51,18 @@ def load_standing(path: str | os.PathLike[str]) -> Standing:
         return Standing(Study.from_json(tree["study"]), at, float(tree["seconds"]))
     except (LookupError, TypeError, AttributeError):
         raise ModelFileError(f"{path} holds no progress of a fit; the file is damaged") from None
+
+
+def load_study(path: str | os.PathLike[str]) -> Study:
+    """The study in a file, which `Study.to_json` wrote.
+
+    raises  OSError if there is no file; ValueError, in one line, for a file that is something else
+    """
+    try:
+        return Study.from_json(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        why = "it is no text" if isinstance(error, UnicodeDecodeError) else error
+        raise ValueError(f"{path}: {why}; give the study.json that a fit has left") from None
 
 
 def packed(at: StageReport) -> dict[str, Any]:

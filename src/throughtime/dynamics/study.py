@@ -117,13 +117,37 @@ class Study:
 
         raises    ValueError for what does not fit the study, `Diverged` if no network stays finite
         """
-        data = measured if isinstance(measured, Measured) else Measured.of(*self._named(*measured))
+        data = self.measured(measured)
         parts = self.rows(data)
         return looks(self.model(parts), data, parts, after)
 
-    def _named(self, u: Any, y: Any) -> tuple[Any, Any]:
-        """The columns of tables by the names of this study, in its order; arrays as they are."""
-        return _picked(u, self.columns.inputs, "u"), _picked(y, self.columns.outputs, "y")
+    def measured(self, given: Any) -> Measured:
+        """What was measured, as it is, or of (u, y): columns of tables by the names of this study, arrays as they are."""
+        if isinstance(given, Measured):
+            return given
+        u, y = given
+        return Measured.of(_picked(u, self.columns.inputs, "u"), _picked(y, self.columns.outputs, "y"))
+
+    def settings(self, parts: Parts) -> dict[str, Any]:
+        """What the file of a model says of the study that it was fitted by."""
+        last, table = self.stages[-1], self.table
+        optimizer = teaching.optimizer_word(last.optimizer)
+        whole = optimizer in teaching.WHOLE
+        return {
+            "table": table and table.name,
+            "sha256": table and table.sha256,
+            "time": self.columns.time,
+            "network": self.name,
+            "loop": "-".join(stage.loop for stage in self.stages),
+            "optimizer": optimizer,
+            "learner": None if whole else teaching.learner_word(last.learner),
+            "epochs": [stage.epochs for stage in self.stages],
+            "learning_rate": None if whole else last.rate,
+            **{name: getattr(last, name) for name in ("horizon", "every", "decay", "clip", "patience", "look")},
+            **{name: getattr(self, name) for name in ("restarts", "keep", "seed")},
+            **{name: getattr(self.parts, name) for name in ("validation", "folds", "test")},
+            "washout": parts.first,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold."""
