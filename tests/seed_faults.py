@@ -1453,7 +1453,7 @@ FAULTS = [
     Fault(
         "a resumed course forgets the optimizer",
         "experiments/courses.py",
-        "done, stand = resumed(file, self._fresh(optimizer, seed), about)",
+        "done, stand = resumed_state(file, self._fresh(optimizer, seed), about)",
         "fresh = self._fresh(optimizer, seed)\n        done, stand = resumed(file, fresh, about)\n"
         "        stand = stand._replace(optimizer=fresh.optimizer)",
         "test_courses.py",
@@ -2118,8 +2118,8 @@ FAULTS = [
     Fault(
         "progress in a file forgets what the stages before left",
         "dynamics/standing.py",
-        '"own": progress.packed(at.own), "earlier": earlier,',
-        '"own": progress.packed(at.own), "earlier": None,',
+        '"own": progress.packed_report(at.own), "earlier": earlier,',
+        '"own": progress.packed_report(at.own), "earlier": None,',
         "test_resume_fit.py",
         "any_look",
     ),

@@ -36,7 +36,7 @@ class TestReal:
         texts = [text_of(spoken.labels) for spoken in test.targets]
         assert sum(len(text.split()) for text in texts) == 773
         assert sum(map(len, texts)) == 2565
-        assert texts == datasets.load("an4")["test_text"].tolist()
+        assert texts == datasets.load_dataset("an4")["test_text"].tolist()
 
     def test_words_follow_each_other_within_the_utterance(self) -> None:
         corpus = an4.utterances()

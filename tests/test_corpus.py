@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from throughtime.datasets.corpus import Corpus, held_out
+from throughtime.datasets.corpus import Corpus, makers_held_out
 
 
 def made(parts: list[str], who: list[str]) -> Corpus:
@@ -28,7 +28,7 @@ def test_parts_and_features() -> None:
 
 def test_people_are_held_out_as_a_whole() -> None:
     who = np.repeat(np.arange(20), 3)
-    chosen = held_out(who, 0.25, seed=1)
+    chosen = makers_held_out(who, 0.25, seed=1)
     assert chosen.sum() == 15
     assert set(who[chosen]).isdisjoint(who[~chosen])
-    assert (held_out(who, 0.25, seed=2) != chosen).any()
+    assert (makers_held_out(who, 0.25, seed=2) != chosen).any()

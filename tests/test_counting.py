@@ -27,7 +27,7 @@ def continuations(letters: int, prefix: str) -> set[str]:
 
 @pytest.mark.parametrize(("letters", "n"), list(itertools.product((2, 3), (1, 2, 5))))
 def test_what_may_come_next_is_what_some_string_goes_on_with(letters: int, n: int) -> None:
-    heard, possible = counting_data.told(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
+    heard, possible = counting_data.symbols_at(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
     said = "".join("Sabc"[row.argmax()] for row in heard)
     assert said == text(letters, n)
     assert (heard.sum(1) == 1).all()
@@ -37,7 +37,7 @@ def test_what_may_come_next_is_what_some_string_goes_on_with(letters: int, n: in
 
 
 def test_lessons_are_the_ten_strings() -> None:
-    lessons = counting.lessons(3)
+    lessons = counting.counting_strings(3)
     assert [len(x) for x, _ in lessons] == [3 * n + 1 for n in range(1, 11)]
     assert {float(v) for _, y in lessons for v in np.unique(y)} == {-1.0, 1.0}
 
@@ -70,7 +70,7 @@ def counter(leak: float) -> tuple[Network, tt.engine.Weights]:
 def test_a_counter_counts_to_the_end_and_a_leaking_one_does_not() -> None:
     made = [counter(leak) for leak in (0.0, 0.05)]
     both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(weights for _, weights in made))
-    found = counting.reach(made[0][0], 2, both)
+    found = counting.longest_right(made[0][0], 2, both)
     assert found[0] == counting.ASKED[-1][1]
     assert found[1] == naive_reach(*made[1])
     assert 2 < found[1] < 50
@@ -79,7 +79,7 @@ def test_a_counter_counts_to_the_end_and_a_leaking_one_does_not() -> None:
 def naive_reach(network: Network, weights: tt.engine.Weights) -> int:
     """One string after the other, until one is wrong."""
     for n in itertools.count(1):
-        heard, possible = counting_data.told(2, np.full(2 * n + 1, n), np.arange(2 * n + 1))
+        heard, possible = counting_data.symbols_at(2, np.full(2 * n + 1, n), np.arange(2 * n + 1))
         ys, _ = tt.run(network, weights, heard[:, None].astype(float))
         if not ((np.asarray(ys[:, 0]) > 0) == possible).all():
             return n - 1
@@ -89,7 +89,7 @@ def test_gates_begin_open() -> None:
     kinds = [(name, units.lstm, 1) for name in ("LSTM", "LSTM, Kalman filter", "NTM")]
     for name, unit, row in (*kinds, ("GRU", units.gru, 2)):
         pupil = counting.pupils(2)[name]
-        usual, own = tt.init(pupil.network, 0), counting.begun(pupil, 0)
+        usual, own = tt.init(pupil.network, 0), counting.first_weights(pupil, 0)
         assert pupil.gate is not None
         assert unit.nets_of(1)[row] == pupil.gate
         first = pupil.network.layers[0].name
@@ -102,7 +102,7 @@ def test_gates_begin_open() -> None:
 def test_the_window_and_the_tdnn_see_the_longest_training_string() -> None:
     pupil = counting.pupils(3)["window"]
     (connection,) = pupil.network.by_name["hidden"].connections
-    longest = len(counting.lessons(3)[-1][0])
+    longest = len(counting.counting_strings(3)[-1][0])
     assert connection.delays == tuple(range(longest))
     delays = [layer.connections[0].delays for layer in counting.pupils(3)["TDNN"].network.layers]
     assert sum(max(d) for d in delays) + 1 == longest
@@ -130,8 +130,8 @@ def unkept(train: Any, *_: Any) -> Any:
 def test_an_lstm_counts_beyond_its_lessons() -> None:
     """Three seeds, a tenth of the experiment's training: all strings of training, and some that are longer."""
     pupil = counting.pupils(2)["LSTM"]
-    weights, _ = counting.taught(pupil, 2, 3, 600, unkept)
-    found = counting.reach(pupil.network, 2, weights)
+    weights, _ = counting.trained_seeds(pupil, 2, 3, 600, unkept)
+    found = counting.longest_right(pupil.network, 2, weights)
     assert min(found) >= 10
     assert max(found) > 12
 
@@ -140,6 +140,6 @@ def test_the_kalman_filter_needs_few_strings() -> None:
     """Eight epochs, eighty strings: a fifth of the error that Adam has after as many, on the same network."""
     pupil = counting.pupils(2)["LSTM, Kalman filter"]
     assert pupil.filter is not None
-    _, learned = counting.taught(pupil, 2, 1, 8, unkept)
-    _, usual = counting.taught(pupil._replace(filter=None), 2, 1, 8, unkept)
+    _, learned = counting.trained_seeds(pupil, 2, 1, 8, unkept)
+    _, usual = counting.trained_seeds(pupil._replace(filter=None), 2, 1, 8, unkept)
     assert learned[0] < usual[0] / 5

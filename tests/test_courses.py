@@ -13,7 +13,7 @@ import pytest
 import throughtime as tt
 from throughtime.experiments import averaging, courses, ledger
 from throughtime.experiments.averaging import Averaging
-from throughtime.experiments.course_states import ABOUT, Stand
+from throughtime.experiments.course_states import ABOUT, CourseState
 from throughtime.experiments.courses import Course
 from throughtime.experiments.ledger import DamagedState
 from throughtime.io import files, trees
@@ -109,7 +109,7 @@ def test_a_damaged_state_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_state_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, before = tmp_path / "course.progress", (np.zeros(3), np.ones(2))
-    courses.keep(file, 1, before)
+    courses.keep_state(file, 1, before)
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -117,9 +117,9 @@ def test_a_full_disk_leaves_the_state_from_before(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
         with pytest.raises(OSError, match=r"cannot write .*course.progress: No space left on device; make room"):
-            courses.keep(file, 2, before)
+            courses.keep_state(file, 2, before)
     assert list(tmp_path.iterdir()) == [file]
-    assert courses.resumed(file, before)[0] == 1
+    assert courses.resumed_state(file, before)[0] == 1
 
 
 def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -> None:
@@ -135,13 +135,13 @@ def test_it_learns_and_keeps_the_weights_with_the_lowest_error(tmp_path: Path) -
 
 
 def test_the_rate_rises_and_falls_to_nothing(tmp_path: Path) -> None:
-    plan = courses._Plan.of(course(), TRAIN)
+    plan = courses._Rounds.of(course(), TRAIN)
     kept = course(epochs=1, average=1).follow(TRAIN, VALIDATION, 0, tmp_path / "course.progress", quiet)
     made = averaging.averaged_adam(0.05, 1.0, 0.05, 1, plan.updates)
     state = made.init(kept.weights)
-    _, stand = courses.resumed(
+    _, stand = courses.resumed_state(
         tmp_path / "course.progress",
-        Stand(kept.weights, state, kept.weights, np.zeros(3), np.zeros(3), np.zeros((1, 4))),
+        CourseState(kept.weights, state, kept.weights, np.zeros(3), np.zeros(3), np.zeros((1, 4))),
         _about(tmp_path / "course.progress"),
     )
     same(stand.optimizer[-1].weights, stand.weights)  # an average over one update
@@ -153,7 +153,7 @@ def _about(file: Path) -> str:
 
 
 def test_rounds_hold_every_sequence_once_and_every_length_alike() -> None:
-    plan = courses._Plan.of(course(augment=None), TRAIN)
+    plan = courses._Rounds.of(course(augment=None), TRAIN)
     rounds = [plan.dealt((0, 3, place)) for place in range(plan.rounds)]
     assert plan.rounds == 3
     assert sorted(np.concatenate(rounds)) == list(range(len(TRAIN)))
@@ -172,7 +172,7 @@ def test_later_epochs_and_seeds_compile_nothing(tmp_path: Path) -> None:
 
 def test_where_lengths_are_given_other_recordings_compile_nothing(tmp_path: Path) -> None:
     own = course(augment=None, padding=(6, 10), steps=10_000)
-    assert courses._Plan.of(own, TRAIN).ends == [6, 10]
+    assert courses._Rounds.of(own, TRAIN).ends == [6, 10]
     own.follow(TRAIN, VALIDATION, 0, tmp_path / "0.progress", quiet)
     compiled = epochs.epochs_over._cache_size()
     others = [(x[:, ::-1].copy(), target) for x, target in TRAIN[1:]]

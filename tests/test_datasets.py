@@ -22,10 +22,10 @@ def test_a_missing_data_set_says_where_it_comes_from(
     monkeypatch.delenv(datasets.VARIABLE, raising=False)
     known = datasets.DATASETS[name]
     with pytest.raises(datasets.DatasetMissing, match="set THROUGHTIME_DATA to a folder") as error:
-        datasets.load(name)
+        datasets.load_dataset(name)
     monkeypatch.setenv(datasets.VARIABLE, str(tmp_path))
     with pytest.raises(datasets.DatasetMissing) as other:
-        datasets.load(name)
+        datasets.load_dataset(name)
     for message in (str(error.value), str(other.value)):
         assert known.source in message
         assert known.licence in message
@@ -40,14 +40,14 @@ def test_tables_and_arrays_are_read_from_the_folder(tmp_path: Path, monkeypatch:
         (tmp_path / name).mkdir()
     np.savez(tmp_path / "pendigits" / "pendigits.npz", train_x=np.arange(4))
     (tmp_path / "cascaded_tanks" / "dataBenchmark.csv").write_text('"u","Ts",\n1.5,4,\n2.5,,\n\n')
-    assert datasets.load("pendigits")["train_x"].tolist() == [0, 1, 2, 3]
-    table = datasets.load("cascaded_tanks")
+    assert datasets.load_dataset("pendigits")["train_x"].tolist() == [0, 1, 2, 3]
+    table = datasets.load_dataset("cascaded_tanks")
     assert table["u"].tolist() == [1.5, 2.5]
     assert np.isnan(table["Ts"][1])
     with pytest.raises(ValueError, match="data set 'pendigits' has no file 'x'; it has"):
-        datasets.load("pendigits", "x")
+        datasets.load_dataset("pendigits", "x")
     with pytest.raises(ValueError, match="unknown data set 'mnist'; known: an4"):
-        datasets.folder("mnist")
+        datasets.dataset_folder("mnist")
 
 
 @pytest.mark.data
@@ -55,4 +55,4 @@ def test_tables_and_arrays_are_read_from_the_folder(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", datasets.DATASETS)
 def test_the_real_files_can_be_read(name: str) -> None:
     for file in datasets.DATASETS[name].files:
-        assert all(len(values) for values in datasets.load(name, file).values() if values.ndim)
+        assert all(len(values) for values in datasets.load_dataset(name, file).values() if values.ndim)

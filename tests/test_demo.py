@@ -14,7 +14,7 @@ from throughtime.cli import program
 from throughtime.datasets import sunspots
 from throughtime.experiments import EXPERIMENTS
 from throughtime.experiments.sunspots import ENSEMBLE, SINGLE
-from throughtime.experiments.sunspots_fitting import CHOSEN, autoregression, judged_before_1920, selections
+from throughtime.experiments.sunspots_fitting import CHOSEN, autoregression, errors_before_1920, selections
 
 APP = program()
 FILES = {"model.safetensors", "sunspots.csv", "results.json", "wiring.png", "training.png", "prediction.png"}
@@ -34,7 +34,7 @@ def test_the_linear_model_has_its_published_errors() -> None:
 
 
 def test_the_linear_models_were_judged_before_1920_as_the_docstring_says() -> None:
-    found = judged_before_1920(forms=()).round(3)
+    found = errors_before_1920(forms=()).round(3)
     assert found.loc["AR(12)"].to_list() == [0.172, 0.163, 0.336, 0.286]
     assert found.loc["AR(12) of roots"].to_list() == [0.144, 0.145, 0.304, 0.298]
 
@@ -45,7 +45,7 @@ def test_a_form_is_judged_on_years_it_has_not_learned_from() -> None:
         for used, asked in pairs:
             assert not (used & asked).any()
             assert min(used.sum(), asked.sum()) > 20
-    found = judged_before_1920(forms=[CHOSEN], count=2, epochs=2).loc[str(CHOSEN)]
+    found = errors_before_1920(forms=[CHOSEN], count=2, epochs=2).loc[str(CHOSEN)]
     assert found.between(0.1, 5).all()
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import throughtime as tt
 from throughtime import architectures as zoo
 from throughtime import units
-from throughtime.drawing import count, draw, facts, picture, show
+from throughtime.drawing import draw, facts, picture, show, weight_count
 from throughtime.drawing.layout import plan
 from throughtime.network import Connection, Layer, LearnedDelays, Network
 
@@ -47,8 +47,8 @@ every_wiring = pytest.mark.parametrize("network", WIRINGS.values(), ids=WIRINGS)
 @every_wiring
 def test_the_weights_counted_are_the_weights_there_are(network: Network) -> None:
     weights = jax.eval_shape(lambda: tt.init(network, 0))
-    assert count(network) == sum(leaf.size for leaf in jax.tree.leaves(weights))
-    assert f"{count(network)} weights to learn" in show(network)
+    assert weight_count(network) == sum(leaf.size for leaf in jax.tree.leaves(weights))
+    assert f"{weight_count(network)} weights to learn" in show(network)
 
 
 @every_wiring
@@ -84,7 +84,7 @@ def test_pictures_have_boxes_that_do_not_overlap_and_arrows_that_end_at_them(net
 
 
 def test_loops_are_marked_and_only_loops() -> None:
-    in_loop = facts.loops(WILD)
+    in_loop = facts.loop_test(WILD)
     marked = {(layer.name, c.key) for layer in WILD.layers for c in layer.connections if in_loop(layer, c)}
     assert marked == {("a", "b"), ("a", "c"), ("b", "a"), ("b", "b"), ("c", "a"), ("c", "c")}
     assert show(WILD).count("↺") == len(marked) + 1  # and once in the summary

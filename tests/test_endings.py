@@ -135,12 +135,12 @@ def collect_and_work_on() -> None:
 
 def test_a_damaged_course_ends_an_experiment_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from throughtime import experiments
-    from throughtime.experiments.course_states import resumed
+    from throughtime.experiments.course_states import resumed_state
 
     def goes_on(_: bool, __: int | None, out: Path, ___: Any) -> None:
-        resumed(out / "seed-0.progress", ())
+        resumed_state(out / "seed-0.progress", ())
 
-    monkeypatch.setattr(experiments, "load", lambda _: goes_on)
+    monkeypatch.setattr(experiments, "run_function", lambda _: goes_on)
     Path("tried").mkdir()
     Path("tried/seed-0.progress").write_text("garbage")
     told = run("experiment", "words", "--out", "tried", "--overwrite")

@@ -7,11 +7,11 @@ import pytest
 from drawn import inside
 from throughtime.experiments import Result, delay_data, learned_delays
 from throughtime.experiments import learned_delays_positions as positions
-from throughtime.experiments.delay_data import LONGEST, Taps, Task
+from throughtime.experiments.delay_data import LONGEST, DelayTask, Taps
 
 
-@pytest.mark.parametrize("task", [Task(), Task(smooth=0.9), Task(taps=2), Task(feedback=True)])
-def test_the_outputs_are_those_of_the_equation(task: Task) -> None:
+@pytest.mark.parametrize("task", [DelayTask(), DelayTask(smooth=0.9), DelayTask(taps=2), DelayTask(feedback=True)])
+def test_the_outputs_are_those_of_the_equation(task: DelayTask) -> None:
     given = delay_data.data(task, seed=3, steps=5)
     x, y = given.test
     for t in (LONGEST, LONGEST + 7, len(y) - 1):
@@ -27,7 +27,7 @@ def test_the_outputs_are_those_of_the_equation(task: Task) -> None:
 
 
 def test_smooth_inputs_resemble_their_last_value() -> None:
-    x, _ = delay_data.data(Task(smooth=0.9), seed=0, steps=10).test
+    x, _ = delay_data.data(DelayTask(smooth=0.9), seed=0, steps=10).test
     assert np.corrcoef(x[1:].ravel(), x[:-1].ravel())[0, 1] == pytest.approx(0.9, abs=0.03)
     assert x.std() == pytest.approx(1, abs=0.1)
 

@@ -79,7 +79,7 @@ def test_every_round_has_all_sizes_of_its_stage_and_new_sequences() -> None:
 
 
 def course(file: Path, network: Any = NETWORK) -> Any:
-    return experiment.course(SMALL, network, experiment.optimizer_for(SMALL), 0, file)
+    return experiment.course(SMALL, network, experiment.ntm_optimizer(SMALL), 0, file)
 
 
 def test_an_interrupted_course_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_writers_of_unipen_never_cross(name: str, train: int, test: int, writers
     assert (len(corpus.part("test").xs), np.sum(corpus.parts != "test")) == (test, train)
     assert sum(map(len, corpus.xs)) == points
     assert all(x[-1, 2] == 1 for x in corpus.xs)
-    raw = datasets.load("unipen", f"{name}.npz")
+    raw = datasets.load_dataset("unipen", f"{name}.npz")
     begin, end = raw["offsets"][7:9]
     np.testing.assert_array_equal(corpus.xs[7][:, 0], np.cumsum(raw["dx"][begin:end]))
     np.testing.assert_array_equal(corpus.xs[7][:, 1], np.cumsum(raw["dy"][begin:end]))
@@ -39,6 +39,6 @@ def test_pendigits_keep_the_official_test() -> None:
     counts = {part: len(corpus.part(part).xs) for part in ("train", "validation", "test")}
     assert counts == {"train": 6745, "validation": 749, "test": 3498}
     assert {x.shape for x in corpus.xs} == {(8, 3)}
-    raw = datasets.load("pendigits")
+    raw = datasets.load_dataset("pendigits")
     np.testing.assert_array_equal(np.stack(corpus.part("test").xs)[..., :2], raw["test_x"])
     assert corpus.part("test").targets == raw["test_y"].tolist()

@@ -32,11 +32,11 @@ def test_pieces_and_stretches_keep_every_frame_with_its_label() -> None:
     assert (made[-1][1] == numbered(25)[1][15:]).all()
     xs, targets = map(list, zip(*made, strict=True))
     random = np.random.default_rng(0)
-    cut, labels = framewise.Stretches(long=6, noise=0.0)(xs, targets, random)
+    cut, labels = framewise.StretchAugmentation(long=6, noise=0.0)(xs, targets, random)
     assert [len(x) for x in cut] == [3, 6, 6, 6, 6]
     for x, target in zip(cut, labels, strict=True):
         np.testing.assert_array_equal(x[:, 0], target)
-    spoilt, _ = framewise.Stretches(long=6, noise=0.5)(xs, targets, random)
+    spoilt, _ = framewise.StretchAugmentation(long=6, noise=0.5)(xs, targets, random)
     assert all((x != y).all() for x, y in zip(spoilt[1:], cut[1:], strict=True))
 
 
@@ -47,7 +47,10 @@ def test_what_is_heard_sooner_ends_with_the_last_frame() -> None:
 
 
 def test_the_networks_with_few_weights_have_about_as_many() -> None:
-    counts = {name: framewise.weight_count(form.network) for name, form in framewise.forms(51, quick=False).items()}
+    counts = {
+        name: framewise.weight_count(entry.network)
+        for name, entry in framewise.frame_contestants(51, quick=False).items()
+    }
     del counts[framewise.BEST]
     assert max(counts.values()) < 1.25 * min(counts.values()), counts
 
@@ -55,27 +58,27 @@ def test_the_networks_with_few_weights_have_about_as_many() -> None:
 def test_windows_without_changes_are_the_middle_and_moved_ones_are_moved() -> None:
     window = np.random.default_rng(1).normal(size=(bdg.FRAMES + 2 * phonemes_bdg_data.MARGIN, 4)).astype(np.float32)
     random = np.random.default_rng(0)
-    (same,), labels = bdg.Changes(0.0, 0.0, 0.0, 0.0)([window], [2], random)
+    (same,), labels = bdg.TokenAugmentation(0.0, 0.0, 0.0, 0.0)([window], [2], random)
     assert labels == [2]
-    np.testing.assert_allclose(same, bdg.middle(window), atol=1e-6)
+    np.testing.assert_allclose(same, bdg.middle_frames(window), atol=1e-6)
     line = np.tile(np.arange(21.0, dtype=np.float32)[:, None], 4)
-    moved, _ = bdg.Changes(1.0, 0.0, 0.0, 0.0)([line] * 50, [0] * 50, random)
-    shifts = np.array([x[:, 0] - bdg.middle(line)[:, 0] for x in moved])
+    moved, _ = bdg.TokenAugmentation(1.0, 0.0, 0.0, 0.0)([line] * 50, [0] * 50, random)
+    shifts = np.array([x[:, 0] - bdg.middle_frames(line)[:, 0] for x in moved])
     np.testing.assert_allclose(shifts, np.repeat(shifts[:, :1], bdg.FRAMES, axis=1), atol=1e-5)
     assert -1 <= shifts.min() < -0.5 < 0.5 < shifts.max() <= 1
 
 
 def test_answers_are_integrated_over_the_frames_that_are_asked() -> None:
-    forms = bdg.forms(quick=False)
+    entries = bdg.token_contestants(quick=False)
     for name in ("Waibel's TDNN", "LSTM"):
-        targets = [bdg.question(forms[name], k) for k in (0, 1, 2)]
+        targets = [bdg.token_target(entries[name], k) for k in (0, 1, 2)]
         outputs = [np.zeros((bdg.FRAMES, 3)) for _ in range(3)]
         for k, y in enumerate(outputs):
             y[bdg.FRAMES - bdg.ASKED :, k] = 0.1
             y[: bdg.FRAMES - bdg.ASKED] = 9.0 * np.eye(3)[(k + 1) % 3]  # not asked, so not heard
-        assert bdg.wrong(outputs, targets) == 0
-        assert bdg.wrong(outputs[1:] + outputs[:1], targets) == 100
-    assert framewise.wrong([np.eye(3), np.eye(3)[:1]], [np.array([0, 1, 0]), np.array([0])]) == 25
+        assert bdg.token_error(outputs, targets) == 0
+        assert bdg.token_error(outputs[1:] + outputs[:1], targets) == 100
+    assert framewise.frame_error([np.eye(3), np.eye(3)[:1]], [np.array([0, 1, 0]), np.array([0])]) == 25
 
 
 def test_delays_are_learned_sharpened_and_hardened_and_an_interruption_changes_nothing(
@@ -84,18 +87,18 @@ def test_delays_are_learned_sharpened_and_hardened_and_an_interruption_changes_n
     monkeypatch.setattr(bdg, "TEMPERATURES", [1.0, 1e-3])
     monkeypatch.setattr(bdg, "STRENGTHS", [0.0, 0.01])
     network = tt.tdnn(2, 3, 3, [tt.LearnedDelays(2, 0), tt.LearnedDelays(2, 0)])
-    form = bdg.forms(quick=False)["LSTM"]._replace(network=network, epochs=2, learned=True)
+    entry = bdg.token_contestants(quick=False)["LSTM"]._replace(network=network, epochs=2, learned=True)
     random = np.random.default_rng(0)
-    learnt = [(random.normal(size=(21, 2)).astype(np.float32), bdg.question(form, k)) for k in (0, 1, 2)]
-    plain = bdg.selected(form, learnt, [], 0, tmp_path / "a.progress", lambda done, remark: None)
+    learnt = [(random.normal(size=(21, 2)).astype(np.float32), bdg.token_target(entry, k)) for k in (0, 1, 2)]
+    plain = bdg.selected(entry, learnt, [], 0, tmp_path / "a.progress", lambda done, remark: None)
     assert all(c.weight == "dense" for layer in plain.network.layers for c in layer.connections)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bdg.selected(form, learnt, [], 0, tmp_path / "b.progress", stop)
-    again = bdg.selected(form, learnt, [], 0, tmp_path / "b.progress", lambda done, remark: None)
+        bdg.selected(entry, learnt, [], 0, tmp_path / "b.progress", stop)
+    again = bdg.selected(entry, learnt, [], 0, tmp_path / "b.progress", lambda done, remark: None)
     assert again.network == plain.network
     for layer, own in plain.weights.items():
         for key, values in own.items():

@@ -33,7 +33,7 @@ def test_the_experiment_counts_steps_and_writes_what_it_saw(tmp_path: Path, monk
 
 def test_the_text_shows_stacks_as_digits():
     program = turing.compile(turing.example("beaver2"))
-    text = experiment.told(program, [experiment.Frame(*step) for step in program.look("")])
+    text = experiment.step_lines(program, [experiment.Frame(*step) for step in program.look("")])
     assert text.splitlines()[4].split()[-2:] == ["0,", "0.2.2.2"]
 
 

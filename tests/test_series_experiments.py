@@ -92,10 +92,10 @@ def test_mackey_glass_is_of_fourth_order() -> None:
 def test_forecasts_of_one_step_are_the_one_step_predictions(samples: np.ndarray, tmp_path: Path) -> None:
     origins = np.arange(mg.VALIDATED, mg.VALIDATED + 300, 7)
     shares: list[float] = []
-    forced, closed = mg.taught(SMALL, samples, 0, shares.append, Ledger(tmp_path, "mackey-glass"))
+    forced, closed = mg.trained_forecaster(SMALL, samples, 0, shares.append, Ledger(tmp_path, "mackey-glass"))
     assert shares[-1] == 1.0
     for weights in (forced, closed):
-        one, free = mg.judged(SMALL.network, weights, samples, origins)
+        one, free = mg.forecast_errors(SMALL.network, weights, samples, origins)
         assert free.shape == (len(origins), mg.AHEAD)
         np.testing.assert_allclose(free[:, 0], one[origins - mg.VALIDATED], rtol=1e-9, atol=1e-12)
         assert mg.rms(free)[-1] > mg.rms(free)[0]

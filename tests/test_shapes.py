@@ -14,7 +14,7 @@ import throughtime as tt
 import zoo
 from test_exactness import ERROR, TOLERANCE, case
 from throughtime import Connection, Layer, Network, units
-from throughtime.drawing import count
+from throughtime.drawing import weight_count
 from throughtime.engine.first import shapes
 from wirings import wirings
 
@@ -40,7 +40,7 @@ def test_weights_have_the_shapes_of_the_contract(network: Network) -> None:
 def test_shapes_by_arithmetic_are_those_of_what_is_drawn(network: Network) -> None:
     made = shapes(network)
     assert made == shapes_of(tt.init(network, 0)) == reference.shapes(network)
-    assert count(network) == sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))
+    assert weight_count(network) == sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))
 
 
 def test_a_learned_start_has_the_rows_that_its_own_direction_hears() -> None:

@@ -13,7 +13,7 @@ from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, Spoken, text_of
 from throughtime.decoding import Sentences
 from throughtime.experiments import judging, speech, speech_data, speech_text
-from throughtime.experiments.speech_data import Changed, Pairs, respoken
+from throughtime.experiments.speech_data import Pairs, UtteranceAugmentation, respoken
 
 SILENCE = 0
 
@@ -72,10 +72,10 @@ def test_nothing_changed_is_what_is_heard() -> None:
     xs, targets = corpus()
     rng = np.random.default_rng(3)
     xs = [x + rng.normal(size=x.shape) for x in xs]
-    heard, labels = Changed(0.0, 0.0, 0, 0, 0.0)(xs, targets, rng)
+    heard, labels = UtteranceAugmentation(0.0, 0.0, 0, 0, 0.0)(xs, targets, rng)
     assert labels == [spoken.labels for spoken in targets]
     for x, made in zip(xs, heard, strict=True):
-        np.testing.assert_allclose(made, speech_data.heard(x), atol=1e-4)
+        np.testing.assert_allclose(made, speech_data.speech_features(x), atol=1e-4)
         assert made.shape == (-(-len(x) // 2), speech_data.INPUTS)
 
 
@@ -101,12 +101,12 @@ def test_the_decoder_is_chosen_by_its_word_error(monkeypatch: pytest.MonkeyPatch
 
 def test_several_networks_together_average_their_probabilities() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    assert judging.together([sure, doubting, doubting])[0].argmax() == 0
-    assert judging.together([sure, sure, doubting])[0].argmax() == 1
+    assert judging.committee_outputs([sure, doubting, doubting])[0].argmax() == 0
+    assert judging.committee_outputs([sure, sure, doubting])[0].argmax() == 1
 
 
 def test_always_the_same_answer_is_the_closest_of_the_known_ones() -> None:
-    assert speech.constant(["AB", "AC", "XYZXYZ"], ["AB", "CD"]) == pytest.approx(50)
+    assert speech.constant_error(["AB", "AC", "XYZXYZ"], ["AB", "CD"]) == pytest.approx(50)
 
 
 @pytest.mark.data

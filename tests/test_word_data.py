@@ -37,7 +37,10 @@ def test_a_speaker_of_fsdd_is_left_out_and_the_next_one_validates() -> None:
 
 def test_the_features_of_fsdd_are_nearly_those_made_of_its_sound() -> None:
     pytest.importorskip("kaldi_native_fbank")
-    sound, bounds = datasets.load("fsdd", "fsdd_audio_int16.npy.xz")["values"], datasets.load("fsdd")["audio_offsets"]
+    sound, bounds = (
+        datasets.load_dataset("fsdd", "fsdd_audio_int16.npy.xz")["values"],
+        datasets.load_dataset("fsdd")["audio_offsets"],
+    )
     corpus, squares = fsdd.without("theo"), []
     for number in range(0, 3000, 30):
         made = mfcc(sound[bounds[number] : bounds[number + 1]] / 32768, 8000)

@@ -15,10 +15,10 @@ from throughtime import datasets, engine, experiments
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, Spoken
 from throughtime.datasets.corpus import Corpus
-from throughtime.experiments import judging, words, words_data, words_forms, words_rivals
-from throughtime.experiments.course_states import Finished
+from throughtime.experiments import judging, words, words_data, words_networks, words_rivals
+from throughtime.experiments.course_states import CourseResult
 from throughtime.experiments.courses import Course
-from throughtime.experiments.words_data import Changed, Heard, Task
+from throughtime.experiments.words_data import ScaledFeatures, WordAugmentation, WordQuestion
 from throughtime.features import SpeechChanges, SpeechFeatures, splice, with_deltas
 from throughtime.features.heard import sound_input
 from throughtime.models.columns import columns_of
@@ -33,14 +33,14 @@ WHO = np.array(["ann", "bob", "eve", "ann", "bob", "eve"])
 PARTS = np.array(["train", "validation", "test"] * 2)
 
 
-def task() -> Task:
+def task() -> WordQuestion:
     """Two recordings of each of three people; a recording holds its number, and its label is 0 or 1."""
     rng = np.random.default_rng(0)
     xs = [np.column_stack([np.full(n + 5, float(n)), rng.normal(size=(n + 5, 2))]) for n in range(6)]
-    heard = Heard(SpeechFeatures(deltas=0, normalised=False))
+    heard = ScaledFeatures(SpeechFeatures(deltas=0, normalised=False))
     corpus = Corpus(xs, [0, 1, 0, 1, 0, 1], WHO, PARTS, ("no", "yes"))
-    changed = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.0)
-    return Task("data", corpus, changed, (12,), heard.features.settings("numbers", 3))
+    changed = WordAugmentation(SpeechChanges(0.0, 0.0, 0), heard, 0.0)
+    return WordQuestion("data", corpus, changed, (12,), heard.features.settings("numbers", 3))
 
 
 def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_ever(
@@ -48,14 +48,14 @@ def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_eve
 ) -> None:
     learnt: list[tuple[set[int], set[int], int]] = []
 
-    def follow(self: Course, recordings: Any, validation: Any, seed: int, *_: Any) -> Finished:
+    def follow(self: Course, recordings: Any, validation: Any, seed: int, *_: Any) -> CourseResult:
         learnt.append((*({int(x[0, 0]) for x, _ in pairs} for pairs in (recordings, validation)), seed))
-        return Finished(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
+        return CourseResult(engine.init(self.network, seed), 0.0, 1, np.ones((1, 4)))
 
     monkeypatch.setattr(Course, "follow", follow)
-    monkeypatch.setitem(words.SETTINGS, "data", words_forms.Setting({words.BEST: 1}, 2))
-    form = words.forms(task(), quick=True)[words.BEST]
-    asked, _ = words.answered("data", words.BEST, task(), form, 2, tmp_path, lambda share, remark: None)
+    monkeypatch.setitem(words.SETTINGS, "data", words_networks.Setting({words.BEST: 1}, 2))
+    entry = words.word_contestants(task(), quick=True)[words.BEST]
+    asked, _ = words.word_answers("data", words.BEST, task(), entry, 2, tmp_path, lambda share, remark: None)
     assert learnt[0] == ({0, 3}, {1, 4}, 0)
     assert [(who, seed) for who, _, seed in learnt[1:]] == [({0, 1, 3, 4}, 0), ({0, 1, 3, 4}, 1)]
     assert asked.targets == [0, 1]
@@ -68,15 +68,15 @@ def test_nobody_of_validation_is_learnt_with_at_first_and_nobody_of_the_test_eve
 
 def test_what_is_heard_has_mean_0_and_deviation_1_over_all_and_nothing_changed_is_heard_as_it_is() -> None:
     xs, features = task().corpus.xs, SpeechFeatures(deltas=1, normalised=False)
-    heard = Heard(features, columns_of(np.concatenate(features(xs)), range(6)))
+    heard = ScaledFeatures(features, columns_of(np.concatenate(features(xs)), range(6)))
     rows = np.concatenate(heard(xs))
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(rows.std(axis=0), [1, 1, 1, 0, 1, 1], atol=1e-5)  # the slope of a number is 0
-    made, targets = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.0)(xs, [4] * 6, np.random.default_rng(0))
+    made, targets = WordAugmentation(SpeechChanges(0.0, 0.0, 0), heard, 0.0)(xs, [4] * 6, np.random.default_rng(0))
     assert targets == [4] * 6
     for x, wanted in zip(made, heard(xs), strict=True):
         np.testing.assert_allclose(x, wanted, atol=1e-6)
-    noisy, _ = Changed(SpeechChanges(0.0, 0.0, 0), heard, 0.5)(xs, targets, np.random.default_rng(0))
+    noisy, _ = WordAugmentation(SpeechChanges(0.0, 0.0, 0), heard, 0.5)(xs, targets, np.random.default_rng(0))
     assert {np.shape(x) for x in noisy} == {x.shape for x in made}
     assert not np.allclose(noisy[0], made[0])
 
@@ -84,7 +84,7 @@ def test_what_is_heard_has_mean_0_and_deviation_1_over_all_and_nothing_changed_i
 def test_a_share_of_what_is_heard_is_put_together_of_two_with_one_label() -> None:
     xs, targets = task().corpus.xs, [0, 0, 1, 1, 2, 2]
     changes, rng = SpeechChanges(0.0, 0.3, 0), np.random.default_rng(0)
-    changed = Changed(changes, Heard(SpeechFeatures(deltas=0, normalised=False)), 0.0, spliced=1.0)
+    changed = WordAugmentation(changes, ScaledFeatures(SpeechFeatures(deltas=0, normalised=False)), 0.0, spliced=1.0)
     made, told = changed(xs, targets, np.random.default_rng(0))
     assert told == targets
     wanted = changes(splice(xs, targets, rng, 1.0), rng)
@@ -104,22 +104,27 @@ def test_without_a_network_what_networks_hear_is_known() -> None:
         xs.append(np.pad(x, (around, (0, 0)), constant_values=-99))
     who, parts = np.arange(40), np.repeat(["train", "test"], 20)
     corpus = Corpus(xs, [n % 2 for n in range(40)], who, parts, ("no", "yes"))
-    heard = Heard(SpeechFeatures(deltas=1, normalised="mean", frames=2, silence=8.0))
-    asked = Task("data", corpus, Changed(SpeechChanges(), heard, 0.0), (12,), {})
-    assert [row.values for row in words.baselines("data", asked)] == [[0.0], [0.0]]
-    deaf = asked._replace(changed=Changed(SpeechChanges(), Heard(SpeechFeatures(deltas=1, normalised=False)), 0.0))
-    assert min(row.values[0] for row in words.baselines("data", deaf)) > 20
+    heard = ScaledFeatures(SpeechFeatures(deltas=1, normalised="mean", frames=2, silence=8.0))
+    asked = WordQuestion("data", corpus, WordAugmentation(SpeechChanges(), heard, 0.0), (12,), {})
+    assert [row.values for row in words.word_baselines("data", asked)] == [[0.0], [0.0]]
+    deaf = asked._replace(
+        changed=WordAugmentation(SpeechChanges(), ScaledFeatures(SpeechFeatures(deltas=1, normalised=False)), 0.0)
+    )
+    assert min(row.values[0] for row in words.word_baselines("data", deaf)) > 20
 
 
 def test_several_networks_together_average_their_probabilities() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    assert judging.wrong_together([sure, doubting, doubting], [1]) == 100
-    assert judging.wrong_together([sure, sure, doubting], [1]) == 0
+    assert judging.committee_error([sure, doubting, doubting], [1]) == 100
+    assert judging.committee_error([sure, sure, doubting], [1]) == 0
 
 
 def test_all_kinds_of_networks_together_have_a_row_of_their_own() -> None:
     sure, doubting = [np.array([[0.0, 9.0]])], [np.array([[2.0, 0.0]])]
-    answers = {("data", "TDNN"): words.Asked([doubting], [1], 5.0), ("data", "LSTM"): words.Asked([sure], [1], 6.0)}
+    answers = {
+        ("data", "TDNN"): words.SeedAnswers([doubting], [1], 5.0),
+        ("data", "LSTM"): words.SeedAnswers([sure], [1], 6.0),
+    }
     rows = {(row.network, row.split): row.values for row in words.results(answers, {"data": task()})}
     assert rows["TDNN", "data"] == [100]
     assert rows["LSTM", "data"] == rows["all kinds together", "data"] == [0]
@@ -166,7 +171,7 @@ class TestReal:
             (x, label), classes = task.pairs("test")[0], len(task.corpus.names)
             changed, _ = task.changed(task.corpus.xs, task.corpus.targets, np.random.default_rng(0))
             assert max(map(len, changed)) <= max(task.lengths)
-            wanted = words.forms(task, quick=False)
+            wanted = words.word_contestants(task, quick=False)
             assert words.BEST in wanted
             assert set(wanted) == set(words.SETTINGS[task.data].epochs)
             assert (x.shape[1], 0 <= label < classes) == (task.inputs, True)
@@ -182,8 +187,8 @@ class TestReal:
     def test_a_sound_is_heard_like_the_recording_that_was_made_of_it(self) -> None:
         pytest.importorskip("kaldi_native_fbank")
         task = words_data._fsdd("theo")
-        samples = datasets.load("fsdd", "fsdd_audio_int16.npy.xz")["values"]
-        bounds = datasets.load("fsdd")["audio_offsets"]
+        samples = datasets.load_dataset("fsdd", "fsdd_audio_int16.npy.xz")["values"]
+        bounds = datasets.load_dataset("fsdd")["audio_offsets"]
 
         def error(number: int, settings: dict[str, Any]) -> float:
             made = sound_input(samples[bounds[number] : bounds[number + 1]] / 32768, 8000, settings)
@@ -208,8 +213,8 @@ class TestReal:
         assert names | {"words.csv"} <= {path.name for path in tmp_path.iterdir()}
         model = tt.load(tmp_path / "words-japanese_vowels-bidirectional-LSTM-0.safetensors")
         task = words_data.tasks(quick=True)["japanese_vowels"]
-        heard = Heard(SpeechFeatures.of(model.settings["features"]), model.inputs)
+        heard = ScaledFeatures(SpeechFeatures.of(model.settings["features"]), model.inputs)
         test = task.corpus.part("test")
         seen = [inputs_of(model.network, x) for x in heard(test.xs)]
-        error = judging.wrong(run_each(model.network, model.weights, seen), test.targets)
+        error = judging.recording_error(run_each(model.network, model.weights, seen), test.targets)
         assert error == value[words.BEST, "japanese_vowels"]

@@ -14,7 +14,7 @@ from throughtime.cli import options, output, results, wiring
 from throughtime.cli.again import Job, again, beside, go_on
 from throughtime.cli.command import command, in_options
 from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
-from throughtime.drawing import count
+from throughtime.drawing import weight_count
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.study import Study
@@ -148,7 +148,7 @@ def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -
     study, data, folder = job.study, job.data, job.folder
     with in_options():
         parts = study.rows(data)
-    asked_rows, weights = parts.training - parts.first, count(study.network)
+    asked_rows, weights = parts.training - parts.first, weight_count(study.network)
     notes = [*columns.notes(data), *columns.constant(data), *columns.sparse(data)]
     if asked_rows < weights:
         notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from throughtime.cli import output
-from throughtime.drawing import count
+from throughtime.drawing import weight_count
 from throughtime.dynamics.fitted import FREE
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.outcome import Outcome
@@ -19,7 +19,7 @@ def headline(outcome: Outcome) -> str:
     settings, members = outcome.settings, outcome.model.members_
     networks = "1 network" if len(members) == 1 else f"mean of {len(members)} networks"
     return (
-        f"{settings['network']}, {networks} of {count(outcome.model.network_)} weights, {settings['optimizer']}, "
+        f"{settings['network']}, {networks} of {weight_count(outcome.model.network_)} weights, {settings['optimizer']}, "
         f"{settings['loop']} loop: {outcome.epochs} epochs, {outcome.seconds:.1f} s"
     )
 

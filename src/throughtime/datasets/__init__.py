@@ -93,7 +93,7 @@ def sunspots() -> tuple[Values, Values]:
     return columns["YEAR"].astype(int), columns["SUNACTIVITY"]
 
 
-def folder(name: str) -> Path:
+def dataset_folder(name: str) -> Path:
     """The folder of a data set; `DatasetMissing` tells where to get it if it is not there."""
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
@@ -109,12 +109,12 @@ def folder(name: str) -> Path:
     return path
 
 
-def load(name: str, file: str | None = None) -> dict[str, Values]:
+def load_dataset(name: str, file: str | None = None) -> dict[str, Values]:
     """The arrays in a file of a data set (its main file), by their names; of a CSV table, its columns.
 
     A raw array (.npy.xz) is called "values".
     """
-    path = folder(name) / (file or DATASETS[name].files[0])
+    path = dataset_folder(name) / (file or DATASETS[name].files[0])
     if not path.is_file():
         raise ValueError(f"data set {name!r} has no file {file!r}; it has {', '.join(DATASETS[name].files)}")
     if path.suffix == ".npz":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from throughtime import datasets
-from throughtime.datasets.corpus import Corpus, Values, held_out
+from throughtime.datasets.corpus import Corpus, Values, makers_held_out
 
 SHARE = 0.12  # of the training speakers, to validate with
 NAMES = ("", " ", *string.ascii_uppercase)  # 0 is the blank of CTC
@@ -56,7 +56,7 @@ def utterances() -> Corpus:
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("an4")
+    arrays = datasets.load_dataset("an4")
     return _corpus(arrays, _spoken, NAMES)
 
 
@@ -86,7 +86,7 @@ def phones() -> Corpus:
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("an4")
+    arrays = datasets.load_dataset("an4")
     return _corpus(arrays, _phones, tuple(arrays["phones"].tolist()))
 
 
@@ -94,7 +94,7 @@ def _corpus(
     arrays: dict[str, Values], targets: Callable[[dict[str, Values], str], list[Any]], names: tuple[str, ...]
 ) -> Corpus:
     train, test = arrays["train_speaker"], arrays["test_speaker"]
-    parts = np.where(held_out(train, SHARE), "validation", "train")
+    parts = np.where(makers_held_out(train, SHARE), "validation", "train")
     return Corpus(
         _cut(arrays, "train") + _cut(arrays, "test"),
         targets(arrays, "train") + targets(arrays, "test"),

@@ -60,10 +60,10 @@ class Corpus:
         return list(zip(self.xs, self.targets, strict=True))
 
 
-def held_out(who: ArrayLike, share: float, seed: int = 0) -> Values:
+def makers_held_out(who: ArrayLike, share: float, seed: int = 0) -> Values:
     """True for all recordings of about that share of the people, drawn at random: who to validate with.
 
-    >>> held_out(["ann", "bob", "ann", "eve"], 0.3).tolist()
+    >>> makers_held_out(["ann", "bob", "ann", "eve"], 0.3).tolist()
     [False, False, False, True]
     """
     people = np.unique(np.asarray(who))

@@ -20,7 +20,7 @@ def sentences() -> Corpus:
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    return _sentences(datasets.load("festvox_ru"))
+    return _sentences(datasets.load_dataset("festvox_ru"))
 
 
 def plosives(features: Callable[[Values], Values] = np.asarray, before: int = 10, after: int = 5) -> Corpus:
@@ -31,7 +31,7 @@ def plosives(features: Callable[[Values], Values] = np.asarray, before: int = 10
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("festvox_ru")
+    arrays = datasets.load_dataset("festvox_ru")
     spoken, phones, bounds = _sentences(arrays), arrays["phones"].tolist(), arrays["phone_offsets"]
     xs, targets, made = [], [], []
     for number, x in enumerate(spoken.xs):

@@ -21,7 +21,7 @@ def without(speaker: str) -> Corpus:
     """
     if speaker not in SPEAKERS:
         raise ValueError(f"there is no speaker {speaker!r} in fsdd; there are {', '.join(SPEAKERS)}")
-    arrays = datasets.load("fsdd")
+    arrays = datasets.load_dataset("fsdd")
     who = arrays["speakers"][arrays["speaker"]]
     following = SPEAKERS[(SPEAKERS.index(speaker) + 1) % len(SPEAKERS)]
     parts = np.select([who == speaker, who == following], ["test", "validation"], "train")

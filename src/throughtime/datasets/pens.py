@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from throughtime import datasets
-from throughtime.datasets.corpus import Corpus, Values, held_out
+from throughtime.datasets.corpus import Corpus, Values, makers_held_out
 
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
 BLANK = ""  # the name of label 0 of words, for CTC
@@ -19,13 +19,13 @@ def unipen(name: Literal["digits", "lower", "words"], share: float = 0.1) -> Cor
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("unipen", f"{name}.npz")
+    arrays = datasets.load_dataset("unipen", f"{name}.npz")
     offsets, test = arrays["offsets"], arrays["is_test"]
     points = [_positions(arrays[axis], offsets) for axis in ("dx", "dy")]
     ends = np.unpackbits(arrays["stroke_end"])[: offsets[-1]]
     who = arrays["writer_id"][arrays["writer"]]
     validating = np.zeros(len(who), bool)
-    validating[~test] = held_out(who[~test], share)
+    validating[~test] = makers_held_out(who[~test], share)
     parts = np.select([test, validating], ["test", "validation"], "train")
     names = tuple(map(str, range(10))) if name == "digits" else LETTERS
     if name == "words":
@@ -46,7 +46,7 @@ def pendigits(share: float = 0.1) -> Corpus:
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("pendigits")
+    arrays = datasets.load_dataset("pendigits")
     points = np.concatenate([arrays["train_x"], arrays["test_x"]]).astype(np.float32)
     ends = np.zeros((*points.shape[:2], 1), np.float32)
     ends[:, -1] = 1

@@ -15,7 +15,7 @@ def speakers(validation: int = 6) -> Corpus:
 
     raises  `DatasetMissing` if the data are not on this machine
     """
-    arrays = datasets.load("japanese_vowels")
+    arrays = datasets.load_dataset("japanese_vowels")
     xs = [
         x
         for part in ("train", "test")

@@ -34,15 +34,15 @@ def ctc_greedy(ys: ArrayLike, blank: int = 0) -> tuple[int, ...]:
     >>> ctc_greedy(np.eye(4)[[0, 2, 2, 0, 2, 1]])
     (2, 2, 1)
     """
-    return collapse(checked(ys, blank).argmax(axis=1), blank)
+    return collapse(checked_outputs(ys, blank).argmax(axis=1), blank)
 
 
 def log_probabilities(ys: ArrayLike, blank: int = 0) -> Values:
     """log softmax(ys) (T, O) in float64; the shape and the blank are checked."""
-    return np.asarray(log_softmax(checked(ys, blank), axis=1))
+    return np.asarray(log_softmax(checked_outputs(ys, blank), axis=1))
 
 
-def checked(ys: ArrayLike, blank: int) -> Values:
+def checked_outputs(ys: ArrayLike, blank: int) -> Values:
     """The outputs of one sequence as float64."""
     values = np.asarray(ys, float)
     if values.ndim != 2:

@@ -33,23 +33,23 @@ def _within(undelayed: dict[str, list[str]], preferred: list[str]) -> list[str]:
     return placed
 
 
-def loops(network: Network) -> Callable[[Layer, Connection], bool]:
+def loop_test(network: Network) -> Callable[[Layer, Connection], bool]:
     """A test that tells whether a connection lies in a loop."""
     home = {name: members for members in graph.strong_components(sources_of(network)) for name in members}
     return lambda layer, connection: connection.source in home[layer.name]
 
 
-def count(network: Network) -> int:
+def weight_count(network: Network) -> int:
     """The number of learned weights, biases and learned a(0) included.
 
     >>> from throughtime import architectures
-    >>> count(architectures.feedforward(2, 3, 1))
+    >>> weight_count(architectures.feedforward(2, 3, 1))
     13
     """
     return _numbers(shapes(network))
 
 
-def weights(network: Network, layer: Layer, connection: Connection) -> int:
+def connection_weight_count(network: Network, layer: Layer, connection: Connection) -> int:
     """The number of learned weights of one connection."""
     return _numbers(shapes(network)[layer.name].get(connection.key, {}))
 
@@ -64,7 +64,7 @@ def starts(network: Network, layer: Layer) -> int:
     return _numbers(shapes(network)[layer.name].get("start", {}))
 
 
-def total(network: Network, layer: Layer) -> int:
+def layer_weight_count(network: Network, layer: Layer) -> int:
     """The number of all that a layer learns."""
     return _numbers(shapes(network)[layer.name])
 

@@ -72,7 +72,7 @@ def _paint(made: Plan, network: Network, handles: list[Line2D], axes: Axes) -> N
     axes.set_ylim(0, made.height)
     axes.set_aspect("equal")
     axes.axis("off")
-    in_loop = facts.loops(network)
+    in_loop = facts.loop_test(network)
     for arrow in made.arrows:
         _paint_arrow(arrow, LOOP if in_loop(arrow.layer, arrow.connection) else FORWARD, axes)
     for box in made.boxes.values():
@@ -132,7 +132,7 @@ def _rounded(points: list[Point], radius: float = 0.22) -> Curve:
 
 
 def _legend(network: Network) -> list[Line2D]:
-    in_loop = facts.loops(network)
+    in_loop = facts.loop_test(network)
     drawn = [(layer, c) for layer in network.layers for c in layer.connections]
     used = {_style(c) for _, c in drawn}
     handles = [Line2D([], [], color=FORWARD, ls=ls, label=text) for name, (text, ls) in STYLES.items() if name in used]

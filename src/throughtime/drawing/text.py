@@ -26,7 +26,7 @@ def show(network: Network) -> str:
     """
     layers = facts.flow(network)
     tables = [_rows(network, layer) for layer in layers]
-    titles = [(_title(layer), _counted(facts.total(network, layer), "weight")) for layer in layers]
+    titles = [(_title(layer), _counted(facts.layer_weight_count(network, layer), "weight")) for layer in layers]
     widths = [max(len(row[i]) for table in tables for row in table) for i in range(5)]
     inner = max(sum(widths) + 12, *(len(left) + len(right) + 7 for left, right in titles))
     lines = [f"{printable(name)} · {_counted(size, 'value')}" for name, size in network.inputs]
@@ -59,14 +59,14 @@ def _title(layer: Layer) -> str:
 
 
 def _rows(network: Network, layer: Layer) -> list[Row]:
-    in_loop = facts.loops(network)
+    in_loop = facts.loop_test(network)
     rows = [
         (
             "↺" if in_loop(layer, c) else " ",
             _source(layer, c),
             when(layer, c.delays),
             _kind(c),
-            str(facts.weights(network, layer, c) or "-"),
+            str(facts.connection_weight_count(network, layer, c) or "-"),
         )
         for c in layer.connections
     ]
@@ -103,7 +103,9 @@ def _line(row: Row, widths: list[int], inner: int) -> str:
 
 
 def _summary(network: Network) -> str:
-    in_loop = facts.loops(network)
+    in_loop = facts.loop_test(network)
     looped = any(in_loop(layer, c) for layer in network.layers for c in layer.connections)
     said = "↺ lies in a loop, which is stepped through time" if looped else "no loops: all time steps run at once"
-    return f"{_counted(facts.count(network), 'weight')} to learn; output layer: {printable(network.output)}; {said}"
+    return (
+        f"{_counted(facts.weight_count(network), 'weight')} to learn; output layer: {printable(network.output)}; {said}"
+    )

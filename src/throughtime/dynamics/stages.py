@@ -11,7 +11,7 @@ import optax
 
 from throughtime import learners
 from throughtime.checks import is_number, is_whole, quoted
-from throughtime.drawing import count
+from throughtime.drawing import weight_count
 from throughtime.dynamics.teaching import LOOPS as STAGE_LOOPS
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wrong import Wrong, refuse_size
@@ -123,7 +123,7 @@ def stages_of(network: Network, name: str, rows: int, loop: str | None = None, a
 def optimizer_of(network: Network, asked: Asked) -> str:
     """The optimizer that is asked for; else br, if the network is small and nothing is asked for that only adam has."""
     stepwise = any(getattr(asked, key) is not None for key in WHOLE_STEPS)
-    return asked.optimizer or ("adam" if stepwise or count(network) > MANY else "br")
+    return asked.optimizer or ("adam" if stepwise or weight_count(network) > MANY else "br")
 
 
 def refuse_cut(network: Network, every: int | None) -> None:
@@ -242,7 +242,7 @@ def refuse_large(network: Network, stages: Sequence[Teaching], members: int, row
     Of every weight of every network there are the value, its gradient, the next and the best one; of every step of a record
     what its units hold. What takes whole steps (Levenberg-Marquardt) has a number for each pair of weights, twice.
     """
-    members, known = min(members, MOST), count(network)
+    members, known = min(members, MOST), weight_count(network)
     units = sum(layer.size * (1 + len(layer.nets) + layer.memory) for layer in network.layers)
     pairs = 2 * known**2 if any(getattr(stage.optimizer, "whole", False) for stage in stages) else 0
     steps = max(min(stage.every or rows, rows) for stage in stages)

@@ -69,7 +69,7 @@ def packed(at: StageReport) -> dict[str, Any]:
     """As a tree that `io.trees` writes; the looks of a stage are one array."""
     looks = {name: [np.stack(own) if own else None for own in getattr(at, name)] for name in ("losses", "validations")}
     earlier = None if at.earlier is None else at.earlier._asdict()
-    return {"own": progress.packed(at.own), "earlier": earlier, "epochs": at.epochs} | looks
+    return {"own": progress.packed_report(at.own), "earlier": earlier, "epochs": at.epochs} | looks
 
 
 def unpacked(tree: Any) -> StageReport:
@@ -79,7 +79,7 @@ def unpacked(tree: Any) -> StageReport:
         with jax.enable_x64(True):  # numbers of 64 bits stay what they are
             earlier = Best(**earlier | {"weights": jax.tree.map(jnp.asarray, earlier["weights"])})
     epochs = tuple(int(done) for done in tree["epochs"])
-    return stands(progress.unpacked(tree["own"]), earlier, epochs, _looks(tree["losses"]), _looks(tree["validations"]))
+    return stands(progress.report_in(tree["own"]), earlier, epochs, _looks(tree["losses"]), _looks(tree["validations"]))
 
 
 def _looks(stages: Sequence[Any]) -> Looks:

@@ -28,7 +28,7 @@ def network_for(given: Any, hidden: Any, inputs: int, outputs: int) -> Network:
 
 
 @lru_cache(maxsize=128)
-def optimizer_for(make: Any, rate: float) -> optax.GradientTransformation:
+def estimator_optimizer(make: Any, rate: float) -> optax.GradientTransformation:
     """One object for equal settings, so that compiled training is shared between fits."""
     if not callable(make):
         raise ValueError(

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from throughtime.estimators.reading import Values, in_form_of, rows_of
+from throughtime.estimators.reading import Values, in_form_of, target_rows
 from throughtime.estimators.shared import SequenceEstimator
 from throughtime.losses import CrossEntropy
 from throughtime.models.columns import Column
@@ -45,7 +45,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[mi
 
     def score(self, X: Any, y: Any) -> float:
         """Accuracy over all steps, or sequences."""
-        predicted, truth = (rows_of(part, 1)[:, 0] for part in (self.predict(X), self._given(X, y)))
+        predicted, truth = (target_rows(part, 1)[:, 0] for part in (self.predict(X), self._given(X, y)))
         return float(accuracy_score(truth, predicted))
 
     def _one_per_step(self, targets: list[Any], lengths: list[int]) -> bool:

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 UNORDERED = ("kind", "levels")  # what an index may hold that says nothing of time: names of rows, groups
 
 
-def many(X: Any) -> bool:
+def has_many(X: Any) -> bool:
     """True for several sequences: a three-dimensional array, or a list of two-dimensional ones."""
     if getattr(X, "ndim", 1) == 3:
         return True
@@ -32,7 +32,7 @@ def _is_table(x: Any) -> bool:
 
 def series_of(estimator: BaseEstimator, X: Any, fresh: bool) -> list[Values]:
     """The series in X, checked; a fresh estimator learns from the first one what columns there are."""
-    if not many(X):
+    if not has_many(X):
         return [_series(estimator, X, 0, fresh)]
     return [_series(estimator, x, n, fresh and n == 0) for n, x in enumerate(X)]
 
@@ -58,7 +58,7 @@ def _refuse_disorder(table: Any, where: str) -> None:
 
 def targets_of(X: Any, y: Any) -> list[Any]:
     """Targets as they were given, sequence by sequence: one for every step, or one for each sequence."""
-    if not many(X):
+    if not has_many(X):
         target = np.asarray(y)
         check_consistent_length(X, target)
         return [target]
@@ -70,13 +70,13 @@ def targets_of(X: Any, y: Any) -> list[Any]:
 
 def refuse_disorder(X: Any, y: Any) -> None:
     """Refuse tables of targets, one for every step, whose index says that their rows are out of order."""
-    for number, target in enumerate(y if many(X) else [y]):
+    for number, target in enumerate(y if has_many(X) else [y]):
         _refuse_disorder(target, f"target of sequence {number}")
 
 
 def lengths_of(X: Any, targets: Sequence[Any]) -> list[int]:
     """The number of steps of every sequence."""
-    return [len(x) for x in X] if many(X) else [len(targets[0])]
+    return [len(x) for x in X] if has_many(X) else [len(targets[0])]
 
 
 def one_per_step(
@@ -105,7 +105,7 @@ def one_per_step(
 def warn_of_layout(X: Any, xs: Sequence[Values]) -> None:
     """Where X looks like another layout: channels come before steps, or every row is a case."""
     (steps, *others), features = {len(x) for x in xs}, xs[0].shape[1]
-    if not many(X):
+    if not has_many(X):
         if steps > 1 and 2 * steps < features:
             _warn(
                 f"X {(steps, features)} is read as one series of {steps} steps", "X[:, :, None] if every row is a case"
@@ -123,12 +123,12 @@ def _warn(reading: str, remedy: str) -> None:
 
 def in_form_of(X: Any, values: list[Values], per_step: bool) -> Any:
     """Predictions in the form of X: an array, or a list of arrays for a list of sequences."""
-    if not many(X) or not per_step:
+    if not has_many(X) or not per_step:
         return np.concatenate(values)
     return np.stack(values) if isinstance(X, np.ndarray) and X.ndim == 3 else values
 
 
-def rows_of(y: Any, outputs: int) -> Values:
+def target_rows(y: Any, outputs: int) -> Values:
     """All targets one below another: (rows, outputs)."""
     try:
         return np.asarray(y).reshape(-1, outputs)

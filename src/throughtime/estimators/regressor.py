@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from throughtime.estimators.reading import Values, in_form_of, rows_of
+from throughtime.estimators.reading import Values, in_form_of, target_rows
 from throughtime.estimators.shared import SequenceEstimator
 from throughtime.losses import SquaredError
 from throughtime.models.columns import Column, columns_of, restore, standardise
@@ -39,7 +39,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc
 
     def score(self, X: Any, y: Any) -> float:
         """R^2 over all steps (or sequences) with a target."""
-        predicted, truth = (rows_of(part, len(self.outputs_)) for part in (self.predict(X), self._given(X, y)))
+        predicted, truth = (target_rows(part, len(self.outputs_)) for part in (self.predict(X), self._given(X, y)))
         known = ~np.isnan(truth).any(axis=1)
         truth, predicted = truth[known], predicted[known]
         base = np.where(unvarying(truth), truth, 0)  # so that a constant has no variance, as r2_score wants to see it

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from throughtime import answers
 from throughtime.engine import init
-from throughtime.estimators.building import network_for, optimizer_for
+from throughtime.estimators.building import estimator_optimizer, network_for
 from throughtime.estimators.parts import Pair, parted
 from throughtime.estimators.reading import (
     lengths_of,
@@ -183,7 +183,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             self.weights_,
             BPTT() if self.learner is None else self.learner,
             answers.loss_of(self._loss, self.answer_),
-            optimizer_for(optax.adam if self.optimizer is None else self.optimizer, self.learning_rate),
+            estimator_optimizer(optax.adam if self.optimizer is None else self.optimizer, self.learning_rate),
             self._seen(pairs),
             every=self.every,
             epochs=epochs,

@@ -93,7 +93,7 @@ EXPERIMENTS = {
 }
 
 
-def load(name: str) -> Run:
+def run_function(name: str) -> Run:
     """The `run` function of the experiment of that name."""
     found: Run = import_module(EXPERIMENTS[name]).run
     return found
@@ -103,11 +103,11 @@ def conduct(name: str, quick: bool, seeds: int | None, out: Path, progress: Prog
     """Run the experiment of that name, from where it was interrupted; what its `results.json` holds."""
     began = time.perf_counter()
     files.sweep(out / KEPT)
-    found = load(name)(quick, seeds, out, progress)
+    found = run_function(name)(quick, seeds, out, progress)
     return {"experiment": name, "quick": quick, "seconds": time.perf_counter() - began} | found.to_dict()
 
 
-def rows_of(results: Sequence[Result]) -> list[dict[str, Any]]:
+def result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """The results as rows of a table, one per seed."""
     return [
         {"network": made.network, "split": made.split, "metric": made.metric, "seed": seed, "value": float(value)}

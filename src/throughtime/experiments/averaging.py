@@ -21,15 +21,15 @@ def averaged_adam(rate: float, clip: float, warm_up: float, average: int, update
     return optax.chain(optax.clip_by_global_norm(clip), optax.adam(planned), averaging)
 
 
-class Averaged(NamedTuple):
+class AverageState(NamedTuple):
     """The average of the weights over updates, and how many there were."""
 
     weights: Weights
     updates: Array
 
 
-def _begin_average(weights: Weights) -> Averaged:
-    return Averaged(jax.tree.map(jnp.array, weights), jnp.zeros((), jnp.int32))
+def _begin_average(weights: Weights) -> AverageState:
+    return AverageState(jax.tree.map(jnp.array, weights), jnp.zeros((), jnp.int32))
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Averaging:
 
     decay: float
 
-    def __call__(self, steps: Weights, state: Averaged, weights: Weights | None = None) -> tuple[Weights, Averaged]:
+    def __call__(
+        self, steps: Weights, state: AverageState, weights: Weights | None = None
+    ) -> tuple[Weights, AverageState]:
         n = state.updates.astype(jnp.float32)
         decay = jnp.minimum(self.decay, (1 + n) / (10 + n))
 
@@ -46,4 +48,4 @@ class Averaging:
             d = decay.astype(before.dtype)
             return d * before + (1 - d) * (weight + step)
 
-        return steps, Averaged(jax.tree.map(mixed, state.weights, weights, steps), state.updates + 1)
+        return steps, AverageState(jax.tree.map(mixed, state.weights, weights, steps), state.updates + 1)

@@ -66,7 +66,7 @@ ARX = {"ARX(1, 20)": (range(20), range(1, 2)), "ARX(9, 8)": (range(8), range(1, 
 
 
 @dataclass(frozen=True)
-class Judged:
+class TankRuns:
     """Free runs and one-step predictions on the test record (K, T), of every network, and errors on the held-out blocks."""
 
     model: DynamicModel
@@ -77,14 +77,14 @@ class Judged:
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every kind of network, run it free over the test record, write table, model and pictures."""
-    data = datasets.load("cascaded_tanks")
+    data = datasets.load_dataset("cascaded_tanks")
     known, test = (Record(data[f"u{part}"][:, None], data[f"y{part}"][:, None]) for part in ("Est", "Val"))
     entries, count = (QUICK, seeds or QUICK_SEEDS) if quick else (FULL, seeds or SEEDS)
     ledger, made = Ledger.of(out, "cascaded-tanks", quick), {}
     for done, kind in enumerate(entries):
         share = partial(_share, progress, done, len(entries), kind)
         looks = partial(ledger.looks, kind.name)
-        made[kind.name] = judged(kind, known, test, count, 50 if quick else 25, share, looks)
+        made[kind.name] = tank_runs(kind, known, test, count, 50 if quick else 25, share, looks)
     truth = test.y[START:, 0]
     results = [row for name, found in made.items() for row in _rows(name, found, truth)]
     best = made["GRU [4, 4]"].free.mean(axis=0)
@@ -99,9 +99,9 @@ def _share(progress: Progress, done: int, total: int, kind: Entry, epoch: int) -
     progress((done + epoch / kind.epochs) / total, f"{kind.name}, epoch {epoch} of {kind.epochs}")
 
 
-def judged(
+def tank_runs(
     kind: Entry, known: Record, test: Record, seeds: int, look: int, share: Callable[[int], None], looks: Looks
-) -> Judged:
+) -> TankRuns:
     """Train on the estimation record, blocks held out in turn; then the test record."""
     model, masks = kind.model(seeds, look), held_out([known], FIRST, FOLDS, 0.0)[0]
     asked = (np.arange(len(known)) >= FIRST) & ~masks
@@ -114,7 +114,7 @@ def judged(
         free = one_step = ready.each(test.u, np.full_like(test.y, np.nan))
     else:
         free, one_step = model.each(test.u, leading_only(test.y, START)), model.each(test.u, test.y)
-    return Judged(model, free[:, START:, 0], one_step[:, START:, 0], _on_blocks(model, known, masks))
+    return TankRuns(model, free[:, START:, 0], one_step[:, START:, 0], _on_blocks(model, known, masks))
 
 
 def _on_blocks(model: DynamicModel, known: Record, masks: NDArray[np.bool_]) -> float:
@@ -135,7 +135,7 @@ def _row(network: str, split: str, values: Sequence[float]) -> Result:
     return Result(network, split, MEASURE, values)
 
 
-def _rows(name: str, found: Judged, truth: Values) -> list[Result]:
+def _rows(name: str, found: TankRuns, truth: Values) -> list[Result]:
     each = {
         "test, ensemble": [_rmse(found.free.mean(axis=0), truth)],
         "test, each network": [_rmse(run, truth) for run in found.free],
@@ -161,7 +161,7 @@ def _linear(known: Record, test: Record) -> list[Result]:
     return made
 
 
-def _write(out: Path, made: dict[str, Judged], test: Record, best: Values) -> None:
+def _write(out: Path, made: dict[str, TankRuns], test: Record, best: Values) -> None:
     for name, found in made.items():
         if name in ("NARX", "GRU [4, 4]"):
             about = {"network": name, "table": "cascaded_tanks", "loop": "closed"}

@@ -51,8 +51,8 @@ from throughtime.architectures import (
     tdnn,
     window,
 )
-from throughtime.experiments import Progress, Result, Results, rows_of
-from throughtime.experiments.counting_data import ASKED, TRAINED, lessons, reach
+from throughtime.experiments import Progress, Result, Results, result_rows
+from throughtime.experiments.counting_data import ASKED, TRAINED, counting_strings, longest_right
 from throughtime.experiments.ledger import Ledger, Looks
 from throughtime.io import files
 from throughtime.learners import BPTT
@@ -111,7 +111,7 @@ def pupils(letters: int) -> dict[str, Pupil]:
     }
 
 
-def begun(pupil: Pupil, seed: int) -> Any:
+def first_weights(pupil: Pupil, seed: int) -> Any:
     """First weights, with the bias of the gate."""
     weights = engine.init(pupil.network, seed)
     if pupil.gate is not None:
@@ -121,9 +121,9 @@ def begun(pupil: Pupil, seed: int) -> Any:
     return weights
 
 
-def taught(pupil: Pupil, letters: int, seeds: int, epochs: int, looks: Looks) -> tuple[Any, Any]:
+def trained_seeds(pupil: Pupil, letters: int, seeds: int, epochs: int, looks: Looks) -> tuple[Any, Any]:
     """Weights of all seeds, trained side by side, and their last mean losses."""
-    made = [begun(pupil, FIRST_SEED + seed) for seed in range(seeds)]
+    made = [first_weights(pupil, FIRST_SEED + seed) for seed in range(seeds)]
     adam = optax.adam(optax.cosine_decay_schedule(pupil.rate, epochs * len(TRAINED), 0.01))
     weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
     ends = (1.0,) * (letters + 1)
@@ -131,7 +131,7 @@ def taught(pupil: Pupil, letters: int, seeds: int, epochs: int, looks: Looks) ->
     how: dict[str, Any] = {"epochs": epochs, "look": min(LOOK, epochs), "batch": 1, "padding": 9.0}
     how["clip"] = None if pupil.filter else CLIP
     optimizer = pupil.filter or adam
-    args = pupil.network, weights, BPTT(), loss, optimizer, lessons(letters)
+    args = pupil.network, weights, BPTT(), loss, optimizer, counting_strings(letters)
     *_, last = looks(partial(train, *args, members=seeds, **how), pupil, seeds, epochs)
     return last.weights, last.loss
 
@@ -146,12 +146,12 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         for number, (name, pupil) in enumerate(known.items()):
             progress((place + number / len(known)) / len(languages), f"{language}, {name}")
             looks = partial(ledger.looks, f"{language}, {name}")
-            weights, losses = taught(pupil, letters, count, FILTERED if pupil.filter else EPOCHS, looks)
-            results.append(Result(name, language, METRIC, reach(pupil.network, letters, weights)))
+            weights, losses = trained_seeds(pupil, letters, count, FILTERED if pupil.filter else EPOCHS, looks)
+            results.append(Result(name, language, METRIC, longest_right(pupil.network, letters, weights)))
             notes.append(f"{language}, {name}: training error {min(losses):.1e} to {max(losses):.1e}")
     progress(1.0, "done")
     baselines = [Result("memory of training", language, METRIC, [max(TRAINED)]) for language in languages]
-    files.write(out / "counting.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
+    files.write(out / "counting.csv", pd.DataFrame(result_rows([*results, *baselines])).to_csv(index=False))
     files.write_whole(out / "counting.png", _picture(results, count))
     return Results(results, baselines, notes=notes)
 

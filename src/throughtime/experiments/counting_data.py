@@ -15,12 +15,12 @@ TRAINED = range(1, 11)
 ASKED = ((1, 100), (101, 1000))  # stretches of n, asked side by side
 
 
-def told(letters: int, n: Any, step: Any) -> tuple[Any, Any]:
+def symbols_at(letters: int, n: Any, step: Any) -> tuple[Any, Any]:
     """The symbol told at a step of the string with that n, counted from 0, and which may come next: two (..., letters + 1).
 
     The first is one of S, a, b, ...; the second some of a, b, ..., T. Past the end they mean nothing.
 
-    >>> heard, next = told(2, np.array([2] * 5), np.arange(5))
+    >>> heard, next = symbols_at(2, np.array([2] * 5), np.arange(5))
     >>> heard.argmax(-1).tolist(), next.astype(int).tolist()  # S a a b b
     ([0, 1, 1, 2, 2], [[1, 0, 0], [1, 1, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1]])
     """
@@ -31,11 +31,11 @@ def told(letters: int, n: Any, step: Any) -> tuple[Any, Any]:
     return block[..., None] == places, (sure[..., None] == places) | ((block == 1)[..., None] & (places == 1))
 
 
-def lessons(letters: int) -> list[tuple[Any, Any]]:
+def counting_strings(letters: int) -> list[tuple[Any, Any]]:
     """The training strings: ones and zeros in, ones and minus ones out."""
     made = []
     for n in TRAINED:
-        heard, possible = told(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
+        heard, possible = symbols_at(letters, np.full(letters * n + 1, n), np.arange(letters * n + 1))
         made.append((heard.astype(np.float32), 2 * possible.astype(np.float32) - 1))
     return made
 
@@ -47,7 +47,7 @@ def right(network: Network, letters: int, longest: int, weights: Any, ns: Array)
     def one(weights: Any) -> Array:
         def step(going: tuple[Any, Array], now: Array) -> tuple[Any, None]:
             history, good = going
-            heard, possible = told(letters, ns, now)
+            heard, possible = symbols_at(letters, ns, now)
             said, history = engine.step(network, weights, history, heard)
             return (history, good & (((said > 0) == possible).all(-1) | (now > letters * ns))), None
 
@@ -57,7 +57,7 @@ def right(network: Network, letters: int, longest: int, weights: Any, ns: Array)
     return jax.vmap(one)(weights)
 
 
-def reach(network: Network, letters: int, weights: Any) -> list[int]:
+def longest_right(network: Network, letters: int, weights: Any) -> list[int]:
     """For each seed the largest n so that it and all smaller ones count."""
     found: np.ndarray[Any, Any] | None = None
     for first, last in ASKED:

@@ -15,7 +15,7 @@ ABOUT = "the state of a course of throughtime, version 1"
 CURVE = ("epoch", "loss", "error", "seconds")  # the columns of a curve
 
 
-class Finished(NamedTuple):
+class CourseResult(NamedTuple):
     """What a course brought.
 
     weights  the averaged ones with the lowest validation error; of equals, those with the lower validation loss
@@ -30,7 +30,7 @@ class Finished(NamedTuple):
     curve: NDArray[np.float64]
 
 
-class Stand(NamedTuple):
+class CourseState(NamedTuple):
     """What a course is after a round."""
 
     weights: Weights
@@ -41,12 +41,12 @@ class Stand(NamedTuple):
     curve: NDArray[np.float64]  # (epochs, 4), NaN where nothing stands yet
 
 
-def remark_of(stand: Stand, epoch: int) -> str:
+def remark_of(stand: CourseState, epoch: int) -> str:
     known = f", best error {stand.judged[0]:.4g} after epoch {stand.judged[2]:.0f}" if stand.judged[2] else ""
     return f"epoch {epoch}{known}"
 
 
-def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
+def keep_state(file: Path, done: int, tree: Any, about: str = "") -> None:
     """Write the state of a course; whoever is interrupted here finds the file from before.
 
     done   rounds
@@ -56,7 +56,7 @@ def keep(file: Path, done: int, tree: Any, about: str = "") -> None:
     ledger.write(file, ABOUT, {"done": done, "course": about, "leaves": jax.tree.leaves(tree)})
 
 
-def resumed(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
+def resumed_state(file: Path, fresh: Any, about: str = "") -> tuple[int, Any]:
     """Rounds done and the state after them, as `keep` wrote it; 0 and the fresh one without a file.
 
     raises  ValueError if the file is of another course, or of another network; DamagedState if it is no state at all

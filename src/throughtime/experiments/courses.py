@@ -28,7 +28,7 @@ from throughtime import engine
 from throughtime.engine import Weights
 from throughtime.experiments import Progress
 from throughtime.experiments.averaging import averaged_adam
-from throughtime.experiments.course_states import CURVE, Finished, Stand, keep, remark_of, resumed
+from throughtime.experiments.course_states import CURVE, CourseResult, CourseState, keep_state, remark_of, resumed_state
 from throughtime.models.each import run_each
 from throughtime.network import Network
 from throughtime.sequences import Padding, inputs_of, padded_lengths
@@ -36,6 +36,14 @@ from throughtime.training import evaluate, train
 
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)
 Augment = Callable[[list[Any], list[Any], np.random.Generator], tuple[list[Any], list[Any]]]
+
+
+class Contestant(NamedTuple):
+    """A network that takes part in a comparison, the epochs of its course, and its highest rate."""
+
+    network: Network
+    epochs: int
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Course:
 
     def follow(
         self, recordings: Recordings, validation: Recordings, seed: int, file: Path, progress: Progress
-    ) -> Finished:
+    ) -> CourseResult:
         """Train from a seed until the end, beginning where `file` stands.
 
         recordings, validation  pairs (x, target); validation is neither augmented nor trained on
@@ -93,30 +101,30 @@ class Course:
 
         raises  ValueError if the file belongs to another course, and what `train` raises
         """
-        plan = _Plan.of(self, recordings)
+        plan = _Rounds.of(self, recordings)
         optimizer = averaged_adam(self.rate, self.clip, self.warm_up, self.average, self.epochs * plan.updates)
         about = f"{self.described()}, {plan.updates} updates of {len(recordings)} sequences, seed {seed}"
-        done, stand = resumed(file, self._fresh(optimizer, seed), about)
+        done, stand = resumed_state(file, self._fresh(optimizer, seed), about)
         for number in range(done, self.epochs * plan.rounds):
             epoch, place = divmod(number, plan.rounds)
-            stand = self._round(plan, optimizer, recordings, stand, (seed, epoch, place))
+            stand = self._after(plan, optimizer, recordings, stand, (seed, epoch, place))
             if place == plan.rounds - 1:
                 stand = self._closed(stand, epoch + 1, validation)
-            keep(file, number + 1, stand, about)
+            keep_state(file, number + 1, stand, about)
             progress((number + 1) / (self.epochs * plan.rounds), remark_of(stand, epoch + 1))
-        return Finished(stand.best, float(stand.judged[0]), int(stand.judged[2]), stand.curve)
+        return CourseResult(stand.best, float(stand.judged[0]), int(stand.judged[2]), stand.curve)
 
     def described(self) -> str:
         """All settings as text, the same in every process."""
         told = {f.name: repr(getattr(self, f.name)) for f in fields(self)} | {"network": self.network.to_json()}
         return re.sub(r" at 0x[0-9a-f]+", "", json.dumps(told))
 
-    def _fresh(self, optimizer: Any, seed: int) -> Stand:
+    def _fresh(self, optimizer: Any, seed: int) -> CourseState:
         weights = engine.init(self.network, seed, jnp.float32)
         judged, curve = np.array([np.inf, np.inf, 0.0]), np.full((self.epochs, len(CURVE)), np.nan)
-        return Stand(weights, jax.jit(optimizer.init)(weights), weights, judged, np.zeros(3), curve)
+        return CourseState(weights, jax.jit(optimizer.init)(weights), weights, judged, np.zeros(3), curve)
 
-    def _round(self, plan: "_Plan", optimizer: Any, recordings: Recordings, stand: Stand, at: Any) -> Stand:
+    def _after(self, plan: "_Rounds", optimizer: Any, recordings: Any, stand: CourseState, at: Any) -> CourseState:
         """The stand after a round; `at`: seed, epoch and round."""
         began, chosen = time.perf_counter(), plan.dealt(at)
         xs, targets = ([recordings[n][part] for n in chosen] for part in (0, 1))
@@ -138,7 +146,7 @@ class Course:
         told = np.array([report.lesson.loss, report.lesson.asked, time.perf_counter() - began])
         return stand._replace(weights=report.weights, optimizer=report.optimizer_state, tally=stand.tally + told)
 
-    def _closed(self, stand: Stand, epoch: int, validation: Recordings) -> Stand:
+    def _closed(self, stand: CourseState, epoch: int, validation: Recordings) -> CourseState:
         """The stand after the last round of an epoch: judged, and written into the curve."""
         began, (total, asked, seconds) = time.perf_counter(), stand.tally
         judged, best, error = stand.judged, stand.best, np.nan
@@ -158,7 +166,7 @@ class Course:
         return float(error), evaluate(self.network, weights, self.loss, validation, self.batch)
 
 
-class _Plan(NamedTuple):
+class _Rounds(NamedTuple):
     """How the sequences of an epoch are dealt to rounds."""
 
     classes: NDArray[np.int64]  # of each sequence the place of its length in `ends`
@@ -167,7 +175,7 @@ class _Plan(NamedTuple):
     updates: int  # of an epoch, about: augmented sequences may be longer or shorter
 
     @staticmethod
-    def of(course: Course, recordings: Recordings) -> "_Plan":
+    def of(course: Course, recordings: Recordings) -> "_Rounds":
         """The lengths to pad to are those of sequences augmented once; the last leaves room for longer ones."""
         xs, targets = [x for x, _ in recordings], [target for _, target in recordings]
         rounds = max(1, -(-sum(map(len, xs)) // course.steps))
@@ -176,7 +184,7 @@ class _Plan(NamedTuple):
         lengths = [len(x) for x in xs]
         ends = padded_lengths(lengths, course.padding)
         classes = np.searchsorted(ends, lengths)
-        plan = _Plan(classes, ends, rounds, 0)
+        plan = _Rounds(classes, ends, rounds, 0)
         dealt = [np.unique(classes[plan.dealt((0, 0, place))], return_counts=True)[1] for place in range(rounds)]
         updates = sum(int(np.ceil(counts / course.batch).sum()) for counts in dealt)
         if isinstance(course.padding, Sequence):

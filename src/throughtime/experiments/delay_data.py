@@ -18,7 +18,7 @@ LONGEST, INPUTS, OUTPUTS, NOISE = 40, 6, 3, 0.3
 Values = NDArray[Any]
 
 
-class Task(NamedTuple):
+class DelayTask(NamedTuple):
     """smooth: how an input resembles its last value, 0 to 1; taps: delays per pair of input and output; feedback: a NARX system."""
 
     smooth: float = 0.0
@@ -56,7 +56,7 @@ class Series(NamedTuple):
     test: tuple[Values, Values]
 
 
-def data(task: Task, seed: int, steps: int) -> Series:
+def data(task: DelayTask, seed: int, steps: int) -> Series:
     """A system drawn at random, and three series of it; the test one has a thousand steps."""
     random = np.random.default_rng(seed)
     known = {source: _drawn(source, size, taps, random) for source, (size, taps) in task.sources.items()}
@@ -72,7 +72,7 @@ def _drawn(source: str, size: int, taps: int, random: np.random.Generator) -> Ta
 
 
 def _series(
-    task: Task, known: dict[str, Taps], random: np.random.Generator, steps: int, noise: float
+    task: DelayTask, known: dict[str, Taps], random: np.random.Generator, steps: int, noise: float
 ) -> tuple[Values, Values]:
     """x and y, from y = 0; the first LONGEST steps only fill the delays."""
     x, y = random.normal(size=(steps + LONGEST, INPUTS)), np.zeros((steps + LONGEST, OUTPUTS))

@@ -20,7 +20,7 @@ What was tried, and how choices were made: `docs/handwriting.md`.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,17 +29,25 @@ from matplotlib.figure import Figure
 
 from throughtime import architectures
 from throughtime.datasets.corpus import Corpus, Values
-from throughtime.experiments import Bar, Progress, Result, Results, rows_of
-from throughtime.experiments.course_states import Finished
-from throughtime.experiments.courses import Course
-from throughtime.experiments.handwriting_data import BEST, FEATURES, METRIC, SEEDS, Drawn, baselines, corpora
+from throughtime.drawing import weight_count
+from throughtime.experiments import Bar, Progress, Result, Results, result_rows
+from throughtime.experiments.course_states import CourseResult
+from throughtime.experiments.courses import Contestant, Course
+from throughtime.experiments.handwriting_data import (
+    BEST,
+    FEATURES,
+    METRIC,
+    SEEDS,
+    PenAugmentation,
+    corpora,
+    pen_baselines,
+)
 from throughtime.experiments.judging import (
+    committee_error,
     confusion_picture,
     curves_picture,
-    decided,
-    weight_count,
-    wrong,
-    wrong_together,
+    recording_error,
+    time_means,
 )
 from throughtime.features.pen import PenChanges, in_usual_heights
 from throughtime.io import files
@@ -48,7 +56,6 @@ from throughtime.losses import CrossEntropy, Integrated
 from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
-from throughtime.network import Network
 from throughtime.plots import new_figure
 from throughtime.sequences import inputs_of
 
@@ -62,37 +69,29 @@ UNITS = {"digits": 100, "pendigits": 64, "lower": 100}  # of each direction and 
 EPOCHS = {"digits": (32, 10), "pendigits": (40, 40), "lower": (20, 4)}  # of the bidirectional LSTM, and of the others
 
 
-class Form(NamedTuple):
-    """A network, the epochs, and the highest rate."""
-
-    network: Network
-    epochs: int
-    rate: float
-
-
-def forms(name: str, outputs: int, quick: bool) -> dict[str, Form]:
+def pen_contestants(name: str, outputs: int, quick: bool) -> dict[str, Contestant]:
     """The networks to compare on a data set; `quick`: the best one, small."""
     inputs = len(FEATURES[name].columns)
     if quick:
-        return {BEST: Form(architectures.lstm(inputs, [32, 32], outputs, bidirectional=True), 16, 0.01)}
+        return {BEST: Contestant(architectures.lstm(inputs, [32, 32], outputs, bidirectional=True), 16, 0.01)}
     long, short = EPOCHS[name]
     both = architectures.lstm(inputs, [UNITS[name]] * 2, outputs, bidirectional=True).with_dropout(0.2)
     windows: list[Any] = [range(5), range(0, 9, 2), 0]
     return {
-        BEST: Form(both, long, 0.005),
-        "LSTM": Form(architectures.lstm(inputs, 100, outputs), short, 0.005),
-        "TDNN": Form(architectures.tdnn(inputs, [64, 64], outputs, windows), short, 0.003),
+        BEST: Contestant(both, long, 0.005),
+        "LSTM": Contestant(architectures.lstm(inputs, 100, outputs), short, 0.005),
+        "TDNN": Contestant(architectures.tdnn(inputs, [64, 64], outputs, windows), short, 0.003),
     }
 
 
-def taught(
-    name: str, label: str, corpus: Corpus, form: Form, seed: int, out: Path, progress: Progress
-) -> tuple[Finished, list[Any]]:
+def trained_on_drawings(
+    name: str, label: str, corpus: Corpus, entry: Contestant, seed: int, out: Path, progress: Progress
+) -> tuple[CourseResult, list[Any]]:
     """One network from one seed, and its outputs for the test; the model is saved."""
     features = FEATURES[name]
     course = Course(
-        form.network, BPTT(), Integrated(CrossEntropy()), form.epochs, 64, form.rate, wrong,
-        augment=Drawn(CHANGES[name], features), average=500, look=2, steps=600_000,
+        entry.network, BPTT(), Integrated(CrossEntropy()), entry.epochs, 64, entry.rate, recording_error,
+        augment=PenAugmentation(CHANGES[name], features), average=500, look=2, steps=600_000,
     )  # fmt: skip
     validation = corpus.part("validation")
     seen = list(zip(features(validation.xs), validation.targets, strict=True))
@@ -102,15 +101,15 @@ def taught(
     settings = {"data": name, "seed": seed, "features": raw.settings, "answer": "mean over time"}
     save(
         out / f"{stem}.safetensors",
-        Model(form.network, done.weights, classes=corpus.names, settings=settings),
+        Model(entry.network, done.weights, classes=corpus.names, settings=settings),
     )
-    return done, outputs(name, form, done, corpus.part("test").xs)
+    return done, drawing_outputs(name, entry, done, corpus.part("test").xs)
 
 
-def outputs(name: str, form: Form, done: Finished, drawings: Sequence[Values]) -> list[Any]:
+def drawing_outputs(name: str, entry: Contestant, done: CourseResult, drawings: Sequence[Values]) -> list[Any]:
     """What a network says of drawings, point by point."""
     seen = FEATURES[name](drawings)
-    return run_each(form.network, done.weights, [inputs_of(form.network, x) for x in seen])
+    return run_each(entry.network, done.weights, [inputs_of(entry.network, x) for x in seen])
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
@@ -119,11 +118,11 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     results: list[Result] = []
     known, notes, data = [], [], corpora(quick)
     for place, (name, corpus) in enumerate(data.items()):
-        known += baselines(name, corpus)
+        known += pen_baselines(name, corpus)
         test, curves = corpus.part("test"), {}
         unknown = in_usual_heights(test.xs, np.arange(len(test.xs))) if "size" in FEATURES[name].columns else []
-        wanted = forms(name, len(corpus.names), quick)
-        for number, (label, form) in enumerate(wanted.items()):
+        wanted = pen_contestants(name, len(corpus.names), quick)
+        for number, (label, entry) in enumerate(wanted.items()):
             said, alone = [], []
             for seed in range(count):
                 share = (place + (number + seed / count) / len(wanted)) / len(data)
@@ -131,23 +130,25 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
                 def told(_: float, remark: str, share: float = share, what: str = f"{name}, {label}") -> None:
                     progress(share, f"{what}: {remark}")
 
-                done, ys = taught(name, label, corpus, form, seed, out, told)
+                done, ys = trained_on_drawings(name, label, corpus, entry, seed, out, told)
                 curves[label, seed] = done.curve[np.isfinite(done.curve[:, 2])]
                 said.append(ys)
                 if unknown:
-                    alone.append(outputs(name, form, done, unknown))
-            results.append(Result(label, name, METRIC, [wrong(ys, test.targets) for ys in said]))
+                    alone.append(drawing_outputs(name, entry, done, unknown))
+            results.append(Result(label, name, METRIC, [recording_error(ys, test.targets) for ys in said]))
             if alone:
                 of_one = f"{label}, each letter alone"
-                results.append(Result(of_one, name, METRIC, [wrong(ys, test.targets) for ys in alone]))
+                results.append(Result(of_one, name, METRIC, [recording_error(ys, test.targets) for ys in alone]))
             best = [float(np.nanmin(curves[label, seed][:, 2])) for seed in range(count)]
             results.append(Result(label, f"{name}, validation", "validation error, %", best))
             if count > 1:
-                results.append(Result(f"{label}, {count} together", name, METRIC, [wrong_together(said, test.targets)]))
+                results.append(
+                    Result(f"{label}, {count} together", name, METRIC, [committee_error(said, test.targets)])
+                )
             if label == BEST:
                 _pictures(name, said[0], test, out)
-            notes.append(f"{name}, {label}: {weight_count(form.network):,} weights, {form.epochs} epochs")
-            files.write(out / "handwriting.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+            notes.append(f"{name}, {label}: {weight_count(entry.network):,} weights, {entry.epochs} epochs")
+            files.write(out / "handwriting.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
         files.write_whole(out / f"handwriting-{name}-curves.png", curves_picture(curves, "validation error, %"))
     progress(1.0, "done")
     bars = [Bar(BEST, n, most, "mean of the seeds") for n, most in BARS.items()]
@@ -160,10 +161,10 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
 
 
 def _pictures(name: str, outputs: list[Any], test: Corpus, out: Path) -> None:
-    figure = confusion_picture([decided(outputs)], [np.asarray(test.targets)], test.names)
+    figure = confusion_picture([time_means(outputs)], [np.asarray(test.targets)], test.names)
     figure.axes[0].set_ylabel("written")
     files.write_whole(out / f"handwriting-{name}-confusion.png", figure)
-    missed = np.flatnonzero(decided(outputs).argmax(1) != np.asarray(test.targets))
+    missed = np.flatnonzero(time_means(outputs).argmax(1) != np.asarray(test.targets))
     shown = [0, *missed[:: max(1, len(missed) // 3)][:3].tolist()]
     chosen = [(test.xs[n], np.asarray(outputs[n]), test.names[test.targets[n]]) for n in shown]
     files.write_whole(out / f"handwriting-{name}-examples.png", examples_picture(chosen, test.names))

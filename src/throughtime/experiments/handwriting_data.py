@@ -22,7 +22,7 @@ FEATURES = {
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PenAugmentation:
     """Augmentation: raw drawings to the features of changed ones."""
 
     changes: PenChanges
@@ -45,7 +45,7 @@ def letters() -> Corpus:
     return replace(corpus, xs=in_usual_heights(corpus.xs, corpus.who))
 
 
-def baselines(name: str, corpus: Corpus) -> list[Result]:
+def pen_baselines(name: str, corpus: Corpus) -> list[Result]:
     """What is known without a network: positions of all points, side by side; learnt from training and validation."""
     flat = np.stack([x[:, :2].ravel() for x in FEATURES[name](corpus.xs)])
     test, truth = corpus.parts == "test", np.array(corpus.targets)

@@ -22,11 +22,17 @@ from throughtime import architectures
 from throughtime.datasets import pens
 from throughtime.datasets.corpus import Corpus
 from throughtime.decoding import Lexicon, ctc_greedy, edit_distance, label_error_rate
-from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
+from throughtime.drawing import weight_count
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, result_rows
 from throughtime.experiments.courses import Course
 from throughtime.experiments.handwriting import examples_picture
-from throughtime.experiments.handwriting_data import Drawn
-from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
+from throughtime.experiments.handwriting_data import PenAugmentation
+from throughtime.experiments.judging import (
+    character_error,
+    committee_outputs,
+    curves_picture,
+    edits_picture,
+)
 from throughtime.features.pen import COLUMNS, PenChanges, PenFeatures
 from throughtime.io import files
 from throughtime.learners import BPTT
@@ -34,7 +40,6 @@ from throughtime.losses import CTC
 from throughtime.models.each import run_each
 from throughtime.models.model import Model
 from throughtime.models.saving import save
-from throughtime.network import Network
 from throughtime.sequences import inputs_of
 
 FEATURES = PenFeatures(points=None, spacing=0.15, least=40, most=160, widest=15.0)
@@ -44,21 +49,15 @@ NAME, SEEDS, QUICK_LETTERS = "bidirectional LSTM + CTC", 3, 3
 CER, WER = "character error, %", "word error, %"
 
 
-class Form(NamedTuple):
-    """A network and how it is taught."""
-
-    network: Network
-    epochs: int
-    rate: float
-    batch: int
-
-
-def form(outputs: int, quick: bool) -> Form:
-    """Two stacked layers; `quick`: one, small."""
+def writing_course(outputs: int, quick: bool) -> Course:
+    """Two stacked layers, and how they are taught; `quick`: one, small."""
+    changes = PenAugmentation(CHANGES, COARSE if quick else FEATURES)
+    how: dict[str, Any] = {"wrong": character_error, "augment": changes, "look": 2, "steps": 600_000}
     if quick:
-        return Form(architectures.lstm(len(COLUMNS), 48, outputs, bidirectional=True), 14, 0.01, 16)
+        small = architectures.lstm(len(COLUMNS), 48, outputs, bidirectional=True)
+        return Course(small, BPTT(), CTC(), 14, 16, 0.01, average=100, **how)
     network = architectures.lstm(len(COLUMNS), [80, 80], outputs, bidirectional=True).with_dropout(0.2)
-    return Form(network, 20, 0.006, 32)
+    return Course(network, BPTT(), CTC(), 20, 32, 0.006, average=500, **how)
 
 
 def word_error(targets: Sequence[Any], given: list[Any]) -> float:
@@ -70,7 +69,7 @@ def word_error(targets: Sequence[Any], given: list[Any]) -> float:
     return float(100 * np.mean([tuple(a) != tuple(b) for a, b in zip(targets, given, strict=True)]))
 
 
-def words(quick: bool) -> Corpus:
+def word_drawings(quick: bool) -> Corpus:
     """Raw drawings; `quick`: the words of 2 and 3 letters."""
     corpus = pens.unipen("words")
     if not quick:
@@ -80,14 +79,10 @@ def words(quick: bool) -> Corpus:
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train from every seed, write table and pictures."""
-    count, corpus = seeds or (1 if quick else SEEDS), words(quick)
-    features = COARSE if quick else FEATURES
+    count, corpus = seeds or (1 if quick else SEEDS), word_drawings(quick)
+    course = writing_course(len(corpus.names), quick)
+    network, features = course.network, COARSE if quick else FEATURES
     lexicon = Lexicon(sorted({tuple(target) for target in corpus.targets}))
-    network, epochs, rate, batch = form(len(corpus.names), quick)
-    course = Course(
-        network, BPTT(), CTC(), epochs, batch, rate, character_error,
-        augment=Drawn(CHANGES, features), average=100 if quick else 500, look=2, steps=600_000,
-    )  # fmt: skip
     test, validation = corpus.part("test"), corpus.part("validation")
     held = list(zip(features(validation.xs), validation.targets, strict=True))
     said, curves = [], {}
@@ -106,13 +101,15 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             Model(network, done.weights, classes=corpus.names, settings=settings),
         )
         said.append(run_each(network, done.weights, [inputs_of(network, x) for x in features(test.xs)]))
-    read = [Read.of(ys, lexicon) for ys in said]
-    results = judged(NAME, read, test.targets)
+    read = [Readings.of(ys, lexicon) for ys in said]
+    results = reading_results(NAME, read, test.targets)
     checked = [float(np.nanmin(curve[:, 2])) for curve in curves.values()]
     results.append(Result(f"{NAME}, greedy", "validation", CER, checked))
     if count > 1:
-        results += judged(f"{NAME}, {count} together", [Read.of(together(said), lexicon)], test.targets)
-    files.write(out / "handwriting-words.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+        results += reading_results(
+            f"{NAME}, {count} together", [Readings.of(committee_outputs(said), lexicon)], test.targets
+        )
+    files.write(out / "handwriting-words.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
     files.write_whole(out / "handwriting-words-curves.png", curves_picture(curves, "validation character error, %"))
     picture = edits_picture(test.targets, read[0].greedy, corpus.names)
     picture.axes[0].set_ylabel("written")
@@ -126,23 +123,25 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     return Results(
         results=results,
         bars=[] if quick else bars,
-        notes=[f"{weight_count(network):,} weights, {epochs} epochs, {len(lexicon.words):,} words in the vocabulary"],
+        notes=[
+            f"{weight_count(network):,} weights, {course.epochs} epochs, {len(lexicon.words):,} words in the vocabulary"
+        ],
     )
 
 
-class Read(NamedTuple):
+class Readings(NamedTuple):
     """What a network read: strings of labels."""
 
     greedy: list[tuple[int, ...]]
     known: list[tuple[int, ...]]
 
     @staticmethod
-    def of(outputs: list[Any], lexicon: Lexicon) -> "Read":
+    def of(outputs: list[Any], lexicon: Lexicon) -> "Readings":
         """Greedy, and the best word of the list."""
-        return Read([ctc_greedy(y) for y in outputs], [lexicon.best(y)[0].labels for y in outputs])
+        return Readings([ctc_greedy(y) for y in outputs], [lexicon.best(y)[0].labels for y in outputs])
 
 
-def judged(name: str, read: list[Read], targets: Sequence[Any]) -> list[Result]:
+def reading_results(name: str, read: list[Readings], targets: Sequence[Any]) -> list[Result]:
     """The rows of the table."""
     return [
         Result(f"{name}, greedy", "test", CER, [100 * label_error_rate(targets, r.greedy) for r in read]),
@@ -151,7 +150,7 @@ def judged(name: str, read: list[Read], targets: Sequence[Any]) -> list[Result]:
     ]
 
 
-def _examples(outputs: list[Any], read: Read, test: Corpus, out: Path) -> None:
+def _examples(outputs: list[Any], read: Readings, test: Corpus, out: Path) -> None:
     """Words without a mistake, with one, and the worst."""
     edits = np.array([edit_distance(t, g) for t, g in zip(test.targets, read.greedy, strict=True)])
     order = np.argsort(edits, kind="stable")

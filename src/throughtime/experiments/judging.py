@@ -8,16 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from throughtime import engine
 from throughtime.decoding import alignment, ctc_greedy, label_error_rate, mixed
-from throughtime.network import Network
 from throughtime.plots import COLOURS, new_figure
 from throughtime.texts import literal
-
-
-def weight_count(network: Network) -> int:
-    """How many numbers are trained."""
-    return sum(leaf.size for leaf in jax.tree.leaves(engine.init(network, 0)))
 
 
 def character_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
@@ -25,28 +18,28 @@ def character_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     return 100 * label_error_rate(targets, [ctc_greedy(y) for y in outputs])
 
 
-def together(said: Sequence[Sequence[Any]]) -> list[Any]:
+def committee_outputs(said: Sequence[Sequence[Any]]) -> list[Any]:
     """What several networks say of each recording, `mixed`; `said`: of each network its outputs."""
     return [mixed(each) for each in zip(*said, strict=True)]
 
 
-def decided(outputs: Sequence[Any]) -> Any:
+def time_means(outputs: Sequence[Any]) -> Any:
     """The outputs (N, O), integrated over the steps of each recording."""
     return np.stack([np.asarray(y).mean(0) for y in outputs])
 
 
-def wrong(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+def recording_error(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     """The share of recordings taken for another, in per cent.
 
-    >>> wrong([np.eye(2), np.eye(2)[:1]], [1, 0])
+    >>> recording_error([np.eye(2), np.eye(2)[:1]], [1, 0])
     50.0
     """
-    return float(100 * np.mean(decided(outputs).argmax(1) != np.asarray(targets)))
+    return float(100 * np.mean(time_means(outputs).argmax(1) != np.asarray(targets)))
 
 
-def wrong_together(said: Sequence[Sequence[Any]], targets: Sequence[Any]) -> float:
+def committee_error(said: Sequence[Sequence[Any]], targets: Sequence[Any]) -> float:
     """The same of several networks, by the mean of their probabilities."""
-    return float(100 * np.mean(mixed([decided(ys) for ys in said]).argmax(1) != np.asarray(targets)))
+    return float(100 * np.mean(mixed([time_means(ys) for ys in said]).argmax(1) != np.asarray(targets)))
 
 
 def curves_picture(curves: Mapping[tuple[str, int], Any], what: str) -> Figure:

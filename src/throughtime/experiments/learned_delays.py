@@ -36,18 +36,18 @@ from matplotlib.figure import Figure
 
 from throughtime import engine
 from throughtime.engine import anneal, harden, selected_delays
-from throughtime.experiments import Progress, Result, Results, rows_of
-from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, Series, Task, Values, data, found
+from throughtime.experiments import Progress, Result, Results, result_rows
+from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, DelayTask, Series, Values, data, found
 from throughtime.experiments.learned_delays_positions import (
     ADAM,
     FASTER,
     SEEDS,
     STEPS,
     UPDATES,
-    Answer,
-    form,
+    FoundDelays,
+    network_taught,
     positioned,
-    told,
+    sequence_taught,
 )
 from throughtime.experiments.ledger import Ledger
 from throughtime.io import files
@@ -59,19 +59,19 @@ from throughtime.texts import literal
 from throughtime.training import sharpen, train
 
 TASKS = {
-    "white inputs": Task(),
-    "smooth inputs": Task(smooth=0.9),
-    "two delays per pair": Task(taps=2),
-    "NARX": Task(feedback=True),
+    "white inputs": DelayTask(),
+    "smooth inputs": DelayTask(smooth=0.9),
+    "two delays per pair": DelayTask(taps=2),
+    "NARX": DelayTask(feedback=True),
 }
 TEMPERATURES, STRENGTHS = np.geomspace(1, 0.3, 6).tolist(), np.geomspace(3e-3, 0.1, 6).tolist()
 QUICK = ("learned delays", "DCLS, Gaussian", "random delays", "known delays")
 
 
-def softly(task: Task, given: Series, seed: int) -> Answer:
+def softly(task: DelayTask, given: Series, seed: int) -> FoundDelays:
     """Learned delays: stage by stage sharper, then hardened."""
-    network = form(task, learned=True)
-    weights, state, lesson = engine.init(network, seed), None, [told(network, *given.training)]
+    network = network_taught(task, learned=True)
+    weights, state, lesson = engine.init(network, seed), None, [sequence_taught(network, *given.training)]
     for temperature, strength in zip(TEMPERATURES, STRENGTHS, strict=True):
         stage, epochs = anneal(network, temperature), UPDATES // len(TEMPERATURES)
         optimizer = _sharpening(stage, strength)
@@ -81,7 +81,7 @@ def softly(task: Task, given: Series, seed: int) -> Answer:
     own = selected_delays(stage, weights)["output"]
     of = {"input": "input", "output": network.measured}
     keys = {s: [c.key for c in network.layers[0].connections if c.source in (s, of[s])] for s in task.sources}
-    return Answer(*harden(stage, weights), {s: np.stack([own[key].delay for key in keys[s]]) for s in keys})
+    return FoundDelays(*harden(stage, weights), {s: np.stack([own[key].delay for key in keys[s]]) for s in keys})
 
 
 @cache
@@ -90,16 +90,16 @@ def _sharpening(network: Network, strength: float) -> optax.GradientTransformati
     return optax.chain(sharpen(network, strength), ADAM)
 
 
-def everywhere(task: Task, given: Series, seed: int) -> Answer:
+def everywhere(task: DelayTask, given: Series, seed: int) -> FoundDelays:
     """A weight for every delay; the weights with the lowest validation error."""
-    network = form(task, learned=False)
-    lesson, other = [told(network, *given.training)], [told(network, *given.validation)]
+    network = network_taught(task, learned=False)
+    lesson, other = [sequence_taught(network, *given.training)], [sequence_taught(network, *given.validation)]
     how: dict[str, Any] = {"epochs": UPDATES, "look": UPDATES // 40, "validation": other}
     *_, last = train(network, engine.init(network, seed), BPTT(), SquaredError(), ADAM, lesson, **how)
-    return Answer(network, last.best, None)
+    return FoundDelays(network, last.best, None)
 
 
-METHODS: dict[str, Callable[[Task, Series, int], Answer]] = {
+METHODS: dict[str, Callable[[DelayTask, Series, int], FoundDelays]] = {
     "learned delays": softly,
     "DCLS, Gaussian": partial(positioned, "Gaussian", FASTER, False),
     "DCLS, triangle": partial(positioned, "triangle", FASTER, False),
@@ -109,18 +109,20 @@ METHODS: dict[str, Callable[[Task, Series, int], Answer]] = {
 }
 
 
-def error(answer: Answer, x: Values, y: Values) -> float:
+def free_run_error(answer: FoundDelays, x: Values, y: Values) -> float:
     """The squared error of a free run, in parts of the variance."""
     network = answer.network.close_loop() if answer.network.is_open else answer.network
     ys, _ = engine.run(network, answer.weights, jnp.asarray(x)[:, None])
     return float(np.mean((np.asarray(ys)[LONGEST:, 0] - y[LONGEST:]) ** 2) / y[LONGEST:].var())
 
 
-def judged(find: Callable[[Task, Series, int], Answer], task: Task, given: Series, seed: int) -> tuple[float, float]:
+def delay_scores(
+    find: Callable[[DelayTask, Series, int], FoundDelays], task: DelayTask, given: Series, seed: int
+) -> tuple[float, float]:
     """The error of what a method finds, and the share of the delays found; NaN where it looks for none."""
     answer = find(task, given, seed)
     share = np.nan if answer.delays is None else found(given.known, answer.delays)
-    return error(answer, *given.test), float(share)
+    return free_run_error(answer, *given.test), float(share)
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
@@ -134,14 +136,16 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         for number, (method, find) in enumerate(methods.items()):
             progress((place + number / len(methods)) / len(tasks), f"{name}, {method}")
             asked = [
-                ledger.once(f"{name}, {method}, seed {seed}", partial(judged, find, task, given, seed), task, UPDATES)
+                ledger.once(
+                    f"{name}, {method}, seed {seed}", partial(delay_scores, find, task, given, seed), task, UPDATES
+                )
                 for seed, given in enumerate(systems)
             ]
             results.append(Result(method, f"{name}, error", "error", [wrong for wrong, _ in asked]))
             if method not in ("all delays", "known delays"):
                 results.append(Result(method, f"{name}, found", "share of delays found", [share for _, share in asked]))
     progress(1.0, "done")
-    files.write(out / "learned-delays.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write(out / "learned-delays.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
     files.write_whole(out / "learned-delays.png", _picture(results))
     return Results(results)
 

@@ -10,7 +10,7 @@ import optax
 from jax import Array, lax
 
 from throughtime import engine
-from throughtime.experiments.delay_data import LONGEST, OUTPUTS, Series, Task, Values
+from throughtime.experiments.delay_data import LONGEST, OUTPUTS, DelayTask, Series, Values
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 
@@ -19,7 +19,7 @@ FASTER, FIRST_WIDTH, LAST_WIDTH, SPREADING = 30.0, 15.0, {"Gaussian": 0.3, "tria
 ADAM = optax.adam(optax.cosine_decay_schedule(RATE, UPDATES, 0.05))
 
 
-class Answer(NamedTuple):
+class FoundDelays(NamedTuple):
     """A plain network, its weights, and the delays it has per source, (K, S, N); None: all."""
 
     network: Network
@@ -27,13 +27,13 @@ class Answer(NamedTuple):
     delays: dict[str, Values] | None
 
 
-def told(network: Network, x: Values, y: Values) -> tuple[Any, Values]:
+def sequence_taught(network: Network, x: Values, y: Values) -> tuple[Any, Values]:
     """A sequence to learn from: nothing is asked while the delays fill."""
     asked = np.where(np.arange(len(y))[:, None] < LONGEST, np.nan, y)
     return ({"input": x, network.measured: y} if network.is_open else x), asked
 
 
-def form(task: Task, learned: bool) -> Network:
+def network_taught(task: DelayTask, learned: bool) -> Network:
     """The network as it is taught: with measured outputs in the place of its own."""
     network = task.network(learned)
     return network.open_loop() if task.feedback else network
@@ -78,9 +78,9 @@ def moved(network: Network, kind: str, faster: float, first: Any, xs: Any, targe
     return taps, acting(taps, LAST_WIDTH[kind])
 
 
-def positioned(kind: str, faster: float, known: bool, task: Task, given: Series, seed: int) -> Answer:
+def positioned(kind: str, faster: float, known: bool, task: DelayTask, given: Series, seed: int) -> FoundDelays:
     """Taps at positions, which move `faster` than weights are learned; 0: they stay, at the system's delays or at random ones."""
-    network, random = form(task, learned=False), np.random.default_rng(seed)
+    network, random = network_taught(task, learned=False), np.random.default_rng(seed)
     names = {s: c.key for s, c in zip(task.sources, network.layers[0].connections, strict=True)}
     shapes = {s: (taps, size, OUTPUTS) for s, (size, taps) in task.sources.items()}
     limit = (3 / sum(size * taps for size, taps in task.sources.values())) ** 0.5
@@ -91,7 +91,7 @@ def positioned(kind: str, faster: float, known: bool, task: Task, given: Series,
     elif not faster:
         places = {key: place.round() for key, place in places.items()}
     first = {"weight": weights, "position": places, "bias": np.zeros((1, OUTPUTS))}
-    x, targets = told(network, *given.training)
+    x, targets = sequence_taught(network, *given.training)
     xs, ys = jax.tree.map(lambda v: jnp.asarray(v, jnp.float32)[:, None], (x, targets))
     taps, made = moved(network, kind, faster, jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), first), xs, ys)
-    return Answer(network, made, {s: np.asarray(taps["position"][names[s]]).round().astype(int) for s in names})
+    return FoundDelays(network, made, {s: np.asarray(taps["position"][names[s]]).round().astype(int) for s in names})

@@ -20,7 +20,7 @@ def split_of(name: str, count: int) -> str:
     return f"{name}, {count} examples"
 
 
-def picture(names: list[str], entries: list[Result], sight: dict[str, Values]) -> Figure:
+def learning_picture(names: list[str], entries: list[Result], sight: dict[str, Values]) -> Figure:
     figure = Figure(figsize=(4.6 * len(names) + 0.6, 6.2 if sight else 4.0), dpi=150, layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=[2, 1]) if sight else [figure]
     for axes, name in zip(parts[0].subplots(1, len(names), squeeze=False)[0], names, strict=True):

@@ -23,7 +23,7 @@ SIZES: dict[str, list[int]] = {"64 units": [UNITS], "as many weights": [130, 130
 RATES = (0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1)
 
 
-def error(said: Any, functions: Functions) -> float:
+def query_error(said: Any, functions: Functions) -> float:
     """The mean squared error over all functions and points."""
     return float(np.mean((np.asarray(said) - functions.answers) ** 2))
 

@@ -38,11 +38,18 @@ from numpy.typing import NDArray
 
 from throughtime import engine
 from throughtime.descent import TEACHER
-from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
-from throughtime.experiments.course_states import keep, resumed
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, result_rows
+from throughtime.experiments.course_states import keep_state, resumed_state
 from throughtime.experiments.learning_families import ASKED, FAMILIES, NEW, POINTS, SEEDS, Family, Functions
-from throughtime.experiments.learning_pictures import LEARNER, METRIC, picture, split_of
-from throughtime.experiments.learning_rivals import DECISIVE, SHARE, backpropagations, error, least_squares, mean_so_far
+from throughtime.experiments.learning_pictures import LEARNER, METRIC, learning_picture, split_of
+from throughtime.experiments.learning_rivals import (
+    DECISIVE,
+    SHARE,
+    backpropagations,
+    least_squares,
+    mean_so_far,
+    query_error,
+)
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -61,13 +68,13 @@ def shown(x: Values, y: Values) -> dict[str, Values]:
     return {"x": x, TEACHER: np.concatenate([np.zeros_like(y[..., :1, :]), y[..., :-1, :]], axis=-2)}
 
 
-def taught(
+def trained_learner(
     family: Family, optimizer: optax.GradientTransformation, seed: int, file: Path, tell: Callable[[float], None]
 ) -> Any:
     """Weights that have learned to learn; every round draws new functions, and what stands after it is kept in `file`."""
     weights = engine.init(family.network, seed)
     about = repr((family.network, family.rounds, LESSONS, VISITS, BATCH, CLIP, RATE, seed))
-    done, (weights, state) = resumed(file, (weights, optimizer.init(weights)), about)
+    done, (weights, state) = resumed_state(file, (weights, optimizer.init(weights)), about)
     for number in range(done, family.rounds):
         drawn = family.draw(np.random.default_rng((seed, number)), LESSONS, False)
         lessons = [(shown(x, y), y) for x, y in zip(drawn.x, drawn.y, strict=True)]
@@ -76,7 +83,7 @@ def taught(
             family.network, weights, BPTT(), SquaredError(), optimizer, lessons, optimizer_state=state, **how
         )
         weights, state = report.weights, report.optimizer_state
-        keep(file, number + 1, (weights, state), about)
+        keep_state(file, number + 1, (weights, state), about)
         tell((number + 1) / family.rounds)
     return weights
 
@@ -97,7 +104,7 @@ def answers_after(network: Network, weights: Any, functions: Functions, count: i
     return jnp.swapaxes(said, 0, 1)
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """What one family brought: entries, the bar, a remark, and the weights of every seed."""
 
     results: list[Result]
@@ -107,24 +114,26 @@ class Compared(NamedTuple):
     learned: list[Any]
 
 
-def compared(name: str, family: Family, seeds: int, folder: Path, tell: Callable[[float, str], None]) -> Compared:
+def compared(name: str, family: Family, seeds: int, folder: Path, tell: Callable[[float, str], None]) -> Comparison:
     """Teach a family from every seed, and compare on new functions."""
     new, others = (family.draw(np.random.default_rng((77, n)), NEW, n == 0) for n in (0, 1))
     optimizer, learned = falling(family), []
     for seed in range(seeds):
         told = partial(_told, tell, seeds, f"{name}, seed {seed}", seed)
         file = folder / f"{name}-{family.rounds}-rounds-{seed}.progress"
-        learned.append(taught(family, optimizer, seed, file, told))
-    said = {n: [error(answers_after(family.network, weights, new, n), new) for weights in learned] for n in POINTS}
+        learned.append(trained_learner(family, optimizer, seed, file, told))
+    said = {
+        n: [query_error(answers_after(family.network, weights, new, n), new) for weights in learned] for n in POINTS
+    }
     rivals, rates = backpropagations(family, new, others, seeds)
     baselines = [made for rival, found in rivals.items() for made in _entries(name, rival, found)]
     for known, guess in {"mean so far": mean_so_far, "knows the family": least_squares}.items():
-        baselines += _entries(name, known, {n: [error(guess(family, new, n), new)] for n in POINTS})
+        baselines += _entries(name, known, {n: [query_error(guess(family, new, n), new)] for n in POINTS})
     best = min(float(np.mean(found[DECISIVE])) for found in rivals.values())
     about = f"a tenth of the best backpropagation, {best:.3f}"
     bar = Bar(LEARNER, split_of(name, DECISIVE), SHARE * best, about)
     note = f"{name} functions, best rates: {', '.join(f'{rival} {rate}' for rival, rate in rates.items())}"
-    return Compared(_entries(name, LEARNER, said), baselines, bar, note, learned)
+    return Comparison(_entries(name, LEARNER, said), baselines, bar, note, learned)
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
@@ -136,8 +145,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     results = [one for made in found.values() for one in made.results]
     baselines = [one for made in found.values() for one in made.baselines]
     sight = {} if quick else landscapes(FAMILIES["quadratic"], found["quadratic"].learned[0])
-    files.write_whole(out / "learning-to-learn.png", picture(list(families), [*results, *baselines], sight))
-    files.write(out / "learning-to-learn.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
+    files.write_whole(out / "learning-to-learn.png", learning_picture(list(families), [*results, *baselines], sight))
+    files.write(out / "learning-to-learn.csv", pd.DataFrame(result_rows([*results, *baselines])).to_csv(index=False))
     told = {split_of(name, n) for name in families for n in ASKED}
     return Results(
         results=[made for made in results if made.split in told],

@@ -29,15 +29,15 @@ class DamagedState(OSError):
 Looks = Callable[..., Iterator[Any]]  # `Ledger.looks` of one piece
 
 
-class Form(NamedTuple):
+class ReportFormat(NamedTuple):
     """How a report becomes a tree, and back."""
 
     packed: Callable[[Any], Any]
     unpacked: Callable[[Any], Any]
 
 
-OF_TRAIN = Form(progress.packed, progress.unpacked)
-OF_MODEL = Form(standing.packed, standing.unpacked)
+OF_TRAIN = ReportFormat(progress.packed_report, progress.report_in)
+OF_MODEL = ReportFormat(standing.packed, standing.unpacked)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Ledger:
         return kept["result"]
 
     def looks(
-        self, piece: str, train: Callable[..., Iterator[Any]], *settings: Any, form: Form = OF_TRAIN
+        self, piece: str, train: Callable[..., Iterator[Any]], *settings: Any, form: ReportFormat = OF_TRAIN
     ) -> Iterator[Any]:
         """The reports of a training, each kept before it is yielded; first the one that is kept already, if one is.
 

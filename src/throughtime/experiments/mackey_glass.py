@@ -34,7 +34,7 @@ from throughtime.architectures import narx
 from throughtime.dynamics.preparing import prepare
 from throughtime.engine import Weights, init
 from throughtime.engine import run as activate
-from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, result_rows
 from throughtime.experiments.ledger import Ledger
 from throughtime.experiments.mackey_glass_data import (
     AHEAD,
@@ -47,7 +47,7 @@ from throughtime.experiments.mackey_glass_data import (
     echo_state,
     mackey_glass,
 )
-from throughtime.experiments.mackey_glass_pictures import picture, rms
+from throughtime.experiments.mackey_glass_pictures import forecast_picture, rms
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
@@ -91,9 +91,9 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     with jax.enable_x64(True):
         for seed in range(count):
             share = _share(progress, 2 * count, seed, f"NARX, seed {seed}")
-            forced, closed = taught(course, z, seed, share, ledger)
+            forced, closed = trained_forecaster(course, z, seed, share, ledger)
             for name, weights in (("NARX", closed), ("NARX, teacher forcing only", forced)):
-                errors.setdefault(name, []).append(judged(course.network, weights, z, origins))
+                errors.setdefault(name, []).append(forecast_errors(course.network, weights, z, origins))
     notes = [] if find_spec("reservoirpy") else [MISSING]
     echoes = {} if notes else {name: replace(e, units=min(e.units, 500)) if quick else e for name, e in ECHOES.items()}
     for place, (name, echo) in enumerate(echoes.items()):
@@ -103,8 +103,8 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             errors.setdefault(name, []).append(ledger.once(f"{name}, seed {seed}", piece, echo))
     results = {name: _entries(name, found, float(deviation)) for name, found in errors.items()}
     flat = [made for name in errors for made in results[name]]
-    files.write(out / "mackey-glass.csv", pd.DataFrame(rows_of(flat)).to_csv(index=False))
-    files.write_whole(out / "mackey-glass.png", picture(z[origins[0] - 50 :], errors))
+    files.write(out / "mackey-glass.csv", pd.DataFrame(result_rows(flat)).to_csv(index=False))
+    files.write_whole(out / "mackey-glass.png", forecast_picture(z[origins[0] - 50 :], errors))
     return Results(
         results=[made for made in flat if made.network not in ECHOES],
         baselines=[made for made in flat if made.network in ECHOES],
@@ -125,7 +125,7 @@ def runs(network: Network, z: Values, origins: Origins, steps: int, last: bool =
     return prepare(network, None, pieces, targets=asked).sequences
 
 
-def taught(
+def trained_forecaster(
     course: Schooling, z: Values, seed: int, share: Callable[[float], None], ledger: Ledger
 ) -> tuple[Weights, Weights]:
     """The best restart at 84 steps ahead on the validation samples: before, and after the closed loop; one member each."""
@@ -163,7 +163,7 @@ def _damped(damping: float, residuals: int) -> LevenbergMarquardt:
     return LevenbergMarquardt(damping=damping / residuals, least_gradient=0.0)
 
 
-def judged(network: Network, weights: Weights, z: Values, origins: Origins) -> tuple[Values, Values]:
+def forecast_errors(network: Network, weights: Weights, z: Values, origins: Origins) -> tuple[Values, Values]:
     """Errors on the test samples: one step ahead (T,), and of the free runs (origins, 84)."""
     one = jax.tree.map(lambda w: w[0], weights)
     return _errors(network.open_loop(), one, z, np.array([VALIDATED]), len(z) - VALIDATED)[0], _errors(

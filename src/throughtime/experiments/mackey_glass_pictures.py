@@ -17,7 +17,7 @@ def rms(errors: Values) -> Values:
     return np.asarray(np.sqrt(np.mean(errors**2, axis=0)))
 
 
-def picture(z: Values, errors: dict[str, list[tuple[Values, Values]]]) -> Figure:
+def forecast_picture(z: Values, errors: dict[str, list[tuple[Values, Values]]]) -> Figure:
     """The first free run against the samples, and how errors grow with the steps ahead, of all seeds."""
     figure, (above, below) = new_figure(2, 7.2, heights=[2, 3], width=9.0, share=False)
     times, ahead = np.arange(-50, AHEAD), np.arange(AHEAD)

@@ -18,7 +18,6 @@ What was tried, and how choices were made: `docs/forecasting.md`.
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -30,8 +29,9 @@ from throughtime.architectures import narx
 from throughtime.dynamics.holding import Fold
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
+from throughtime.dynamics.records import Record
 from throughtime.dynamics.teaching import Teaching
-from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.experiments import Bar, Progress, Result, Results, result_rows
 from throughtime.experiments.ledger import OF_MODEL, Ledger, Looks
 from throughtime.io import files
 from throughtime.models.columns import columns_of, standardise
@@ -50,13 +50,6 @@ METHODS = {
     "NARX by Adam": Teaching(loop="open", epochs=10_000, rate=0.01, clip=None, look=250),
 }
 QUICK_METHODS = {"NARX": Teaching(loop="open", epochs=100, optimizer=LEVENBERG, look=10)}
-
-
-class Record(NamedTuple):
-    """Inputs and outputs (T, 1), scaled by the training sequence."""
-
-    u: Values
-    y: Values
 
 
 def narma10(steps: int, seed: int, dropped: int = 200) -> tuple[Values, Values]:
@@ -105,13 +98,13 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             for seed in range(count):
                 share = _share(progress, len(methods) * count, place * count + seed, f"{name}, seed {seed}")
                 looks = partial(ledger.looks, f"{name}, seed {seed}")
-                guesses = predictions(taught(teaching, known, restarts, seed, share, looks), known["test"])
-                judged.append(judge(known["test"], guesses))
+                guesses = narma_predictions(best_restart(teaching, known, restarts, seed, share, looks), known["test"])
+                judged.append(errors_of(known["test"], guesses))
                 shown.setdefault(name, guesses["free run"])
             results += _entries(name, judged)
     linear = arx(known)
-    baselines = _entries("ARX", [judge(known["test"], linear)])
-    files.write(out / "narma10.csv", pd.DataFrame(rows_of([*results, *baselines])).to_csv(index=False))
+    baselines = _entries("ARX", [errors_of(known["test"], linear)])
+    files.write(out / "narma10.csv", pd.DataFrame(result_rows([*results, *baselines])).to_csv(index=False))
     runs = {"NARX": shown["NARX"], "ARX": linear["free run"]}
     files.write_whole(out / "narma10.png", _picture(known["test"], runs, [*results, *baselines]))
     return Results(
@@ -121,7 +114,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     )
 
 
-def taught(
+def best_restart(
     teaching: Teaching,
     known: dict[str, Record],
     restarts: int,
@@ -146,18 +139,18 @@ def _share(progress: Progress, parts: int, part: int, remark: str) -> Callable[[
     return lambda done: progress((part + done) / parts, remark)
 
 
-def predictions(model: DynamicModel, record: Record) -> dict[str, Values]:
+def narma_predictions(model: DynamicModel, record: Record) -> dict[str, Values]:
     """One step ahead, and free, (T, 1)."""
     return {"one step": model.predict(record.u, record.y), "free run": model.simulate(record.u)}
 
 
 def arx(known: dict[str, Record]) -> dict[str, Values]:
     """The same of the linear model with the same delays."""
-    linear, test = Linear.fit([known["training"]], DELAYS, DELAYS), known["test"]
+    linear, test = Linear.fit([(known["training"].u, known["training"].y)], DELAYS, DELAYS), known["test"]
     return {"one step": linear.one_step(test.u, test.y), "free run": linear.free_run(test.u)}
 
 
-def judge(record: Record, guesses: dict[str, Values]) -> dict[str, float]:
+def errors_of(record: Record, guesses: dict[str, Values]) -> dict[str, float]:
     """NRMSE of each."""
     truth = record.y[UNSCORED:]
     return {mode: float(np.sqrt(np.mean((y[UNSCORED:] - truth) ** 2)) / truth.std()) for mode, y in guesses.items()}

@@ -28,9 +28,9 @@ from matplotlib.ticker import MaxNLocator
 
 from throughtime import engine
 from throughtime.architectures import lstm
-from throughtime.experiments import Bar, Progress, Result, Results, rows_of
-from throughtime.experiments.course_states import keep, resumed
-from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, Size, Task
+from throughtime.experiments import Bar, Progress, Result, Results, result_rows
+from throughtime.experiments.course_states import keep_state, resumed_state
+from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, ProgramTask, Size
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
@@ -47,32 +47,32 @@ SEEDS, TESTED = 10, 20  # TESTED: sequences of each size
 SAVED = 20  # rounds from one saving to the next
 
 
-def networks(task: Task, quick: bool) -> dict[str, Network]:
+def networks(task: ProgramTask, quick: bool) -> dict[str, Network]:
     """Who learns the task."""
     if quick:
         return {"NTM": ntm(task.inputs, 32, task.outputs, slots=16, width=12)}
     return {"NTM": ntm(task.inputs, 64, task.outputs, slots=task.slots), "LSTM": lstm(task.inputs, 128, task.outputs)}
 
 
-def optimizer_for(task: Task) -> optax.GradientTransformation:
+def ntm_optimizer(task: ProgramTask) -> optax.GradientTransformation:
     """Adam on clipped gradients; its steps get smaller in the last third of the course."""
     updates = task.rounds * ROUND // task.batch
     rate = optax.linear_schedule(task.rate, task.rate / 20, updates // 3, updates - updates // 3)
     return optax.chain(optax.clip(10.0), optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
-class Taught(NamedTuple):
+class Milestone(NamedTuple):
     """How far a course is: rounds done, and the weights after them."""
 
     done: int
     weights: Any
 
 
-def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) -> Iterator[Taught]:
+def course(task: ProgramTask, network: Network, optimizer: Any, seed: int, file: Path) -> Iterator[Milestone]:
     """Train from one seed, and tell now and then how far it is; begins where `file` stands."""
     weights = engine.init(network, seed, jnp.float32)
-    done, (weights, state) = resumed(file, (weights, jax.jit(optimizer.init)(weights)))
-    yield Taught(done, weights)
+    done, (weights, state) = resumed_state(file, (weights, jax.jit(optimizer.init)(weights)))
+    yield Milestone(done, weights)
     while done < task.rounds:
         reports = train(
             network,
@@ -90,11 +90,11 @@ def course(task: Task, network: Network, optimizer: Any, seed: int, file: Path) 
         (report,) = reports
         weights, state, done = report.weights, report.optimizer_state, done + 1
         if done % SAVED == 0 or done == task.rounds:
-            keep(file, done, (weights, state))
-            yield Taught(done, weights)
+            keep_state(file, done, (weights, state))
+            yield Milestone(done, weights)
 
 
-def wrong_bits(task: Task, network: Network, weights: Any, size: Size) -> float:
+def wrong_bits(task: ProgramTask, network: Network, weights: Any, size: Size) -> float:
     """Mean number of wrong bits in new sequences of that size."""
     random = np.random.default_rng((10_000, *size))
     xs, ys = (np.stack(part, axis=1) for part in zip(*(task.example(size, random) for _ in range(TESTED)), strict=True))
@@ -109,7 +109,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     courses = [(task, name, network) for task in tasks for name, network in networks(task, quick).items()]
     results: list[Result] = []
     for place, (task, name, network) in enumerate(courses):
-        optimizer, errors = optimizer_for(task), []
+        optimizer, errors = ntm_optimizer(task), []
         for seed in range(count):
             label = f"{task.name}, {name}, seed {seed}"
             file = (
@@ -121,7 +121,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
             _leave(task, name, network, at.weights, seed, out)
         for size, values in zip(task.sizes, zip(*errors, strict=True), strict=True):
             results.append(Result(name, _split(task, size), METRIC, values))
-        files.write(out / "ntm.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+        files.write(out / "ntm.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
     for task in tasks:
         files.write_whole(out / f"{task.name.replace(' ', '-')}.png", _errors_picture(task, results))
     return Results(
@@ -134,16 +134,16 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     )
 
 
-def _split(task: Task, size: Size) -> str:
+def _split(task: ProgramTask, size: Size) -> str:
     return f"{task.name} {' x '.join(map(str, size))}"
 
 
-def _guessed(task: Task, size: Size) -> float:
+def _guessed(task: ProgramTask, size: Size) -> float:
     """Half of all bits."""
     return float(np.isfinite(task.example(size, np.random.default_rng(0))[1]).sum() / 2)
 
 
-def _leave(task: Task, name: str, network: Network, weights: Any, seed: int, out: Path) -> None:
+def _leave(task: ProgramTask, name: str, network: Network, weights: Any, seed: int, out: Path) -> None:
     """The model of a seed, and for the first a picture of where its heads look."""
     stem = f"{task.name.replace(' ', '-')}-{name}-{seed}"
     settings = {"task": task.name, "seed": seed, "rounds": task.rounds}
@@ -152,7 +152,7 @@ def _leave(task: Task, name: str, network: Network, weights: Any, seed: int, out
         files.write_whole(out / f"{task.name.replace(' ', '-')}-heads.png", heads_picture(task, network, weights))
 
 
-def heads_picture(task: Task, network: Network, weights: Any) -> Figure:
+def heads_picture(task: ProgramTask, network: Network, weights: Any) -> Figure:
     """What is shown, what is said, and where the heads write and read, over time; the first slot is 0, and both ways lead round."""
     x, y = task.example(task.shown, np.random.default_rng(0))
     found = engine.trace(network, weights, jnp.asarray(x[:, None]))
@@ -184,7 +184,7 @@ def _image(axes: Axes, label: str, values: Any, first: int, colours: str = "Grey
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
 
 
-def _errors_picture(task: Task, results: list[Result]) -> Figure:
+def _errors_picture(task: ProgramTask, results: list[Result]) -> Figure:
     """The share of wrong bits at every size, a line for each seed."""
     figure, (axes,) = new_figure(1, 4.0)
     splits = [_split(task, size) for size in task.sizes]

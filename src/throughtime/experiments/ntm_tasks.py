@@ -65,7 +65,7 @@ def _up_to(most: int, least: int = 1) -> tuple[Size, ...]:
 
 
 @dataclass(frozen=True)
-class Task:
+class ProgramTask:
     """A program to learn.
 
     stages  (sizes, rounds): what is drawn from for so many rounds
@@ -101,7 +101,7 @@ class Task:
         return [self.example(plan[number][i % len(plan[number])], random) for i in range(ROUND)]
 
 
-COPY = Task(
+COPY = ProgramTask(
     "copy",
     copy,
     9,
@@ -111,7 +111,7 @@ COPY = Task(
     (20,),
     {(20,): (0.0, "every seed"), (60,): (0.0, "most seeds")},
 )
-REPEAT = Task(
+REPEAT = ProgramTask(
     "repeat copy",
     repeat_copy,
     10,
@@ -124,7 +124,7 @@ REPEAT = Task(
     padding=1.0,
     slots=32,
 )
-RECALL = Task(
+RECALL = ProgramTask(
     "associative recall",
     recall,
     8,

@@ -22,7 +22,7 @@ SEEDS, METRIC, BAR = 3, "test error, %", 3.0
 LEARNED_NAME = "TDNN, learned delays"
 
 
-class Form(NamedTuple):
+class TokenContestant(NamedTuple):
     """A network, its loss, the epochs and the highest rate; `learned`: its delays are."""
 
     network: Network
@@ -32,34 +32,36 @@ class Form(NamedTuple):
     learned: bool = False
 
 
-def forms(quick: bool) -> dict[str, Form]:
+def token_contestants(quick: bool) -> dict[str, TokenContestant]:
     """The networks to compare."""
     evidence, decision = Integrated(SquaredError()), Integrated(CrossEntropy())
     fixed: list[Any] = [range(3), range(5)]
-    wider = Form(architectures.tdnn(INPUTS, 64, 3, fixed), decision, 10 if quick else 60, 0.005)
+    wider = TokenContestant(architectures.tdnn(INPUTS, 64, 3, fixed), decision, 10 if quick else 60, 0.005)
     if quick:
         return {"TDNN, wider": wider}
     return {
-        "Waibel's TDNN": Form(architectures.waibel(INPUTS), evidence, 120, 0.02),
+        "Waibel's TDNN": TokenContestant(architectures.waibel(INPUTS), evidence, 120, 0.02),
         "TDNN, wider": wider,
-        LEARNED_NAME: Form(architectures.tdnn(INPUTS, 64, 3, LEARNED), decision, 60, 0.005, learned=True),
-        "LSTM": Form(architectures.lstm(INPUTS, 64, 3), decision, 60, 0.005),
-        "bidirectional LSTM": Form(architectures.lstm(INPUTS, 64, 3, bidirectional=True), decision, 60, 0.005),
+        LEARNED_NAME: TokenContestant(architectures.tdnn(INPUTS, 64, 3, LEARNED), decision, 60, 0.005, learned=True),
+        "LSTM": TokenContestant(architectures.lstm(INPUTS, 64, 3), decision, 60, 0.005),
+        "bidirectional LSTM": TokenContestant(
+            architectures.lstm(INPUTS, 64, 3, bidirectional=True), decision, 60, 0.005
+        ),
     }
 
 
-def heard(x: Values) -> Values:
+def token_features(x: Values) -> Values:
     """What a network hears of a sentence: (T, 13) to (T, 26)."""
     return normalise(with_deltas(x, 1)).astype(np.float32)
 
 
 def tokens() -> Corpus:
     """The windows, with a margin on both sides to be moved in."""
-    return festvox.plosives(heard, BEFORE + MARGIN, FRAMES - BEFORE + MARGIN)
+    return festvox.plosives(token_features, BEFORE + MARGIN, FRAMES - BEFORE + MARGIN)
 
 
 @dataclass(frozen=True)
-class Changes:
+class TokenAugmentation:
     """Augmentation of all windows at once: moved, drawn out, noisy, at another level; and cut to 15 frames.
 
     moved, drawn, noise, level  the largest shift in frames, the largest logarithm of the change of speed, the deviation of
@@ -85,35 +87,35 @@ class Changes:
         return list(made), targets
 
 
-def middle(x: Values) -> Values:
+def middle_frames(x: Values) -> Values:
     """The 15 frames themselves."""
     return x[MARGIN : MARGIN + FRAMES]
 
 
-def question(form: Form, label: int) -> Values:
+def token_target(entry: TokenContestant, label: int) -> Values:
     """The target of a token: its label, or its output 1 and the others 0, at the last 9 frames."""
-    if form.loss.targets == "labels":
+    if entry.loss.targets == "labels":
         return np.repeat(np.array([-1, label], np.int32), [FRAMES - ASKED, ASKED])
     wanted = np.tile(np.eye(3)[label], (FRAMES, 1))
     wanted[: FRAMES - ASKED] = np.nan
     return wanted
 
 
-def decided(outputs: list[Any]) -> Values:
+def asked_means(outputs: list[Any]) -> Values:
     """The outputs (N, 3), integrated over the frames at which they are asked."""
     return np.stack([np.asarray(y)[-ASKED:].mean(0) for y in outputs])
 
 
-def wrong(outputs: list[Any], targets: list[Any]) -> float:
+def token_error(outputs: list[Any], targets: list[Any]) -> float:
     """The share of tokens taken for another, in per cent."""
     truth = [int(t[-1] if t.ndim == 1 else t[-1].argmax()) for t in map(np.asarray, targets)]
-    return float(100 * np.mean(decided(outputs).argmax(1) != truth))
+    return float(100 * np.mean(asked_means(outputs).argmax(1) != truth))
 
 
-def baselines(corpus: Corpus) -> list[Result]:
+def token_baselines(corpus: Corpus) -> list[Result]:
     """What is known without a network: all 15 frames side by side."""
     train, test = (corpus.part("train"), corpus.part("test"))
-    seen, new = (np.stack([middle(x).ravel() for x in part.xs]) for part in (train, test))
+    seen, new = (np.stack([middle_frames(x).ravel() for x in part.xs]) for part in (train, test))
     made: dict[str, Any] = {
         "LDA": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
         "nearest neighbour": KNeighborsClassifier(1),

@@ -24,14 +24,14 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from throughtime import architectures
 from throughtime.datasets import an4, festvox
 from throughtime.datasets.corpus import Corpus
-from throughtime.experiments import Bar, Progress, Result, Results, rows_of
+from throughtime.drawing import weight_count
+from throughtime.experiments import Bar, Progress, Result, Results, result_rows
 from throughtime.experiments.courses import Course
 from throughtime.experiments.judging import (
+    committee_outputs,
     confusion_picture,
     curves_picture,
     outputs_picture,
-    together,
-    weight_count,
 )
 from throughtime.features import Values, normalise, with_deltas
 from throughtime.io import files
@@ -49,7 +49,7 @@ BARS = {"festvox_ru": 11.0, "an4": 12.0}
 BEST, METRIC, SEEDS = "bidirectional LSTM", "frame error, %", 3
 
 
-class Form(NamedTuple):
+class FrameContestant(NamedTuple):
     """A network and how it is taught."""
 
     network: Network
@@ -58,29 +58,29 @@ class Form(NamedTuple):
     rate: float
 
 
-def forms(outputs: int, quick: bool) -> dict[str, Form]:
+def frame_contestants(outputs: int, quick: bool) -> dict[str, FrameContestant]:
     """The networks to compare; `quick`: two of them, small."""
     plain, short = {"festvox_ru": 6, "an4": 10}, {"festvox_ru": 2, "an4": 2}
     if quick:
         both = architectures.lstm(INPUTS, 32, outputs, bidirectional=True)
         return {
-            BEST: Form(both, 0, short, 0.01),
-            "LSTM": Form(architectures.lstm(INPUTS, 32, outputs), AHEAD, short, 0.01),
+            BEST: FrameContestant(both, 0, short, 0.01),
+            "LSTM": FrameContestant(architectures.lstm(INPUTS, 32, outputs), AHEAD, short, 0.01),
         }
     deep = {"festvox_ru": 16, "an4": 30}
     both = architectures.lstm(INPUTS, [128, 128], outputs, bidirectional=True).with_dropout(0.25)
     taps = [range(9), range(3)]
     return {
-        BEST: Form(both, 0, deep, 0.004),
-        "LSTM": Form(architectures.lstm(INPUTS, 100, outputs), AHEAD, plain, 0.005),
-        "TDNN": Form(architectures.tdnn(INPUTS, 110, outputs, taps), AHEAD + 1, plain, 0.002),
-        "fully recurrent": Form(architectures.fully_recurrent(INPUTS, 200, outputs), AHEAD, plain, 0.001),
-        "Elman": Form(architectures.elman(INPUTS, 600, outputs), AHEAD, plain, 0.001),
-        "Jordan": Form(architectures.jordan(INPUTS, 400, outputs), AHEAD, plain, 0.001),
+        BEST: FrameContestant(both, 0, deep, 0.004),
+        "LSTM": FrameContestant(architectures.lstm(INPUTS, 100, outputs), AHEAD, plain, 0.005),
+        "TDNN": FrameContestant(architectures.tdnn(INPUTS, 110, outputs, taps), AHEAD + 1, plain, 0.002),
+        "fully recurrent": FrameContestant(architectures.fully_recurrent(INPUTS, 200, outputs), AHEAD, plain, 0.001),
+        "Elman": FrameContestant(architectures.elman(INPUTS, 600, outputs), AHEAD, plain, 0.001),
+        "Jordan": FrameContestant(architectures.jordan(INPUTS, 400, outputs), AHEAD, plain, 0.001),
     }
 
 
-def heard(x: Values) -> Values:
+def frame_features(x: Values) -> Values:
     """What a network hears of an utterance: (T, 13) to (T, 39)."""
     return normalise(with_deltas(x)).astype(np.float32)
 
@@ -91,7 +91,7 @@ def sooner(x: Values, steps: int) -> Values:
 
 
 @dataclass(frozen=True)
-class Stretches:
+class StretchAugmentation:
     """Augmentation: of every piece a stretch from somewhere in it, with noise on the inputs."""
 
     long: int = STRETCH
@@ -115,10 +115,10 @@ def pieces(pairs: list[tuple[Values, Values]], long: int = PIECE) -> list[tuple[
     return made
 
 
-def wrong(outputs: list[Any], targets: list[Any]) -> float:
+def frame_error(outputs: list[Any], targets: list[Any]) -> float:
     """The share of frames with another label, in per cent.
 
-    >>> wrong([np.array([[0.0, 1.0], [1.0, 0.0]])], [np.array([1, 1])])
+    >>> frame_error([np.array([[0.0, 1.0], [1.0, 0.0]])], [np.array([1, 1])])
     50.0
     """
     said = np.concatenate([np.asarray(y).argmax(-1) for y in outputs])
@@ -138,20 +138,19 @@ def linear(corpus: Corpus) -> float:
     return float(100 * np.mean(found.predict(xs) != truth))
 
 
-def taught(
-    name: str, label: str, corpus: Corpus, form: Form, seed: int, out: Path, quick: bool, progress: Progress
+def trained_on_frames(
+    name: str, label: str, corpus: Corpus, entry: FrameContestant, seed: int, out: Path, quick: bool, progress: Progress
 ) -> tuple[Any, list[Any], Any]:
     """One network from one seed: its weights, its outputs for the test, and its curve."""
-    seen = corpus.seen_through(lambda x: sooner(x, form.ahead))
-    course = Course(
-        form.network, BPTT(), CrossEntropy(), form.epochs[name], 16, form.rate, wrong, augment=Stretches(), average=300
-    )
+    seen = corpus.seen_through(lambda x: sooner(x, entry.ahead))
+    how: dict[str, Any] = {"augment": StretchAugmentation(), "average": 300}
+    course = Course(entry.network, BPTT(), CrossEntropy(), entry.epochs[name], 16, entry.rate, frame_error, **how)
     file = out / "training" / f"framewise-{name}-{label.replace(' ', '-')}-{seed}{'-quick' if quick else ''}.progress"
     learnt = pieces(seen.part("train").sequences)
     done = course.follow(learnt, seen.part("validation").sequences, seed, file, progress)
-    ys = run_each(form.network, done.weights, [inputs_of(form.network, x) for x in seen.part("test").xs])
-    settings = {"corpus": name, "seed": seed, "features": "normalise(with_deltas(mfcc13))", "ahead": form.ahead}
-    model = Model(form.network, done.weights, classes=corpus.names, settings=settings)
+    ys = run_each(entry.network, done.weights, [inputs_of(entry.network, x) for x in seen.part("test").xs])
+    settings = {"corpus": name, "seed": seed, "features": "normalise(with_deltas(mfcc13))", "ahead": entry.ahead}
+    model = Model(entry.network, done.weights, classes=corpus.names, settings=settings)
     save(out / f"framewise-{name}-{label.replace(' ', '-')}-{seed}.safetensors", model)
     return done, ys, done.curve
 
@@ -159,16 +158,15 @@ def taught(
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Train every network on both corpora from every seed, write table and pictures."""
     count = seeds or (1 if quick else SEEDS)
-    results: list[Result] = []
-    baselines, notes = [], []
+    results, baselines, notes = list[Result](), [], []
     names = ["an4"] if quick else list(CORPORA)
     for place, name in enumerate(names):
-        corpus = CORPORA[name]().seen_through(heard)
+        corpus = CORPORA[name]().seen_through(frame_features)
         if quick:
             corpus = corpus.pick((corpus.parts != "train") | (np.arange(len(corpus.xs)) % 3 == 0))
         truth = list(corpus.part("test").targets)
-        wanted, curves = forms(len(corpus.names), quick), {}
-        for number, (label, form) in enumerate(wanted.items()):
+        wanted, curves = frame_contestants(len(corpus.names), quick), {}
+        for number, (label, entry) in enumerate(wanted.items()):
             said = []
             for seed in range(count):
                 share = (place + (number + seed / count) / len(wanted)) / len(names)
@@ -176,19 +174,21 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
                 def told(_: float, remark: str, share: float = share, what: str = f"{name}, {label}") -> None:
                     progress(share, f"{what}: {remark}")
 
-                _, ys, curves[label, seed] = taught(name, label, corpus, form, seed, out, quick, told)
+                _, ys, curves[label, seed] = trained_on_frames(name, label, corpus, entry, seed, out, quick, told)
                 said.append(ys)
-            results.append(Result(label, name, METRIC, [wrong(ys, truth) for ys in said]))
+            results.append(Result(label, name, METRIC, [frame_error(ys, truth) for ys in said]))
             if label == BEST:
-                results.append(Result(f"{BEST}, {count} together", name, METRIC, [wrong(together(said), truth)]))
+                results.append(
+                    Result(f"{BEST}, {count} together", name, METRIC, [frame_error(committee_outputs(said), truth)])
+                )
                 files.write_whole(
                     out / f"framewise-{name}-confusion.png", confusion_picture(said[0], truth, corpus.names)
                 )
                 files.write_whole(
                     out / f"framewise-{name}-outputs.png", outputs_picture(said[0][0], truth[0], corpus.names)
                 )
-            notes.append(f"{name}, {label}: {weight_count(form.network):,} weights")
-            files.write(out / "phonemes-framewise.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+            notes.append(f"{name}, {label}: {weight_count(entry.network):,} weights")
+            files.write(out / "phonemes-framewise.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
         baselines.append(Result("LDA, 7 frames", name, METRIC, [linear(corpus)]))
         files.write_whole(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
     progress(1.0, "done")

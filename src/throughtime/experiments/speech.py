@@ -18,7 +18,7 @@ A course can be interrupted: its state is in `training/` in the output folder, a
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,16 @@ from throughtime import architectures
 from throughtime.datasets import an4
 from throughtime.datasets.an4 import NAMES, text_of
 from throughtime.decoding import Sentences, ctc_greedy, edit_distance, label_error_rate, word_error_rate
-from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
+from throughtime.drawing import weight_count
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, result_rows
 from throughtime.experiments.courses import Course
-from throughtime.experiments.judging import character_error, curves_picture, edits_picture, together, weight_count
-from throughtime.experiments.speech_data import INPUTS, SETTINGS, Changed, Pairs
+from throughtime.experiments.judging import (
+    character_error,
+    committee_outputs,
+    curves_picture,
+    edits_picture,
+)
+from throughtime.experiments.speech_data import INPUTS, SETTINGS, Pairs, UtteranceAugmentation
 from throughtime.experiments.speech_pictures import example_picture
 from throughtime.experiments.speech_text import chosen, greedy
 from throughtime.io import files
@@ -45,15 +51,8 @@ BARS = {"greedy": {"test": 4.5, "test words": 9.0}, "decoder": {"test words": 8.
 PUBLISHED = {"test": [4.4, 4.3], "test words": [9.2, 8.4]}  # two transformers with language models, ESPnet2
 
 
-class Form(NamedTuple):
-    """The course, and which utterances it is about."""
-
-    course: Course
-    longest: int  # frames
-
-
-def form(quick: bool) -> Form:
-    """Two stacked layers; `quick`: a small one, on the short utterances."""
+def speech_course(quick: bool) -> tuple[Course, int]:
+    """Two stacked layers, and the frames of the longest utterance; `quick`: a small one, on the short utterances."""
     if quick:
         network = architectures.lstm(INPUTS, 48, len(NAMES), bidirectional=True)
         course = Course(
@@ -64,21 +63,31 @@ def form(quick: bool) -> Form:
             8,
             0.01,
             character_error,
-            Changed(0.1, 0.1, 1, 10, 0.0),
+            UtteranceAugmentation(0.1, 0.1, 1, 10, 0.0),
             average=100,
             padding=1.0,
         )
-        return Form(course, 200)
+        return course, 200
     network = architectures.lstm(INPUTS, [128, 128], len(NAMES), bidirectional=True).with_dropout(0.35)
     course = Course(
-        network, BPTT(), CTC(), 100, 16, 0.004, character_error, Changed(), average=100, look=5, padding=0.3
+        network,
+        BPTT(),
+        CTC(),
+        100,
+        16,
+        0.004,
+        character_error,
+        UtteranceAugmentation(),
+        average=100,
+        look=5,
+        padding=0.3,
     )
-    return Form(course, 10_000)
+    return course, 10_000
 
 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Choose on held-out speakers, train every seed on all, write table, models and pictures."""
-    count, (course, longest) = seeds or (1 if quick else SEEDS), form(quick)
+    count, (course, longest) = seeds or (1 if quick else SEEDS), speech_course(quick)
     corpus = an4.utterances()
     corpus = corpus.pick([len(x) <= longest for x in corpus.xs])
     held, test = Pairs.of(corpus.part("validation")), Pairs.of(corpus.part("test"))
@@ -100,15 +109,15 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         done = last.follow(everything.sequences, checking, seed, file, told)
         said.append(test.said(network, done.weights))
         _leave(network, done.weights, seed, decoder, out)
-    results = judged(NAME, said, test.texts, decoder)
+    results = speech_results(NAME, said, test.texts, decoder)
     if count > 1:
-        results += judged(f"{NAME}, {count} together", [together(said)], test.texts, decoder)
+        results += speech_results(f"{NAME}, {count} together", [committee_outputs(said)], test.texts, decoder)
     results += [
         Result(f"{NAME}, greedy", "held out", CER, [100 * label_error_rate(held.texts, greedy(checked))]),
         Result(f"{NAME}, greedy", "held out words", WER, [100 * word_error_rate(held.texts, greedy(checked))]),
         Result(f"{NAME}, decoder", "held out words", WER, [error]),
     ]
-    files.write(out / "speech.csv", pd.DataFrame(rows_of(results)).to_csv(index=False))
+    files.write(out / "speech.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
     files.write(out / "speech-texts.csv", mistakes(said[0], test.texts, decoder).to_csv(index=False))
     curve = first.curve[np.isfinite(first.curve[:, 2])]
     files.write_whole(
@@ -121,7 +130,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     return Results(
         results=results,
         baselines=[
-            Result("the same answer always", "test", CER, [constant(decoder.sentences, test.texts)]),
+            Result("the same answer always", "test", CER, [constant_error(decoder.sentences, test.texts)]),
             *([] if quick else _published()),
         ],
         bars=[] if quick else _bars(),
@@ -133,7 +142,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     )
 
 
-def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Sentences) -> list[Result]:
+def speech_results(name: str, said: list[list[Any]], texts: list[str], decoder: Sentences) -> list[Result]:
     """The rows of the table: of each seed what it says of every utterance of the test."""
     made = []
     for how, read in (("greedy", greedy), ("decoder", decoder)):
@@ -145,7 +154,7 @@ def judged(name: str, said: list[list[Any]], texts: list[str], decoder: Sentence
     return made
 
 
-def constant(known: Sequence[str], texts: list[str]) -> float:
+def constant_error(known: Sequence[str], texts: list[str]) -> float:
     """The character error, in per cent, of the known text that is closest to others of its kind, said always."""
     some = known[:: max(1, len(known) // 60)]
     guess = min(some, key=lambda text: sum(edit_distance(other, text) for other in some))

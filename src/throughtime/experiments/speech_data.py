@@ -19,13 +19,13 @@ SETTINGS = FEATURES.settings(**MADE)
 CEPSTRUM = Cepstrum(filters=40, lifter=0, energy=False)
 
 
-def heard(x: Values) -> Values:
+def speech_features(x: Values) -> Values:
     """What a network hears of an utterance: (T, 13) to (ceil(T / 2), 78)."""
     return FEATURES([x])[0]
 
 
 @dataclass(frozen=True)
-class Changed:
+class UtteranceAugmentation:
     """Augmentation: utterances at another speed, of another vocal tract, with masks; some of other words of the speaker.
 
     speed, mel     the most that the logarithms of speed and of mel frequency are changed
@@ -106,7 +106,7 @@ class Pairs(NamedTuple):
     def of(corpus: Corpus) -> "Pairs":
         """The utterances, unchanged."""
         labels = [spoken.labels for spoken in corpus.targets]
-        return Pairs([heard(x) for x in corpus.xs], labels, [text_of(own) for own in labels])
+        return Pairs([speech_features(x) for x in corpus.xs], labels, [text_of(own) for own in labels])
 
     def said(self, network: Any, weights: Any) -> list[Values]:
         """What the network says of each: (T, O)."""

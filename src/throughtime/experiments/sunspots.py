@@ -35,7 +35,7 @@ from throughtime.experiments.sunspots_fitting import (
     Fits,
     autoregression,
     column_name,
-    fit,
+    fit_sunspots,
 )
 from throughtime.io import files
 from throughtime.models.saving import save
@@ -53,7 +53,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     count = seeds or (2 if quick else SEEDS)
     years, numbers = sunspots()
     known = years <= LAST_FITTED
-    fits = fit(
+    fits = fit_sunspots(
         CHOSEN, numbers, known, TOGETHER * count, EPOCHS, 1, lambda done: progress(done, "all networks side by side")
     )
     together = fits.guesses.reshape(count, TOGETHER, -1).mean(axis=1)

@@ -1,4 +1,4 @@
-"""Networks and linear models of the yearly sunspot numbers, of several forms, and how one was chosen."""
+"""Networks and linear models of the yearly sunspot numbers, of several designs, and how one was chosen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +27,7 @@ LINEAR = {f"AR({ORDER})": False, f"AR({ORDER}) of roots": True}
 
 
 @dataclass(frozen=True)
-class Form:
+class SunspotDesign:
     """What is open in the model.
 
     units  in the hidden layer
@@ -47,13 +47,18 @@ class Form:
         return narx(0, self.units, 1, output_delays=range(1, ORDER + 1), skip=self.skip)
 
 
-CHOSEN = Form(units=2, roots=True, skip=True, decay=0.005)
-FORMS = (CHOSEN, replace(CHOSEN, decay=0.003), Form(4, True, True, 0.003), Form(4, False, True, 0.0075))
+CHOSEN = SunspotDesign(units=2, roots=True, skip=True, decay=0.005)
+DESIGNS = (
+    CHOSEN,
+    replace(CHOSEN, decay=0.003),
+    SunspotDesign(4, True, True, 0.003),
+    SunspotDesign(4, False, True, 0.0075),
+)
 
 
 @dataclass(frozen=True)
 class Fits:
-    """Networks of one form, trained side by side from several first weights.
+    """Networks of one design, trained side by side from several first weights.
 
     model    them all
     losses   (looks, networks)
@@ -65,8 +70,8 @@ class Fits:
     guesses: Values
 
 
-def fit(
-    form: Form,
+def fit_sunspots(
+    design: SunspotDesign,
     numbers: Values,
     used: Mask,
     count: int,
@@ -75,15 +80,15 @@ def fit(
     progress: Callable[[float], None] = lambda done: None,
 ) -> Fits:
     """`count` networks, trained on the years `used`; a loss every `look` epochs."""
-    seen = _transformed(numbers, form.roots)[:, None]
-    column = Column(column_name(form.roots), float(seen[used].mean()), float(seen[used].std()))
+    seen = _transformed(numbers, design.roots)[:, None]
+    column = Column(column_name(design.roots), float(seen[used].mean()), float(seen[used].std()))
     z = standardise(seen, [column])
-    teaching = Teaching(loop="open", epochs=epochs, rate=RATE, decay=form.decay, clip=None, look=look)
-    networks = DynamicModel(form.network, [teaching], restarts=count, scale=False)
+    teaching = Teaching(loop="open", epochs=epochs, rate=RATE, decay=design.decay, clip=None, look=look)
+    networks = DynamicModel(design.network, [teaching], restarts=count, scale=False)
     for done in networks.lessons(None, z[:, 0], [Fold(asked=used[None], held_out=np.zeros((1, len(z)), bool))]):
         progress(done.report.epoch / epochs)
-    guesses = _back(restore(networks.each(np.zeros((len(z), 0)), z), [column])[:, :, 0], form.roots)
-    made = replace(networks.to_model(**asdict(form)), outputs=(column,))
+    guesses = _back(restore(networks.each(np.zeros((len(z), 0)), z), [column])[:, :, 0], design.roots)
+    made = replace(networks.to_model(**asdict(design)), outputs=(column,))
     return Fits(made, np.array(networks.losses_[0]), guesses)
 
 
@@ -122,16 +127,18 @@ def selections(years: Values) -> dict[str, list[tuple[Mask, Mask]]]:
     }
 
 
-def judged_before_1920(forms: Sequence[Form] = FORMS, count: int = 10, epochs: int = EPOCHS) -> pd.DataFrame:
-    """The errors in years held out before 1920, of the mean of `count` networks of every form and of the linear models.
+def errors_before_1920(
+    designs: Sequence[SunspotDesign] = DESIGNS, count: int = 10, epochs: int = EPOCHS
+) -> pd.DataFrame:
+    """The errors in years held out before 1920, of the mean of `count` networks of every design and of the linear models.
 
-    Eight seconds for each form.
+    Eight seconds for each design.
     """
     years, numbers = (values[sunspots()[0] <= LAST_FITTED] for values in sunspots())
     ways: dict[str, Callable[[Mask], Values]] = {
         name: partial(autoregression, numbers, roots=roots) for name, roots in LINEAR.items()
     }
-    ways |= {str(form): partial(_mean_of, form, numbers, count, epochs) for form in forms}
+    ways |= {str(design): partial(_mean_of, design, numbers, count, epochs) for design in designs}
     made: dict[str, dict[str, float]] = {name: {} for name in ways}
     for name, way in ways.items():
         for measure, pairs in selections(years).items():
@@ -140,5 +147,5 @@ def judged_before_1920(forms: Sequence[Form] = FORMS, count: int = 10, epochs: i
     return pd.DataFrame(made).T
 
 
-def _mean_of(form: Form, numbers: Values, count: int, epochs: int, used: Mask) -> Values:
-    return np.asarray(fit(form, numbers, used, count, epochs).guesses.mean(axis=0))
+def _mean_of(design: SunspotDesign, numbers: Values, count: int, epochs: int, used: Mask) -> Values:
+    return np.asarray(fit_sunspots(design, numbers, used, count, epochs).guesses.mean(axis=0))

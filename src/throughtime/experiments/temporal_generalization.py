@@ -46,7 +46,7 @@ NETWORKS: dict[str, Network] = {
 }
 
 
-def lessons() -> list[tuple[Any, Any]]:
+def colour_sequences() -> list[tuple[Any, Any]]:
     """The 20 training sequences; the answer is asked at the last step."""
     made = []
     for n in TRAINED:
@@ -57,7 +57,7 @@ def lessons() -> list[tuple[Any, Any]]:
     return made
 
 
-def taught(network: Network, seed: int, epochs: int, optimizer: optax.GradientTransformation) -> Any:
+def trained_weights(network: Network, seed: int, epochs: int, optimizer: optax.GradientTransformation) -> Any:
     """Weights after training from one seed."""
     reports = train(
         network,
@@ -65,7 +65,7 @@ def taught(network: Network, seed: int, epochs: int, optimizer: optax.GradientTr
         BPTT(),
         CrossEntropy(),
         optimizer,
-        lessons(),
+        colour_sequences(),
         epochs=epochs,
         seed=seed,
         padding=9.0,
@@ -103,7 +103,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     for place, (name, network) in enumerate(networks.items()):
         made = []
         for seed in range(count):
-            piece = partial(taught, network, seed, EPOCHS, optimizer)
+            piece = partial(trained_weights, network, seed, EPOCHS, optimizer)
             made.append(ledger.once(f"{name}, seed {seed}", piece, EPOCHS, RATE, network))
             progress((place + (seed + 1) / (count + 1)) / len(networks), f"{name}, seed {seed}")
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from throughtime import turing
 from throughtime.experiments import Progress, Result, Results
-from throughtime.experiments.turing_pictures import Frame, film, strip, told
+from throughtime.experiments.turing_pictures import Frame, film, step_lines, strip
 from throughtime.io import files
 from throughtime.turing.machine import MOVES
 
@@ -44,7 +44,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         program, tape = turing.compile(turing.example(name)), MACHINES[name]
         frames = [Frame(*step) for step in program.look(tape)]
         rows.append(_judged(name, program, tape, frames))
-        files.write(out / f"{name}.txt", told(program, frames))
+        files.write(out / f"{name}.txt", step_lines(program, frames))
         files.write_whole(out / f"{name}.png", strip(program, frames, f"{name}, {len(frames)} steps"))
         if name == ANIMATED:
             film(program, frames[: 20 if quick else None], out / f"{name}.gif")

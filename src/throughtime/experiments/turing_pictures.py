@@ -25,7 +25,7 @@ class Frame(NamedTuple):
     seen: dict[Label, int | Fraction]
 
 
-def told(program: turing.Program, frames: list[Frame]) -> str:
+def step_lines(program: turing.Program, frames: list[Frame]) -> str:
     """Every step as a line: the tape, its head in brackets; the active control unit; the stacks, in base B."""
     low, high = _reach(frames)
     lines = [

@@ -28,20 +28,20 @@ import numpy as np
 import pandas as pd
 
 from throughtime.datasets.corpus import Values
-from throughtime.experiments import Bar, Progress, Result, Results, part_of, rows_of
-from throughtime.experiments.courses import Course
+from throughtime.drawing import weight_count
+from throughtime.experiments import Bar, Progress, Result, Results, part_of, result_rows
+from throughtime.experiments.courses import Contestant, Course
 from throughtime.experiments.judging import (
+    committee_error,
     confusion_picture,
     curves_picture,
-    decided,
     outputs_picture,
-    weight_count,
-    wrong,
-    wrong_together,
+    recording_error,
+    time_means,
 )
-from throughtime.experiments.words_data import Task, tasks
-from throughtime.experiments.words_forms import BEST, SETTINGS, Asked, Form, forms
-from throughtime.experiments.words_rivals import CHECKED, METRIC, SEEDS, baselines
+from throughtime.experiments.words_data import WordQuestion, tasks
+from throughtime.experiments.words_networks import BEST, SETTINGS, SeedAnswers, word_contestants
+from throughtime.experiments.words_rivals import CHECKED, METRIC, SEEDS, word_baselines
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import CrossEntropy, Integrated
@@ -56,16 +56,20 @@ BARS = {"fsdd": 14.0, "japanese_vowels": 1.5, "an4 letters": 8.0, "an4 digits": 
 def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Results:
     """Answer every question with every network, write table, models and pictures."""
     count, asked = seeds or (1 if quick else SEEDS), tasks(quick)
-    answers: dict[tuple[str, str], Asked] = {}
+    answers: dict[tuple[str, str], SeedAnswers] = {}
     curves: dict[tuple[str, str], Values] = {}
-    known = [row for name, task in asked.items() for row in baselines(name, task)]
-    todo = [(name, task, label, form) for name, task in asked.items() for label, form in forms(task, quick).items()]
-    for number, (name, task, label, form) in enumerate(todo):
+    known = [row for name, task in asked.items() for row in word_baselines(name, task)]
+    todo = [
+        (name, task, label, entry)
+        for name, task in asked.items()
+        for label, entry in word_contestants(task, quick).items()
+    ]
+    for number, (name, task, label, entry) in enumerate(todo):
         if task.data != todo[number - 1][1].data:
             jax.clear_caches()  # type: ignore[no-untyped-call]  # a process holds so much compiled code only
         told = part_of(progress, number, len(todo))
-        answers[name, label], curves[name, label] = answered(name, label, task, form, count, out, told)
-        files.write(out / "words.csv", pd.DataFrame(rows_of(results(answers, asked))).to_csv(index=False))
+        answers[name, label], curves[name, label] = word_answers(name, label, task, entry, count, out, told)
+        files.write(out / "words.csv", pd.DataFrame(result_rows(results(answers, asked))).to_csv(index=False))
     _pictures(answers, asked, curves, out)
     progress(1.0, "done")
     bars = [Bar(BEST, data, most, "mean of the seeds") for data, most in BARS.items()]
@@ -74,57 +78,56 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
         baselines=known + _over_folds(known, asked),
         bars=[] if quick else bars,
         notes=[
-            f"{n}, {what}: {weight_count(f.network):,} weights, {SETTINGS[t.data].epochs[what]} epochs"
-            for n, t, what, f in todo
+            f"{name}, {label}: {weight_count(entry.network):,} weights, {entry.epochs} epochs"
+            for name, _, label, entry in todo
         ],
     )
 
 
-def answered(
-    name: str, label: str, task: Task, form: Form, count: int, out: Path, progress: Progress
-) -> tuple[Asked, Values]:
+def word_answers(
+    name: str, label: str, task: WordQuestion, entry: Contestant, count: int, out: Path, progress: Progress
+) -> tuple[SeedAnswers, Values]:
     """What every seed says about the test, and the learning curve of the one that was held back from validation."""
-    epochs, batch = SETTINGS[task.data].epochs[label], SETTINGS[task.data].batch
     course = Course(
-        form.network, BPTT(), Integrated(CrossEntropy()), epochs, batch, form.rate, wrong,
-        augment=task.changed, average=200, look=max(1, epochs // 10), padding=task.lengths,
+        entry.network, BPTT(), Integrated(CrossEntropy()), entry.epochs, SETTINGS[task.data].batch, entry.rate, recording_error,
+        augment=task.changed, average=200, look=max(1, entry.epochs // 10), padding=task.lengths,
     )  # fmt: skip
     stem = f"words-{name} {label}".replace(" ", "-")
     folder, validation, corpus = out / "training", task.pairs("validation"), task.corpus
 
     told = part_of(progress, 0, count + 1, f"{name}, {label}, held out: ")
     first = course.follow(corpus.part("train").sequences, validation, 0, folder / f"{stem}-held-out.progress", told)
-    everything, last = corpus.pick(corpus.parts != "test"), replace(course, look=epochs)
+    everything, last = corpus.pick(corpus.parts != "test"), replace(course, look=entry.epochs)
     test, said = task.pairs("test"), []
     for seed in range(count):
         file = folder / f"{stem}-{seed}.progress"
         told = part_of(progress, seed + 1, count + 1, f"{name}, {label}, seed {seed}: ")
         done = last.follow(everything.sequences, validation[:1], seed, file, told)
-        said.append(run_each(form.network, done.weights, [inputs_of(form.network, x) for x, _ in test]))
+        said.append(run_each(entry.network, done.weights, [inputs_of(entry.network, x) for x, _ in test]))
         settings = {"data": name, "seed": seed, "features": task.settings, "answer": "mean over time"}
-        model = Model(form.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
+        model = Model(entry.network, done.weights, task.heard.columns, classes=corpus.names, settings=settings)
         save(out / f"{stem}-{seed}.safetensors", model)
     curve = first.curve[np.isfinite(first.curve[:, 2])]
-    return Asked(said, [k for _, k in test], float(curve[-1, 2])), curve
+    return SeedAnswers(said, [k for _, k in test], float(curve[-1, 2])), curve
 
 
-def results(answers: dict[tuple[str, str], Asked], asked: dict[str, Task]) -> list[Result]:
+def results(answers: dict[tuple[str, str], SeedAnswers], asked: dict[str, WordQuestion]) -> list[Result]:
     """The rows of the table: every test, kind by kind and all kinds together, and the mean over the folds of a data set."""
     made = []
     for (name, label), (said, targets, checked) in answers.items():
-        made.append(Result(label, name, METRIC, [wrong(ys, targets) for ys in said]))
+        made.append(Result(label, name, METRIC, [recording_error(ys, targets) for ys in said]))
         if len(said) > 1:
-            made.append(Result(f"{label}, {len(said)} together", name, METRIC, [wrong_together(said, targets)]))
+            made.append(Result(f"{label}, {len(said)} together", name, METRIC, [committee_error(said, targets)]))
         made.append(Result(label, f"{name}, validation", CHECKED, [checked]))
     for name in asked:
         kinds = [answer for (own, _), answer in answers.items() if own == name]
         said = [ys for answer in kinds for ys in answer.said]
         if len(kinds) > 1:
-            made.append(Result("all kinds together", name, METRIC, [wrong_together(said, kinds[0].targets)]))
+            made.append(Result("all kinds together", name, METRIC, [committee_error(said, kinds[0].targets)]))
     return made + _over_folds(made, asked)
 
 
-def _over_folds(rows: list[Result], asked: dict[str, Task]) -> list[Result]:
+def _over_folds(rows: list[Result], asked: dict[str, WordQuestion]) -> list[Result]:
     """For each network the mean over the folds of a data set, seed by seed; once all of them are there."""
     folds: dict[tuple[str, str, str], list[Any]] = {}
     for row in rows:
@@ -136,7 +139,10 @@ def _over_folds(rows: list[Result], asked: dict[str, Task]) -> list[Result]:
 
 
 def _pictures(
-    answers: dict[tuple[str, str], Asked], asked: dict[str, Task], curves: dict[tuple[str, str], Values], out: Path
+    answers: dict[tuple[str, str], SeedAnswers],
+    asked: dict[str, WordQuestion],
+    curves: dict[tuple[str, str], Values],
+    out: Path,
 ) -> None:
     """Of each data set what was learnt, and what the best network, its first seed, takes for what; folds side by side."""
     for data in dict.fromkeys(task.data for task in asked.values()):
@@ -151,9 +157,9 @@ def _pictures(
         best = [answers[name, BEST] for name in folds]
         outputs, targets = ([y for a in best for y in a.said[0]], [k for a in best for k in a.targets])
         files.write_whole(
-            out / f"{stem}-confusion.png", confusion_picture([decided(outputs)], [np.array(targets)], names)
+            out / f"{stem}-confusion.png", confusion_picture([time_means(outputs)], [np.array(targets)], names)
         )
-        missed = np.flatnonzero(decided(outputs).argmax(1) != targets)
+        missed = np.flatnonzero(time_means(outputs).argmax(1) != targets)
         shown = int(missed[len(missed) // 2]) if len(missed) else 0
         truth = np.full(len(outputs[shown]), targets[shown])
         files.write_whole(out / f"{stem}-outputs.png", outputs_picture(outputs[shown], truth, names))

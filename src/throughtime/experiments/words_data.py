@@ -27,7 +27,7 @@ PRIOR = 20  # frames of the usual mean, of fsdd, where half a second is a word
 
 
 @dataclass(frozen=True)
-class Heard:
+class ScaledFeatures:
     """What a network hears of recordings.
 
     features  as told
@@ -44,11 +44,11 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Changed:
+class WordAugmentation:
     """Augmentation: what is heard of changed recordings, with noise, a share of them put together of two; the targets stay."""
 
     changes: SpeechChanges
-    heard: Heard
+    heard: ScaledFeatures
     noise: float
     spliced: float = 0.0
 
@@ -59,7 +59,7 @@ class Changed:
         return noise(self.heard(self.changes(xs, rng)), rng, self.noise), targets
 
 
-class Task(NamedTuple):
+class WordQuestion(NamedTuple):
     """A question: which of the names is it?
 
     data      the data set that it belongs to; several tasks may be folds of one
@@ -69,12 +69,12 @@ class Task(NamedTuple):
 
     data: str
     corpus: Corpus
-    changed: Changed
+    changed: WordAugmentation
     lengths: tuple[int, ...]
     settings: dict[str, Any]
 
     @property
-    def heard(self) -> Heard:
+    def heard(self) -> ScaledFeatures:
         """What a network hears."""
         return self.changed.heard
 
@@ -89,7 +89,7 @@ class Task(NamedTuple):
         return list(zip(self.heard(chosen.xs), chosen.targets, strict=True))
 
 
-def tasks(quick: bool) -> dict[str, Task]:
+def tasks(quick: bool) -> dict[str, WordQuestion]:
     """Every question by its name; `quick`: a small one."""
     if quick:
         return {"japanese_vowels": _vowels()}
@@ -98,31 +98,35 @@ def tasks(quick: bool) -> dict[str, Task]:
     return {**folds, "japanese_vowels": _vowels(), "an4 letters": letters, "an4 digits": digits}
 
 
-def _fsdd(speaker: str) -> Task:
+def _fsdd(speaker: str) -> WordQuestion:
     """The digits of a speaker who is left out; silence is gone, which some leave around them, and in part the mean."""
     corpus = fsdd.without(speaker).seen_through(_trimmed)
     plain = SpeechFeatures(deltas=1, normalised=False)
     prior = Prior.of(plain(corpus.part("train").xs), PRIOR)
     # Prior and splices want trimmed recordings; told once more to the features, it is for sound that comes later.
     features = replace(plain, normalised="mean", frames=2, silence=SILENCE, prior=prior)
-    changed = Changed(SpeechChanges(0.1, 0.4, 2, 8, 0.2), _scaled(features, corpus), 0.3, 0.5)
-    return Task("fsdd", corpus, changed, (20, 32, 48, 200), features.settings(rate=8000, filters=26))
+    changed = WordAugmentation(SpeechChanges(0.1, 0.4, 2, 8, 0.2), _scaled(features, corpus), 0.3, 0.5)
+    return WordQuestion("fsdd", corpus, changed, (20, 32, 48, 200), features.settings(rate=8000, filters=26))
 
 
-def _vowels() -> Task:
+def _vowels() -> WordQuestion:
     """Who speaks is in the mean of a recording, too: nothing is normalised, and no vocal tract changed."""
     features = SpeechFeatures(deltas=1, normalised=False)
     corpus = vowels.speakers()
-    changed = Changed(SpeechChanges(0.0, 0.2, 1, 3, 0.2), _scaled(features, corpus), 1.0)
-    return Task("japanese_vowels", corpus, changed, (20, 36), features.settings("lpc cepstra", 12))
+    changed = WordAugmentation(SpeechChanges(0.0, 0.2, 1, 3, 0.2), _scaled(features, corpus), 1.0)
+    return WordQuestion("japanese_vowels", corpus, changed, (20, 36), features.settings("lpc cepstra", 12))
 
 
-def _an4(name: str, names: tuple[str, ...]) -> Task:
+def _an4(name: str, names: tuple[str, ...]) -> WordQuestion:
     """Words, with mean 0 over their utterance: what is said before and after tells the room and the voice."""
     features = SpeechFeatures(deltas=2, normalised=False, frames=2)
     corpus = an4.words(names, _centred, MARGIN)
-    changed = Changed(SpeechChanges(0.1, 0.2, 2, 6, 0.2, Cepstrum(40, 0, False)), _scaled(features, corpus), 0.3)
-    return Task(f"an4 {name}", corpus, changed, (18, 32, 80), features.settings("mfcc of a word in an utterance"))
+    changed = WordAugmentation(
+        SpeechChanges(0.1, 0.2, 2, 6, 0.2, Cepstrum(40, 0, False)), _scaled(features, corpus), 0.3
+    )
+    return WordQuestion(
+        f"an4 {name}", corpus, changed, (18, 32, 80), features.settings("mfcc of a word in an utterance")
+    )
 
 
 def _trimmed(x: Values) -> Values:
@@ -133,7 +137,7 @@ def _centred(x: Values) -> Values:
     return normalise(x, deviation=False)
 
 
-def _scaled(features: SpeechFeatures, corpus: Corpus) -> Heard:
+def _scaled(features: SpeechFeatures, corpus: Corpus) -> ScaledFeatures:
     """With the mean and the deviation of all that is trained with."""
     rows = np.concatenate(features(corpus.part("train").xs))
-    return Heard(features, columns_of(rows, range(rows.shape[1])))
+    return ScaledFeatures(features, columns_of(rows, range(rows.shape[1])))

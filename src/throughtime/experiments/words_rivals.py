@@ -8,12 +8,12 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from throughtime.datasets.corpus import Values
 from throughtime.experiments import Result
-from throughtime.experiments.words_data import Task
+from throughtime.experiments.words_data import WordQuestion
 
 SEEDS, METRIC, CHECKED, POINTS = 3, "test error, %", "validation error, %", 20
 
 
-def baselines(name: str, task: Task) -> list[Result]:
+def word_baselines(name: str, task: WordQuestion) -> list[Result]:
     """What is known without a network, learnt from all but the test: 20 points in time of what networks hear, no deltas."""
     own, features = task.corpus.xs[0].shape[1], replace(task.heard.features, frames=1)
     flat = np.stack([_points(x[:, :own]) for x in features(task.corpus.xs)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from throughtime.drawing import count, draw
+from throughtime.drawing import draw, weight_count
 from throughtime.dynamics.fitting import told_error
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.measured import Measured
@@ -88,7 +88,7 @@ class Outcome:
         about = {
             "settings": {key: value for key, value in self.settings.items() if key not in KEPT},
             "data": {"table": data.source.name, "rows": len(data), "sha256": self.settings["sha256"]},
-            "weights": count(self.model.network_),
+            "weights": weight_count(self.model.network_),
             "rows": rows | {"test": len(data) - parts.end, "washout": parts.first},
             "members": [m | {"error": told_error(self.model, m["error"])} for m in self.model.members_],
         }

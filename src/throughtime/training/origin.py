@@ -50,7 +50,9 @@ class Origin:
         settings = {"every": task.every, "clip": task.clip, "batch": task.batch, "members": task.members}
         words = ", ".join(f"{name}={value}" for name, value in (settings | {"padding": padding}).items())
         learner, loss, used = (in_words(part) for part in (task.learner, task.loss, method))
-        return Origin(task.network.to_json(), learner, loss, used, words, str(task.seed), fingerprint(data), validation)
+        return Origin(
+            task.network.to_json(), learner, loss, used, words, str(task.seed), sequences_digest(data), validation
+        )
 
     def refuse_other(self, other: "Origin") -> None:
         """A ValueError in one line, if a report of `other` is none of this training."""
@@ -67,10 +69,10 @@ class Origin:
 
 def examined(network: Network, data: Sequence[Example]) -> str:
     """What is said of validation."""
-    return sha256((network.to_json() + fingerprint(data)).encode()).hexdigest()
+    return sha256((network.to_json() + sequences_digest(data)).encode()).hexdigest()
 
 
-def fingerprint(data: Sequence[Example]) -> str:
+def sequences_digest(data: Sequence[Example]) -> str:
     """The SHA-256 of all sequences: names, shapes, types and numbers."""
     made = sha256()
     for x, target, before in data:

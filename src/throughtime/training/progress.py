@@ -36,7 +36,7 @@ def save_progress(path: str | os.PathLike[str], report: Report) -> None:
     >>> last.epoch, last.updates
     (5, 5)
     """
-    trees.write(path, ABOUT, packed(report))
+    trees.write(path, ABOUT, packed_report(report))
 
 
 def load_progress(path: str | os.PathLike[str]) -> Report:
@@ -46,12 +46,12 @@ def load_progress(path: str | os.PathLike[str]) -> Report:
     one line, for a file that is something else or damaged.
     """
     try:
-        return unpacked(trees.read(path, ABOUT))
+        return report_in(trees.read(path, ABOUT))
     except (LookupError, TypeError, AttributeError):
         raise ModelFileError(f"{path} holds no report; the file is damaged") from None
 
 
-def packed(report: Report) -> dict[str, Any]:
+def packed_report(report: Report) -> dict[str, Any]:
     """A report as a tree that `io.trees` writes, alone or in a larger one."""
     made: dict[str, Any] = {field.name: getattr(report, field.name) for field in fields(report)}
     state = report.optimizer_state
@@ -59,8 +59,8 @@ def packed(report: Report) -> dict[str, Any]:
     return made | {"lesson": (report.lesson.loss, report.lesson.asked), "origin": asdict(report.origin)}
 
 
-def unpacked(tree: Mapping[str, Any]) -> Report:
-    """What `packed` made; raises LookupError or TypeError for anything else."""
+def report_in(tree: Mapping[str, Any]) -> Report:
+    """What `packed_report` made; raises LookupError or TypeError for anything else."""
     made: dict[str, Any] = dict(tree) | {
         "lesson": Lesson(tree["lesson"][0], tree["lesson"][1], None, None),
         "origin": Origin(**tree["origin"]),

@@ -97,7 +97,7 @@ def _refuse(joined: Joined, wrong: Values, what: str) -> None:
         raise ValueError(f"drawing {drawing}: point {row - joined.first[drawing]} has {what}")
 
 
-def centred(points: Joined) -> Joined:
+def centred_drawing(points: Joined) -> Joined:
     """The mean of the points of each drawing at 0."""
     return points._replace(values=points.values - points.spread(points.mean(points.values)))
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from throughtime.checks import is_number, is_whole, quoted
 from throughtime.features.joined import Values
-from throughtime.features.pen.drawings import boxed, centred, in_heights, in_usual_heights, log_wide, scaled
+from throughtime.features.pen.drawings import boxed, centred_drawing, in_heights, in_usual_heights, log_wide, scaled
 from throughtime.features.pen.ways import directions, flown, resampled, steps, turns, ways
 
 COLUMNS = ("x", "y", "right", "up", "air", "turn", "ahead", "long", "wide")
@@ -89,7 +89,7 @@ class PenFeatures:
         way, air = ways(points, ends)
         long = points.over(np.add, way)
         seen, in_air = (points, flown(points, ends)) if self.kept else resampled(points, way, air, self._counts(long))
-        seen = boxed(seen) if self.boxed else centred(seen)
+        seen = boxed(seen) if self.boxed else centred_drawing(seen)
         step = steps(seen)
         right_up = directions(step, seen)
         whole = np.column_stack([np.log(np.maximum(long, 1e-3)), log_wide(points)])

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from throughtime import architectures
-from throughtime.experiments.words_data import Task
-from throughtime.network import Network
+from throughtime.experiments.courses import Contestant
+from throughtime.experiments.words_data import WordQuestion
 
 BEST = "bidirectional LSTM"
 
@@ -26,14 +26,7 @@ SETTINGS = {
 }
 
 
-class Form(NamedTuple):
-    """A network and the highest rate."""
-
-    network: Network
-    rate: float
-
-
-class Asked(NamedTuple):
+class SeedAnswers(NamedTuple):
     """What the networks of all seeds say about a test.
 
     said     of each seed the outputs
@@ -46,16 +39,21 @@ class Asked(NamedTuple):
     checked: float
 
 
-def forms(task: Task, quick: bool) -> dict[str, Form]:
+def word_contestants(task: WordQuestion, quick: bool) -> dict[str, Contestant]:
     """The networks to compare; `quick`: the best one, small."""
-    inputs, outputs = task.inputs, len(task.corpus.names)
+    inputs, outputs, setting = task.inputs, len(task.corpus.names), SETTINGS[task.data]
     if quick:
-        return {BEST: Form(architectures.lstm(inputs, 24, outputs, bidirectional=True), 0.01)}
-    units, dropout = SETTINGS[task.data].units, SETTINGS[task.data].dropout
+        return {
+            BEST: Contestant(architectures.lstm(inputs, 24, outputs, bidirectional=True), setting.epochs[BEST], 0.01)
+        }
+    units = setting.units
     windows: list[Any] = [range(3), range(5), 0]
     made = {
         "TDNN": architectures.tdnn(inputs, [units, units], outputs, windows),
         "LSTM": architectures.lstm(inputs, units, outputs),
         BEST: architectures.lstm(inputs, units, outputs, bidirectional=True),
     }
-    return {label: Form(network.with_dropout(dropout), 0.005) for label, network in made.items()}
+    return {
+        label: Contestant(network.with_dropout(setting.dropout), setting.epochs[label], 0.005)
+        for label, network in made.items()
+    }
