@@ -12,7 +12,7 @@ from benchmarks import gate, machine
 from benchmarks.table import Row, Table, against
 from benchmarks.timing import Contestant, interleave
 from benchmarks.torch_peer import from_kernel, kernel, learning, torch
-from throughtime.engine import effective
+from throughtime.engine.effective import effective
 
 SIZES = ((100, 32, 64, 8), (100, 32, 64, 32), (200, 16, 128, 16))  # steps, sequences, units, delays
 TOLERANCE = 1e-4

@@ -13,6 +13,7 @@ from engines import Case, givens, probe
 from throughtime import Connection, Layer, Network
 from throughtime.engine import choice, xla
 from throughtime.engine.backend import Backend, First, Given, Loop, Stepped, Swept
+from throughtime.engine.effective import effective
 from throughtime.engine.forward import forward
 from throughtime.engine.schedule import depths
 from throughtime.engine.sweep import gradients, sweep
@@ -176,7 +177,7 @@ def asked(other: Backend, case: Case, rows: int) -> Any:
         beside = Beside(other)
         with pytest.MonkeyPatch.context() as patch, tt.using_engine("xla"):
             patch.setattr(choice, "BACKENDS", (beside, beside))
-            acting = tt.engine.effective(network, weights)
+            acting = effective(network, weights)
             inputs = xs if isinstance(xs, dict) else {network.inputs[0][0]: xs}
             forward(network, acting, inputs, history, lengths, taped=False)
             tape, after = forward(network, acting, inputs, history, lengths)

@@ -1388,7 +1388,7 @@ FAULTS = [
     ),
     Fault(
         "a represented layer that skips others is late",
-        "represent.py",
+        "represented.py",
         "later = delay + level[layer.name] - level[c.source]",
         "later = delay + 1",
         "test_represent.py",
@@ -1396,7 +1396,7 @@ FAULTS = [
     ),
     Fault(
         "heads move on against the ring",
-        "ntm.py",
+        "external_memory.py",
         "shift[..., 2:] * jnp.roll(mixed, 1,",
         "shift[..., 2:] * jnp.roll(mixed, -1,",
         "test_ntm.py",
@@ -1404,7 +1404,7 @@ FAULTS = [
     ),
     Fault(
         "a head reads what is written in the same step",
-        "ntm.py",
+        "external_memory.py",
         "return reading, self._memory(",
         'return jnp.einsum("...s,...sn->...n", place[..., 0, :], matrix), self._memory(',
         "test_ntm.py",
@@ -1412,7 +1412,7 @@ FAULTS = [
     ),
     Fault(
         "heads start nowhere",
-        "ntm.py",
+        "external_memory.py",
         "first = jnp.zeros(self.slots, memory.dtype).at[0].set(1)",
         "first = jnp.zeros(self.slots, memory.dtype)",
         "test_ntm.py",
@@ -1637,7 +1637,7 @@ FAULTS = [
     ),
     Fault(
         "what the controller says is not clipped",
-        "ntm.py",
+        "external_memory.py",
         "net = jnp.clip(net, -LIMIT, LIMIT)",
         "net = net + 0 * LIMIT",
         "test_ntm.py",

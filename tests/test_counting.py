@@ -12,6 +12,7 @@ import pytest
 
 import throughtime as tt
 from throughtime import Connection, Layer, Network, units
+from throughtime.engine import Weights
 from throughtime.experiments import counting, counting_data
 
 
@@ -42,7 +43,7 @@ def test_lessons_are_the_ten_strings() -> None:
     assert {float(v) for _, y in lessons for v in np.unique(y)} == {-1.0, 1.0}
 
 
-def counter(leak: float) -> tuple[Network, tt.engine.Weights]:
+def counter(leak: float) -> tuple[Network, Weights]:
     """A network built to count: one linear unit adds a and subtracts b, and forgets a share `leak` each step."""
     network = Network(
         3,
@@ -76,7 +77,7 @@ def test_a_counter_counts_to_the_end_and_a_leaking_one_does_not() -> None:
     assert 2 < found[1] < 50
 
 
-def naive_reach(network: Network, weights: tt.engine.Weights) -> int:
+def naive_reach(network: Network, weights: Weights) -> int:
     """One string after the other, until one is wrong."""
     for n in itertools.count(1):
         heard, possible = counting_data.symbols_at(2, np.full(2 * n + 1, n), np.arange(2 * n + 1))

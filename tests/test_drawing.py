@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 import throughtime as tt
 from throughtime import architectures as zoo
 from throughtime import units
-from throughtime.drawing import draw, facts, picture, show, weight_count
+from throughtime.drawing import facts, picture, show, weight_count
 from throughtime.drawing.layout import plan
+from throughtime.drawing.picture import draw
 from throughtime.network import Connection, Layer, LearnedDelays, Network
 
 WILD = Network(

@@ -10,7 +10,7 @@ import pytest
 import throughtime as tt
 import zoo
 from throughtime import units
-from throughtime.ntm import heads, looked
+from throughtime.external_memory import heads, looked
 
 SLOTS, WIDTH = 5, 4
 

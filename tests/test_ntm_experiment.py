@@ -12,7 +12,7 @@ import pytest
 import throughtime as tt
 from throughtime.experiments import ntm as experiment
 from throughtime.experiments import ntm_tasks as tasks
-from throughtime.ntm import ntm
+from throughtime.external_memory import ntm
 
 SMALL = replace(tasks.QUICK, stages=(((((1,), (2,))), 4),), sizes=((2,),), shown=(3,), bars={(2,): (8.0, "all")})
 NETWORK = ntm(9, 4, 8, slots=5, width=4)

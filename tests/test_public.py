@@ -6,10 +6,12 @@ import importlib
 import inspect
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import throughtime as tt
+import throughtime.engine
 
 PROMISED = [
     "BPTT",
@@ -110,6 +112,24 @@ def test_the_public_names_are_the_promised_ones():
     assert tt.__all__ == sorted(tt.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
     for name in tt.__all__:
         assert getattr(tt, name) is not None
+
+
+@pytest.mark.parametrize("package", [tt, tt.engine], ids=lambda package: package.__name__)
+def test_what_is_imported_later_is_what_type_checkers_read(package: ModuleType):
+    """A name is a module of the package or called as none, else the module would take its place."""
+    checked = next(node for node in ast.parse(inspect.getsource(package)).body if isinstance(node, ast.If))
+    read = {
+        (node.module or "").removeprefix(package.__name__).lstrip("."): {ast.unparse(name) for name in node.names}
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert read == {module: set(names) for module, names in package._PLACES.items()}
+    names = {name.rpartition(" ")[2] for own in read.values() for name in own}
+    assert names == set(package.__all__)
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert names & modules == read.get("", set())
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'none'"):
+        package.none  # noqa: B018
 
 
 @pytest.mark.parametrize("name", [n for n in tt.__all__ if n != "units"])

@@ -38,7 +38,7 @@ def test_nothing_is_silenced_but_what_is_wrong() -> None:
     wrong = function("wrong")
     for number, line in enumerate(PAGE.read_text().splitlines(), 1):
         assert ("type: ignore" in line) == (wrong.body[1].lineno <= number <= (wrong.end_lineno or 0))
-    for name in ("architectures", "layers", "network", "ntm", "units", "trial"):
+    for name in ("architectures", "layers", "network", "external_memory", "units", "trial"):
         assert "type: ignore" not in (ROOT / "src" / "throughtime" / f"{name}.py").read_text()
 
 

@@ -12,8 +12,8 @@ from jax import Array
 import reference
 import throughtime as tt
 from throughtime import Connection, Layer, LearnedDelays, Network, Unit, units
+from throughtime.external_memory import heads
 from throughtime.losses import traits_of
-from throughtime.ntm import heads
 
 STEPS, BATCH = 6, 2
 

@@ -1,96 +1,77 @@
 """throughtime: recurrent networks as wiring, and every classical way of teaching them."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from throughtime import features, units
-from throughtime.architectures import (
-    elman,
-    feedforward,
-    focused,
-    fully_recurrent,
-    gru,
-    jordan,
-    lstm,
-    narx,
-    tdnn,
-    waibel,
-    window,
-)
-from throughtime.decoding import (
-    LabelLanguage,
-    Lexicon,
-    NGram,
-    WordLanguage,
-    ctc_beam,
-    ctc_greedy,
-    label_error_rate,
-    word_error_rate,
-)
-from throughtime.descent import gradient_descent
-from throughtime.engine import (
-    anneal,
-    deltas,
-    engine_info,
-    hand_over,
-    harden,
-    init,
-    jacobians,
-    run,
-    selected_delays,
-    start,
-    step,
-    trace,
-    using_engine,
-)
-from throughtime.features.sound import mfcc
-from throughtime.io.sound import read as read_audio
-from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
-from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
-from throughtime.models.columns import Column
-from throughtime.models.model import Model
-from throughtime.models.saving import load, save
-from throughtime.models.stream import Stream
-from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
-from throughtime.ntm import ntm
-from throughtime.recognition import recognise
-from throughtime.represent import represent
-from throughtime.training import Diverged, Report, evaluate, load_progress, save_progress, sharpen, train
-from throughtime.training.kalman_filter import KalmanFilter
-from throughtime.training.levenberg_marquardt import LevenbergMarquardt
-from throughtime.units import Unit
+from throughtime.later import getattr_of
 
 if TYPE_CHECKING:
-    from throughtime import turing
-    from throughtime.drawing import draw, show
+    from throughtime import features, turing, units
+    from throughtime.architectures import (
+        elman,
+        feedforward,
+        focused,
+        fully_recurrent,
+        gru,
+        jordan,
+        lstm,
+        narx,
+        tdnn,
+        waibel,
+        window,
+    )
+    from throughtime.decoding import (
+        LabelLanguage,
+        Lexicon,
+        NGram,
+        WordLanguage,
+        ctc_beam,
+        ctc_greedy,
+        label_error_rate,
+        word_error_rate,
+    )
+    from throughtime.descent import gradient_descent
+    from throughtime.drawing import show
+    from throughtime.drawing.picture import draw
     from throughtime.dynamics.model import DynamicModel
     from throughtime.dynamics.preparing import prepare
     from throughtime.dynamics.study import Study
     from throughtime.dynamics.teaching import Teaching
+    from throughtime.engine import (
+        anneal,
+        deltas,
+        engine_info,
+        hand_over,
+        harden,
+        init,
+        jacobians,
+        run,
+        selected_delays,
+        start,
+        step,
+        trace,
+        using_engine,
+    )
     from throughtime.estimators import SequenceClassifier, SequenceRegressor
     from throughtime.exchange import export_c, export_onnx
+    from throughtime.external_memory import ntm
+    from throughtime.features.sound import mfcc
+    from throughtime.io.sound import read as read_audio
+    from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
+    from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
+    from throughtime.models.columns import Column
+    from throughtime.models.model import Model
+    from throughtime.models.saving import load, save
+    from throughtime.models.stream import Stream
+    from throughtime.network import Connection, Layer, LearnedDelays, Network, from_json
     from throughtime.plots import plot_deltas, plot_prediction, plot_training
+    from throughtime.recognition import recognise
     from throughtime.reports.judgement import Judgement
     from throughtime.reports.run_folder import RunFolder
-
-# What needs matplotlib or scikit-learn is imported when it is first asked for: both take longer than all the rest.
-_LATER = {
-    "DynamicModel": "dynamics.model",
-    "Judgement": "reports.judgement",
-    "RunFolder": "reports.run_folder",
-    "SequenceClassifier": "estimators",
-    "SequenceRegressor": "estimators",
-    "Study": "dynamics.study",
-    "Teaching": "dynamics.teaching",
-    "draw": "drawing",
-    "export_c": "exchange",
-    "export_onnx": "exchange",
-    "plot_deltas": "plots",
-    "plot_prediction": "plots",
-    "plot_training": "plots",
-    "prepare": "dynamics.preparing",
-    "show": "drawing",
-}
+    from throughtime.represented import represent
+    from throughtime.training import Diverged, Report, evaluate, load_progress, save_progress, sharpen, train
+    from throughtime.training.kalman_filter import KalmanFilter
+    from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+    from throughtime.units import Unit
 
 __all__ = [
     "BPTT",
@@ -183,16 +164,55 @@ __all__ = [
     "word_error_rate",
 ]
 
+# {module: its names above}: each is imported when it is first asked for, as JAX alone takes most of a second.
+_PLACES = {
+    "": ("features", "turing", "units"),
+    "architectures": (
+        *("elman", "feedforward", "focused", "fully_recurrent", "gru", "jordan", "lstm", "narx", "tdnn", "waibel"),
+        "window",
+    ),
+    "decoding": (
+        *("LabelLanguage", "Lexicon", "NGram", "WordLanguage", "ctc_beam", "ctc_greedy", "label_error_rate"),
+        "word_error_rate",
+    ),
+    "descent": ("gradient_descent",),
+    "drawing.picture": ("draw",),
+    "drawing": ("show",),
+    "dynamics.model": ("DynamicModel",),
+    "dynamics.preparing": ("prepare",),
+    "dynamics.study": ("Study",),
+    "dynamics.teaching": ("Teaching",),
+    "engine": (
+        *("anneal", "deltas", "engine_info", "hand_over", "harden", "init", "jacobians", "run", "selected_delays"),
+        *("start", "step", "trace", "using_engine"),
+    ),
+    "estimators": ("SequenceClassifier", "SequenceRegressor"),
+    "exchange": ("export_c", "export_onnx"),
+    "external_memory": ("ntm",),
+    "features.sound": ("mfcc",),
+    "io.sound": ("read as read_audio",),
+    "learners": ("BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson", "WeightNoise"),
+    "losses": ("CTC", "BinaryCrossEntropy", "CrossEntropy", "Integrated", "SquaredError"),
+    "models.columns": ("Column",),
+    "models.model": ("Model",),
+    "models.saving": ("load", "save"),
+    "models.stream": ("Stream",),
+    "network": ("Connection", "Layer", "LearnedDelays", "Network", "from_json"),
+    "plots": ("plot_deltas", "plot_prediction", "plot_training"),
+    "recognition": ("recognise",),
+    "reports.judgement": ("Judgement",),
+    "reports.run_folder": ("RunFolder",),
+    "represented": ("represent",),
+    "training": ("Diverged", "Report", "evaluate", "load_progress", "save_progress", "sharpen", "train"),
+    "training.kalman_filter": ("KalmanFilter",),
+    "training.levenberg_marquardt": ("LevenbergMarquardt",),
+    "units": ("Unit",),
+}
+
 
 def __dir__() -> list[str]:
     return __all__
 
 
 if not TYPE_CHECKING:  # who checks types shall find no name that is not there
-
-    def __getattr__(name: str) -> Any:
-        if name == "turing":
-            return import_module("throughtime.turing")
-        if name not in _LATER:
-            raise AttributeError(f"module 'throughtime' has no attribute {name!r}")
-        return getattr(import_module(f"throughtime.{_LATER[name]}"), name)
+    __getattr__ = getattr_of(__name__, _PLACES)

@@ -13,8 +13,8 @@ from inspect import Parameter, signature
 from typing import Any, Literal
 
 from throughtime import units
+from throughtime.external_memory import ntm
 from throughtime.network import Connection, Layer, LearnedDelays, Network
-from throughtime.ntm import ntm
 from throughtime.units import Unit
 
 Inputs = int | Mapping[str, int]

@@ -8,8 +8,8 @@ import typer
 from throughtime.cli import options, output, wiring
 from throughtime.cli.command import in_options
 from throughtime.cli.errors import Problem
-from throughtime.drawing import draw
 from throughtime.drawing import show as text_of
+from throughtime.drawing.picture import draw
 from throughtime.dynamics.wirings import NETWORKS
 from throughtime.models.saving import load
 

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.engine import effective, start
+from throughtime.engine import start
 from throughtime.engine.door import own_order
+from throughtime.engine.effective import effective
 from throughtime.engine.first import check
 from throughtime.engine.forward import kind
 from throughtime.engine.schedule import depths, present_order

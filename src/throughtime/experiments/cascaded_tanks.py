@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from throughtime import datasets
-from throughtime.drawing import draw
+from throughtime.drawing.picture import draw
 from throughtime.dynamics.fitted import leading_only
 from throughtime.dynamics.holding import Fold, held_out
 from throughtime.dynamics.linear import Linear

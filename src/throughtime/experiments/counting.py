@@ -54,11 +54,11 @@ from throughtime.architectures import (
 from throughtime.experiments import Progress, Result, Results, result_rows
 from throughtime.experiments.counting_data import ASKED, TRAINED, counting_strings, longest_right
 from throughtime.experiments.ledger import Ledger, Looks
+from throughtime.external_memory import ntm
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
-from throughtime.ntm import ntm
 from throughtime.plots import COLOURS
 from throughtime.training import train
 from throughtime.training.kalman_filter import KalmanFilter

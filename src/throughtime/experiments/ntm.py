@@ -31,13 +31,13 @@ from throughtime.architectures import lstm
 from throughtime.experiments import Bar, Progress, Result, Results, result_rows
 from throughtime.experiments.course_states import keep_state, resumed_state
 from throughtime.experiments.ntm_tasks import COPY, QUICK, RECALL, REPEAT, ROUND, ProgramTask, Size
+from throughtime.external_memory import looked, ntm
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import BinaryCrossEntropy
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.network import Network
-from throughtime.ntm import looked, ntm
 from throughtime.plots import COLOURS, new_figure
 from throughtime.training import train
 

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from throughtime.datasets import sunspots
-from throughtime.drawing import draw
+from throughtime.drawing.picture import draw
 from throughtime.experiments import Bar, Progress, Result, Results
 from throughtime.experiments.sunspots_fitting import (
     CHOSEN,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from throughtime.drawing import draw, weight_count
+from throughtime.drawing import weight_count
+from throughtime.drawing.picture import draw
 from throughtime.dynamics.fitting import told_error
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.measured import Measured
