@@ -170,7 +170,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def start(self, history: Any = None) -> Self:
         """Begin to stream: `step` then goes on from `history` (u, y), or from the start."""
         self._stream = Stream(self.ensemble())
-        self._now = self._stream.start() if history is None else self._past(*history)
+        record = None if history is None else self._records(*history)[0]
+        self._now = self._stream.start(record and (record.u, record.y))
         return self
 
     def step(self, u: Any = None, measured: Any = None) -> Any:
@@ -181,9 +182,9 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """
         if not hasattr(self, "_now"):
             self.start()
-        now = self._now if measured is None else self._stream.with_measured(self._now, measured)
-        made, self._now = self._stream.step(now, u)
-        return float(made[0]) if self.single_ else made
+        stream, now = self._stream, self._now
+        made, self._now = stream.step(now if measured is None else stream.with_measured(now, measured), u)
+        return made.item() if self.single_ else made
 
     def judged_from(self, ahead: int) -> int:
         """The first row by which predictions so many steps ahead are judged: so long before, delays and washout were over."""

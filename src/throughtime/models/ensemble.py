@@ -64,10 +64,6 @@ class Ensemble:
         weights = own_order(model.weights) if model.members else one_member(own_order(model.weights))
         return cls(model.network, weights, input_columns(model), output_columns(model))
 
-    def placed(self) -> "Ensemble":
-        """The same with its weights where they compute, for many calls that would each bring them there."""
-        return replace(self, weights=jax.device_put(self.weights))
-
     def closed(self) -> "Ensemble":
         """The same in closed loop and without a lead: the answer of step t stands for step t, and hears its own past."""
         network, inputs = self.network, self.inputs

@@ -4,10 +4,9 @@ A measured output takes the place of the network's own in what is fed back: righ
 before the step of its own time, since it was said `lead` steps before.
 """
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from throughtime.engine import History, Weights, step
 from throughtime.engine.schedule import depths
-from throughtime.models.members import each_member
 from throughtime.network import Network
 
 Values = NDArray[Any]
@@ -70,22 +68,3 @@ def hear(network: Network, history: History, measured: Array | None) -> History:
     past = history["a"][network.output]
     heard = past.at[-1 - row].set(jnp.where(jnp.isnan(measured), past[-1 - row], measured))
     return history | {"a": history["a"] | {network.output: heard}}
-
-
-@partial(jax.jit, static_argnames="network")
-def with_measured(network: Network, history: History, y: Array) -> History:
-    """The members' histories with measured outputs y (O,), NaN where not: after the step of their time, with a lead before it."""
-    if fed_row(network) is None:
-        return history
-    made: History = jax.vmap(lambda h: hear(network, h, y))(history)
-    return made
-
-
-@partial(jax.jit, static_argnames="network")
-def tick(
-    network: Network, weights: Weights, history: History, seen: Array, measured: Array | None = None
-) -> tuple[Array, History]:
-    """One step of all members on inputs (I,): outputs (K, O); measured (O,) at its time, NaN or None where not."""
-    x = {name: value[0] for name, value in named_inputs(network, seen[None]).items()}
-    history, ys = each_member(lambda w, h: one_step(network, w, h, (x, measured)), weights)(weights, history)
-    return ys, history

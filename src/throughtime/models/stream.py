@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy import asarray
 from numpy.typing import NDArray
 
-from throughtime.engine import History
-from throughtime.engine.forward import kind
-from throughtime.models.columns import Column, limits, too_far
+from throughtime.models.columns import too_far
 from throughtime.models.ensemble import Ensemble
-from throughtime.models.hearing import fed_row, tick, with_measured
+from throughtime.models.states import States
+from throughtime.models.stepping import Steps, states_of, steps_of
 from throughtime.sequences import refuse_first
 
 Values = NDArray[np.float64]
+DOUBLE = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +32,16 @@ class Stream:
     measured(t), of the time of u, is heard in the place of what the model said of it then. An open loop is left open: what was
     measured stands among its u, and `feed` is `step`; `Network.close_loop` closes it.
 
-    A state is a value, {"a": {source: (K, D, 1, S)}, "memory": {layer: (K, 1, M, N)}, "dropout": {}}, standardised, of K
-    members. It is never changed: keep it, copy it, pickle it, go on from it twice, with other inputs.
+    A state is a value, and plain `bytes`: keep it, write it to a file, send it to another process, go on from it twice, with
+    other inputs. It fits every stream of the same wiring, scaling, number of members and type of weights.
 
     model  a `Model`, or what has `to_model()`, such as a fitted `DynamicModel`
 
     raises  ValueError for a network with backward layers, which hear the end of a record first, and for columns that are not
             those of the network
-    cost    of a step: one multiplication per weight and member, and JAX's dispatch, tens of microseconds; `export_c` is there
-            for less. `start` with a record: time O(T weights)
+    cost    of a step: one multiplication per weight and member, and about a microsecond for the way there and back; where XLA
+            computes, as it does for units of one's own, tens of them. The engine is that in use at the first call. Any number
+            of threads may step one stream. `start` with a record: time O(T weights)
 
     >>> import numpy as np, throughtime as tt
     >>> network = tt.narx(1, 3, 1, input_delays=(0, 1), output_delays=(1, 2))
@@ -62,21 +64,22 @@ class Stream:
                     "run the model over the whole record"
                 )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stream, (self.model,)  # the rest is made where it is used
+
     @cached_property
     def _together(self) -> Ensemble:
-        return Ensemble.of(self.model).placed()
+        return Ensemble.of(self.model)
 
     @cached_property
-    def _seen(self) -> tuple["_Scaling", "_Scaling"]:
-        dtype = kind(self._together.weights)
-        return _Scaling("u", self._together.inputs, dtype), _Scaling("measured", self._together.outputs, dtype)
+    def _states(self) -> States:
+        return states_of(self._together)
 
     @cached_property
-    def _limits(self) -> tuple[Values, Values] | None:
-        low, high = limits(self._together.outputs)
-        return (low, high) if np.isfinite([low, high]).any() else None
+    def _steps(self) -> Steps:
+        return steps_of(self._together, self._states)
 
-    def start(self, history: Any = None) -> History:
+    def start(self, history: Any = None) -> bytes:
         """The state before the first step, or after a measured record.
 
         history  (u, y): u (T, I), (T,) or None, y (T, O), (T,) or None, NaN where nothing was measured
@@ -84,70 +87,57 @@ class Stream:
         raises  ValueError for a record that does not fit
         """
         u, y = (None, None) if history is None else history
-        return self._together.after(*self._together.given(u, y))
+        return self._states.after(self._together.after(*self._together.given(u, y)))
 
-    def step(self, state: History, u: Any = None) -> tuple[Values, History]:
+    def step(self, state: bytes, u: Any = None) -> tuple[Values, bytes]:
         """One time step, heard by the model's own output: y (O,), and the state after it.
 
         u  (I,), a number for one input, or None without inputs
 
-        raises  ValueError if it does not fit, or is not finite, or if the state is None
+        raises  ValueError if it does not fit, or is not finite, or if the state is none of such a stream
         """
-        return self._advance(state, u, None)
+        steps = self._steps
+        if type(state) is bytes and len(state) == steps.size:  # the library asks no more: it reads so many bytes
+            made = steps.step(state, b"" if u is None else asarray(u, DOUBLE).tobytes())
+            if made is not None:
+                return made
+        self._refuse(state, "u", u)
 
-    def feed(self, state: History, u: Any, measured: Any) -> tuple[Values, History]:
+    def feed(self, state: bytes, u: Any, measured: Any) -> tuple[Values, bytes]:
         """One time step, in which what was measured at the time of u takes the place of the model's own output.
 
         measured  (O,), or a number for one output; NaN: not measured, the model hears its own
 
         raises  ValueError if u or measured does not fit, or if u is not finite
         """
-        return self._advance(state, u, self._seen[1](measured, gaps=True))
+        if self._together.network.lead:
+            return self.step(self.with_measured(state, measured), u)
+        y, after = self.step(state, u)
+        return y, self.with_measured(after, measured)
 
-    def with_measured(self, state: History, measured: Any) -> History:
+    def with_measured(self, state: bytes, measured: Any) -> bytes:
         """The state when what was measured comes late: after the step of its time, with a lead before it.
 
         `feed` is `step`, and then this; with a lead this, and then `step`.
         """
-        together = self._together
-        if fed_row(together.network) is None:
-            return state
-        return with_measured(together.network, state, self._seen[1](measured, gaps=True))
+        steps = self._steps
+        if type(state) is bytes and len(state) == steps.size:
+            after = steps.hear(state, b"" if measured is None else asarray(measured, DOUBLE).tobytes())
+            if after is not None:
+                return after
+        self._refuse(state, "measured", measured)
 
-    def _advance(self, state: History, u: Any, measured: Any) -> tuple[Values, History]:
-        if state is None:
-            raise ValueError("the state is None; begin with state = stream.start(), also after a record")
-        seen, together = self._seen[0](u), self._together
-        ys, state = tick(together.network, together.weights, state, seen, measured)
-        scaling = self._seen[1]
-        shown = np.asarray(ys) * scaling.scale + scaling.mean
-        if self._limits is not None:
-            shown = np.minimum(np.maximum(shown, self._limits[0]), self._limits[1])
-        return shown[0] if len(shown) == 1 else shown.mean(axis=0), state
-
-
-class _Scaling:
-    """One row of data as networks see it; the arrays that `standardise` makes of columns are made once."""
-
-    def __init__(self, name: str, columns: tuple[Column, ...], dtype: Any) -> None:
-        self.name, self.columns, self.dtype = name, columns, dtype
-        self.mean, self.scale = (np.array([getattr(c, part) for c in columns]) for part in ("mean", "scale"))
-        self._most = np.finfo(dtype).max
-
-    def __call__(self, given: Any, gaps: bool = False) -> Values:
+    def _refuse(self, state: Any, name: str, given: Any) -> NoReturn:
+        """Say what is wrong with a state or a row."""
+        self._states.check(state)
+        columns = self._together.inputs if name == "u" else self._together.outputs
         row = np.asarray(() if given is None else given, np.float64).reshape(-1)
-        if len(row) != len(self.columns):
-            names = ", ".join(c.name for c in self.columns) or "none"
-            raise ValueError(f"{self.name} has {len(row)} numbers, where the model has {len(self.columns)}: {names}")
-        seen = (row - self.mean) / self.scale
-        inside = np.abs(seen) <= self._most
-        if not inside.all():
-            self._refuse(row, ~inside, gaps)
-        return seen.astype(self.dtype)
-
-    def _refuse(self, row: Values, outside: NDArray[np.bool_], gaps: bool) -> None:
-        """Say what is wrong with what the network would not see as a number, unless it stands for a gap."""
+        if len(row) != len(columns):
+            told = ", ".join(c.name for c in columns) or "none"
+            raise ValueError(f"{name} has {len(row)} numbers, where the model has {len(columns)}: {told}")
+        gaps = name == "measured"
         wrong = np.isinf(row) if gaps else ~np.isfinite(row)
-        refuse_first(self.name, row[None], wrong[None], "give a number" + (", or NaN" if gaps else ""))
-        for place in np.flatnonzero(outside & ~np.isnan(row)):
-            raise ValueError(too_far(self.columns[place], row[place]))
+        refuse_first(name, row[None], wrong[None], "give a number" + (", or NaN" if gaps else ""))
+        mean, scale = np.array([(c.mean, c.scale) for c in columns]).T
+        place = int(np.nanargmax(np.abs((row - mean) / scale)))
+        raise ValueError(too_far(columns[place], row[place]))

@@ -97,8 +97,26 @@ class GradientCall:
     heard: tuple[Outer, ...]
 
 
+@dataclass(frozen=True)
+class StreamCall:
+    """Step a whole network from outside.
+
+    mark     what its states begin with
+    members  how many networks
+    output   the place of the layer that answers
+    fed      the row of its past, counted back from the newest, that a measured output takes; -1: none
+    wiring   all layers; outside are the inputs, in the order of the columns
+    """
+
+    mark: int
+    members: int
+    output: int
+    fed: int
+    wiring: Wiring
+
+
 Call = ForwardCall | SweepCall | GradientCall
-RECORDS = (Connection, Layer, Outer, Wiring, ForwardCall, SweepCall, GradientCall)
+RECORDS = (Connection, Layer, Outer, Wiring, ForwardCall, SweepCall, GradientCall, StreamCall)
 
 
 def numbers(record: Any) -> list[int]:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from throughtime.engine.backend import Loop
 from throughtime.engine.native import records
-from throughtime.engine.schedule import Component
-from throughtime.network import Connection, Layer
+from throughtime.engine.schedule import Component, depths, present_order
+from throughtime.network import Connection, Layer, Network
 from throughtime.units import Unit, context, gru, linear, logistic, lstm, relu, saturated_linear, tanh
 
 _ELEMENTWISE = (linear, tanh, logistic, relu, saturated_linear)
@@ -87,6 +87,23 @@ def wiring(call: Call, ragged: bool, masked: frozenset[tuple[str, str]], taped: 
 def _connection(layer: Layer, connection: Connection, source: int, masked: bool) -> records.Connection:
     kind = records.KINDS.index(kind_of(connection))
     return records.Connection(source, kind, masked, layer.fed(connection.nets), connection.delays)
+
+
+def whole(network: Network) -> records.Wiring:
+    """All layers of a network, in the order of their connections without delay, and the inputs that are heard."""
+    layers, heard = present_order(network), {c.source for layer in network.layers for c in layer.connections}
+    inputs = [name for name, _ in network.inputs if name in heard]
+    place = {name: number for number, name in enumerate((*(m.name for m in layers), *inputs))}
+    return records.Wiring(
+        False,
+        tuple(_stepped(network, m, place) for m in layers),
+        tuple(records.Outer(network.size_of(name), depths(network)[name]) for name in inputs),
+    )
+
+
+def _stepped(network: Network, m: Layer, place: dict[str, int]) -> records.Layer:
+    own = tuple(_connection(m, c, place[c.source], False) for c in m.connections)
+    return records.Layer(*NUMBERS[m.unit], m.size, len(m.nets), m.memory, depths(network)[m.name], False, False, own)
 
 
 def alone(layer: Layer, connections: tuple[Connection, ...], ragged: bool, masked: frozenset[str]) -> records.Wiring:

@@ -1,6 +1,7 @@
 // The kernels, compiled once per instruction set: TT_ISA names it, TT_BYTES is the width of its vectors.
 #include "forward.h"
 #include "gradient.h"
+#include "stream.h"
 #include "sweep.h"
 
 namespace TT_ISA {
@@ -22,5 +23,7 @@ void logistic_f32(const float* from, float* to, ptrdiff_t n) { apply<float, Unit
 void logistic_f64(const double* from, double* to, ptrdiff_t n) { apply<double, Unit::logistic>(from, to, n); }
 void gradient_f32(const throughtime::Gradient<float>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
 void gradient_f64(const throughtime::Gradient<double>& g, ptrdiff_t threads, const Share& share) { gradient(g, threads, share); }
+std::unique_ptr<const throughtime::Stream> stream_f32(const throughtime::Streamed& s) { return std::make_unique<Stepped<float>>(s); }
+std::unique_ptr<const throughtime::Stream> stream_f64(const throughtime::Streamed& s) { return std::make_unique<Stepped<double>>(s); }
 
 }  // namespace TT_ISA

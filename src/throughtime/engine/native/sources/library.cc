@@ -49,6 +49,7 @@ std::string records() {
   tell<ForwardCall>(all, "ForwardCall");
   tell<SweepCall>(all, "SweepCall");
   tell<GradientCall>(all, "GradientCall");
+  tell<StreamCall>(all, "StreamCall");
   all += std::string("Unit: ") + places(Unit()) + "\n";
   return all + "Kind: " + places(Kind()) + "\n";
 }

@@ -111,8 +111,8 @@ inline ptrdiff_t offset_of(const throughtime::Connection& c, ptrdiff_t place, pt
 }
 
 // (S, k, N) weights of one delay, for the columns of one panel: S rows. Null if the panel hears nothing of it.
-template <class T>
-const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sources, ptrdiff_t size, const Work<T>& work, Scratch& scratch) {
+template <class T, class Memory>
+const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sources, ptrdiff_t size, const Work<T>& work, Memory& memory) {
   const ptrdiff_t first = work.first, columns = work.columns, width = work.width();
   struct Run {
     ptrdiff_t to, from, count;
@@ -125,7 +125,7 @@ const T* pack(const T* weights, const throughtime::Connection& c, ptrdiff_t sour
     column += count;
   }
   if (runs.empty()) return nullptr;
-  T* packed = scratch.take<T>(sources * width);
+  T* packed = memory.template take<T>(sources * width);
   const ptrdiff_t row = static_cast<ptrdiff_t>(c.places.size()) * size;
   if (work.narrow) {
     for (const Run& run : runs)

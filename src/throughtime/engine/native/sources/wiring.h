@@ -59,7 +59,7 @@ struct Wiring {
   TT_FIELDS(ragged, layers, outer)
 };
 
-// The three calls. `driven`: what is heard from outside comes summed; `at_once`: a layer in no loop.
+// The three calls of XLA. `driven`: what is heard from outside comes summed; `at_once`: a layer in no loop.
 struct ForwardCall {
   ptrdiff_t steps, batch;
   bool taped, driven, at_once;
@@ -82,6 +82,16 @@ struct GradientCall {
   Wiring wiring;
   std::vector<Outer> heard;
   TT_FIELDS(steps, batch, biased, wiring, heard)
+};
+
+// A whole network, one step at a time, of `members` networks side by side. The outer sources are the inputs, in the order of the
+// columns; `output`: which layer answers; `fed`: the row of its past, counted back from the newest, that a measured output takes,
+// -1: none; `mark`: what its states begin with.
+struct StreamCall {
+  int64_t mark;
+  ptrdiff_t members, output, fed;
+  Wiring wiring;
+  TT_FIELDS(mark, members, output, fed, wiring)
 };
 
 inline bool elementwise(Unit unit) { return unit < Unit::lstm; }
