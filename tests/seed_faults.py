@@ -51,6 +51,14 @@ FAULTS = [
         "least_squares",
     ),
     Fault(
+        "the linear rival has not heard what was held out from the networks, too",
+        "reports/rivals.py",
+        "{None: without(np.zeros(parts.end, bool))}",
+        "{None: without(parts.held.all(axis=0))}",
+        "test_judging.py",
+        "least_squares",
+    ),
+    Fault(
         "the last value is the value itself",
         "reports/rivals.py",
         "measured.y])[:-lag])",

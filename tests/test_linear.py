@@ -53,3 +53,15 @@ def test_what_cannot_have_been_written_is_refused_in_one_line(changes: Any) -> N
     for other in (missing, [], 3, "linear"):
         with pytest.raises(ValueError, match="does not fit it; fit it again"):
             Linear.from_dict(other, 2, 2)
+
+
+def test_the_largest_pole_says_whether_a_free_run_settles() -> None:
+    def growth(*coefficients: float, outputs: int = 1) -> float:
+        rows = np.array(coefficients).reshape(-1, outputs)
+        linear = Linear((), tuple(range(1, len(rows) // outputs + 1)), np.vstack([rows, rows[:1]]), np.zeros(outputs))
+        return linear.pole
+
+    assert growth(1.5, -0.56) == pytest.approx(0.8)  # z^2 - 1.5 z + 0.56 = (z - 0.7)(z - 0.8)
+    assert growth(0.0, 1.21) == pytest.approx(1.1)
+    assert growth(0.0, 2.0, 0.5, 0.0, outputs=2) == pytest.approx(1.0)  # each hears the other: the root of 2 times 0.5
+    assert Linear((0,), (), np.zeros((2, 1)), np.zeros(1)).pole == 0.0

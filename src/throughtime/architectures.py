@@ -211,16 +211,17 @@ def narx(
     inputs      0: a series without exogenous input, y(t) = g(y(t-1), ..., y(t-T_y))
     increments  the network computes the change: y(t-1) is added to the net input of the output layer
     skip        the output layer hears x and y directly too, so that the hidden units only bend a linear model
+    hidden      []: no hidden layer, so the linear model itself (ARX)
 
     >>> narx(1, 10, 1, range(0, 3), range(1, 3)).open_loop().inputs
     (('input', 1), ('measured output', 1))
     """
-    sizes, back = _sizes(hidden), _heard([OUTPUT], output_delays)
+    sizes, back = list(hidden) if isinstance(hidden, Iterable) else [hidden], _heard([OUTPUT], output_delays)
     sources = [] if inputs == 0 else list(inputs) if isinstance(inputs, Mapping) else ["input"]
     heard = (*(_heard(sources, input_delays) if sources else ()), *back)
     names = ["hidden"] if len(sizes) == 1 else [f"hidden{index + 1}" for index in range(len(sizes))]
     below = [heard, *((Connection(name),) for name in names)]
-    direct = (*below[-1], *(heard if skip else ()))
+    direct = (*below[-1], *(heard if skip and sizes else ()))
     if increments:
         direct = (*direct, Connection(OUTPUT, 1, "identity", name="increment"))
     layers = [Layer(name, size, f, own) for name, size, own in zip(names, sizes, below, strict=False)]

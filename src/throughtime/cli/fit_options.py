@@ -30,7 +30,9 @@ Outputs = Annotated[
 ]
 Inputs = Annotated[
     str,
-    typer.Option(metavar="u[,u]", help="Columns it hears. None: narx and jordan predict a series from its past."),
+    typer.Option(
+        metavar="u[,u]", help="Columns it hears. None: narx, jordan and linear predict a series from its past."
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -65,7 +67,13 @@ High = Annotated[
         help="Largest value. Where a measurement stands at a limit, a prediction beyond it is no error.",
     ),
 ]
-Name = Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.", rich_help_panel=WIRING)]
+Name = Annotated[
+    str,
+    typer.Option(
+        help=f"One of {', '.join(NETWORKS)}. linear: least squares (ARX: --loop open), then for the free run (OE).",
+        rich_help_panel=WIRING,
+    ),
+]
 
 Validation = Annotated[
     float,
@@ -90,7 +98,7 @@ Loop = Annotated[
     str | None,
     _training(
         "narx, jordan: train on measured past outputs (open), on their own (closed), or first so, then so. Trained in "
-        "open loop alone, a network may fail when it runs free. Default: open-closed.",
+        "open loop alone, a network may fail when it runs free. Default: open-closed; linear: closed.",
         "|".join(LOOPS),
     ),
 ]

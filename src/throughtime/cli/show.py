@@ -10,7 +10,10 @@ from throughtime.cli.command import in_options
 from throughtime.cli.errors import Problem
 from throughtime.drawing import show as text_of
 from throughtime.drawing.picture import draw
+from throughtime.dynamics.beginning import is_linear, linears_of
 from throughtime.dynamics.wirings import NETWORKS
+from throughtime.models.ensemble import Ensemble
+from throughtime.models.model import Model
 from throughtime.models.saving import load
 
 
@@ -35,6 +38,7 @@ def show(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
+    lines: list[str] = []
     if what.replace("_", "-") in NETWORKS:
         with in_options():
             network = wiring.wired(
@@ -54,11 +58,28 @@ def show(
     elif not Path(what).exists():
         raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(NETWORKS)}")
     else:
-        network = load(what).network
+        made = load(what)
+        network, lines = made.network, _equations(made)
     if png is not None:
         if png.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise Problem(f"--png {png}: the name must end in .png, .svg or .pdf")
         output.file(png, overwrite)
         draw(network, png)
-    for line in text_of(network).split("\n"):
+    for line in [*text_of(network).split("\n"), *lines]:
         output.say(line)
+
+
+def _equations(made: Model) -> list[str]:
+    """What a linear model says, of each of its networks; nothing of another."""
+    together, lines = Ensemble.of(made).closed(), list[str]()
+    if not is_linear(together.network):
+        return []
+    inputs, outputs = ([column.name for column in side] for side in (together.inputs, together.outputs))
+    found = linears_of(together)
+    for number, linear in enumerate(found, 1):
+        if len(found) > 1:
+            lines.append(f"network {number} of {len(found)}, whose mean is the answer:")
+        lines += linear.equations(inputs, outputs)
+        ends = "settles" if linear.pole < 1 else "grows without end"
+        lines.append(f"largest pole {linear.pole:.4g}: a free run {ends}")
+    return ["", *lines]

@@ -77,8 +77,9 @@ def wired(
 
 def words(wiring: Wiring) -> dict[str, str | bool]:
     """The options, {name: text, or True for a switch}, that `wired` reads as this wiring."""
-    hidden = ",".join(map(str, wiring.hidden))
-    made: dict[str, str | bool] = {"network": wiring.name, "hidden": hidden}
+    made: dict[str, str | bool] = {"network": wiring.name}
+    if wiring.hidden:
+        made["hidden"] = ",".join(map(str, wiring.hidden))
     for key, value in wiring.options.items():
         if key in ("input_delays", "output_delays"):
             made[key] = told(value)

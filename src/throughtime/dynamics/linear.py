@@ -49,7 +49,7 @@ class Linear:
         mean = np.array(
             [c.mean for c in columns_of(np.concatenate([y for _, y in records]), range(wanted[0].shape[1]))]
         )
-        return cls(input_delays, output_delays, _least_squares(np.concatenate(rows), np.concatenate(wanted)), mean)
+        return cls(input_delays, output_delays, least_squares(np.concatenate(rows), np.concatenate(wanted)), mean)
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold, as for `Model.settings`."""
@@ -110,6 +110,34 @@ class Linear:
                 made.append(np.concatenate([given, *own, np.ones((len(u), 1))], axis=1) @ self.coefficients)
         return made[-1]
 
+    @property
+    def pole(self) -> float:
+        """The size of its largest pole: below 1 a free run settles, above it grows without end; 0 without output delays."""
+        outputs, depth = self.coefficients.shape[1], max((*self.output_delays, 0))
+        if not depth:
+            return 0.0
+        companion = np.eye(outputs * depth, k=-outputs)
+        first = len(self.coefficients) - 1 - outputs * len(self.output_delays)
+        for place, delay in enumerate(self.output_delays):
+            rows = slice(first + place * outputs, first + (place + 1) * outputs)
+            companion[:outputs, (delay - 1) * outputs : delay * outputs] = self.coefficients[rows].T
+        return float(np.abs(np.linalg.eigvals(companion)).max())
+
+    def equations(self, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+        """An equation for each output, in the units of the columns.
+
+        >>> Linear((0,), (1,), np.array([[0.5], [0.25], [-3.0]]), np.zeros(1)).equations(["u"], ["y"])
+        ['y(t) = -3 + 0.5 u(t) + 0.25 y(t-1)']
+        """
+        heard = [(name, d) for d in self.input_delays for name in inputs]
+        heard += [(name, d) for d in self.output_delays for name in outputs]
+        terms = [f"{name}(t{-d if d else ''})" for name, d in heard]
+        made = []
+        for name, (*own, constant) in zip(outputs, self.coefficients.T.tolist(), strict=True):
+            rest = (f" {'-' if c < 0 else '+'} {abs(c):.4g} {term}" for c, term in zip(own, terms, strict=True))
+            made.append(f"{name}(t) = {constant:.4g}{''.join(rest)}")
+        return made
+
 
 def taps_of(network: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The delays with which a linear rival of a network hears inputs and outputs: those of the network.
@@ -128,7 +156,7 @@ def taps_of(network: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(sorted(inputs)), tuple(sorted(outputs))
 
 
-def _least_squares(heard: Values, wanted: Values) -> Values:
+def least_squares(heard: Values, wanted: Values) -> Values:
     """The coefficients, those of the constant last; what is heard and wanted is scaled, so that no unit drowns another."""
     (x, x_mean, x_scale), (y, y_mean, y_scale) = _scaled(heard[:, :-1]), _scaled(wanted)
     found = np.linalg.lstsq(x, y, rcond=None)[0] * y_scale / x_scale[:, None]
@@ -143,11 +171,11 @@ def _scaled(values: Values) -> tuple[Values, Values, Values]:
 
 
 def _rows(u: Values, y: Values, input_delays: tuple[int, ...], output_delays: tuple[int, ...]) -> Values:
-    columns = [_delayed(u, d) for d in input_delays] + [_delayed(y, d) for d in output_delays]
+    columns = [delayed(u, d) for d in input_delays] + [delayed(y, d) for d in output_delays]
     return np.concatenate([*columns, np.ones((len(u), 1))], axis=1)
 
 
-def _delayed(values: Values, delay: int) -> Values:
+def delayed(values: Values, delay: int) -> Values:
     shown = values[: max(len(values) - delay, 0)]
     before = np.repeat(values[:1], len(values) - len(shown), axis=0)  # before the record stands its first row
     return np.concatenate([before, shown])

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from throughtime import answers
 from throughtime.architectures import built
 from throughtime.checks import is_whole, quoted
+from throughtime.dynamics.beginning import as_linear, begun, direct
 from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, learned
@@ -58,7 +59,9 @@ class DynamicModel(Fitted):
     scale         bring inputs and outputs to mean 0 and deviation 1 over the steps that are learned from (with folds: all);
                   undone in all that is returned
     horizon       steps ahead for which forecast intervals are learned from held-out data; 0: none are
-    first         a function (network, seed) -> first weights of one network
+    first         a function (network, seed) -> first weights of one network; None: `init`, but a network whose output layer hears
+                  inputs and outputs directly (`tt.narx(..., skip=True)`, `tt.narx(1, [], 1)`) begins as the linear model of the
+                  steps that it is asked, by least squares, and goes on only where that is better on what is held out
     random_state  of the first weights
 
     Fitted: `network_`, `weights_` (with a leading axis of members), `inputs_` and `outputs_` (`Column`), `members_` (fold,
@@ -88,7 +91,7 @@ class DynamicModel(Fitted):
         high: Any = None,
         scale: bool = True,
         horizon: int = 50,
-        first: Callable[[Network, int], Weights] = init,
+        first: Callable[[Network, int], Weights] | None = None,
         random_state: Any = 0,
     ) -> None:
         self.network = network
@@ -151,11 +154,15 @@ class DynamicModel(Fitted):
         masks = [part.held_out for part in parts]
         weights = self._draw(len(masks[0]))
         drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
-        questions = self._questions([Record(*drawn.seen(r.u, r.y), r.index) for r in records], parts)
+        seen = [Record(*drawn.seen(r.u, r.y), r.index) for r in records]
+        linear = self.first is None and bool(direct(self.network_))
+        if linear:
+            weights = self._as_linear(weights, seen, parts)
+        questions = self._questions(seen, parts)
         validated, loss = any(mask.any() for mask in masks), squared_error(self.outputs_)
         if after is not None:
             self._note(after, validated)
-        for at in teach(self.network_, weights, self._stages(), questions, loss, int(self._seeds[0]), after):
+        for at in teach(self.network_, weights, self._stages(), questions, loss, int(self._seeds[0]), after, linear):
             if isinstance(at, StageReport):
                 self._note(at, validated)
             yield at
@@ -198,7 +205,14 @@ class DynamicModel(Fitted):
         self._fold = np.repeat(np.arange(folds), self.restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
-        return stack([self.first(self.network_, int(seed)) for seed in self._seeds])
+        first = self.first or init
+        return stack([first(self.network_, int(seed)) for seed in self._seeds])
+
+    def _as_linear(self, weights: Weights, seen: list[Record], parts: Sequence[Fold]) -> Weights:
+        """Every member as the linear model of the steps that its fold is asked."""
+        asked = [part.asked for part in parts]
+        found = [as_linear(self.network_, seen, [mask[fold] for mask in asked]) for fold in range(len(asked[0]))]
+        return begun(self.network_, weights, [found[fold] for fold in self._fold])
 
     def _questions(self, seen: list[Record], parts: Sequence[Fold]) -> Questions:
         asked: list[list[Values]] = [[], []]

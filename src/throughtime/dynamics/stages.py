@@ -12,6 +12,7 @@ import optax
 from throughtime import learners
 from throughtime.checks import is_number, is_whole, quoted
 from throughtime.drawing import weight_count
+from throughtime.dynamics.beginning import is_linear
 from throughtime.dynamics.teaching import LOOPS as STAGE_LOOPS
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wrong import Wrong, refuse_size
@@ -92,7 +93,7 @@ def loops_of(loop: str | None, network: Network, name: str) -> tuple[str, ...]:
         if loop not in (None, "closed"):
             raise Wrong(f"{{loop}} {loop} is given the past, so {{start}} has nothing to learn; leave one out")
         return ("closed",)
-    return tuple((loop or "open-closed").split("-"))
+    return tuple((loop or ("closed" if is_linear(network) else "open-closed")).split("-"))
 
 
 def stages_of(network: Network, name: str, rows: int, loop: str | None = None, asked: Asked | None = None) -> Any:
@@ -121,9 +122,10 @@ def stages_of(network: Network, name: str, rows: int, loop: str | None = None, a
 
 
 def optimizer_of(network: Network, asked: Asked) -> str:
-    """The optimizer that is asked for; else br, if the network is small and nothing is asked for that only adam has."""
+    """The optimizer that is asked for; else br, or lm for the linear model; adam for what is large, or if only it has what is asked."""
     stepwise = any(getattr(asked, key) is not None for key in WHOLE_STEPS)
-    return asked.optimizer or ("adam" if stepwise or weight_count(network) > MANY else "br")
+    small = "lm" if is_linear(network) else "br"
+    return asked.optimizer or ("adam" if stepwise or weight_count(network) > MANY else small)
 
 
 def refuse_cut(network: Network, every: int | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from throughtime.dynamics.beginning import is_linear
 from throughtime.dynamics.preparing import prepare, used_by
 from throughtime.dynamics.records import Record
 from throughtime.engine import Weights
@@ -21,6 +22,7 @@ from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
 from throughtime.training.door import method_of, with_decay
+from throughtime.training.examining import evaluate
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 
 Values = NDArray[np.float64]
@@ -82,6 +84,8 @@ def usual(network: Network) -> tuple[Teaching, ...]:
 
     On three test systems its free runs were better than those of Levenberg-Marquardt without, and of Adam.
     """
+    if is_linear(network):  # least squares is where it begins
+        return (Teaching(epochs=60, look=10, optimizer=LevenbergMarquardt()),)
     closed = Teaching(epochs=60, look=10, optimizer=LevenbergMarquardt(bayesian=True))
     return (
         (replace(closed, loop="open", epochs=100), closed)
@@ -149,6 +153,7 @@ def teach(
     loss: SquaredError,
     seed: int,
     after: StageReport | None = None,
+    known: bool = False,
 ) -> Iterator[Begun | StageReport]:
     """Train all members through all stages; each begins with what the one before leaves.
 
@@ -156,6 +161,7 @@ def teach(
     those of any stage, and they are what is left; without held-out outputs the last weights are.
 
     after  where an earlier call, with the same weights and all else, stood: this one goes on to the same numbers
+    known  True: the first weights are a model already, and are kept where no later ones are better on what is held out
     """
     members = len(jax.tree.leaves(weights)[0])
     us, ys = [r.u for r in questions.records], [r.y for r in questions.records]
@@ -163,6 +169,7 @@ def teach(
     held_out = any((~np.isnan(q)).any() for q in questions.held_out)
     validation = _examined(network, u, questions) if held_out else None
     at, begun = after, after.stage if after else 0
+    first = _first(network, weights, loss, validation, members) if known and validation and not after else None
     for number, stage in enumerate(stages[begun:], begun):
         yield Begun(number)
         opened = stage.loop == "open" and network.feedback is not None
@@ -195,17 +202,23 @@ def teach(
             after=going,
         )
         for own in reports if done < stage.epochs else ():
-            at = _noted(at, number, own, held_out)
+            at = _noted(at, number, own, held_out, first)
             yield at
         assert at is not None
         weights = at.report.best if held_out else at.report.weights
 
 
-def _noted(before: StageReport | None, number: int, own: Report, held_out: bool) -> StageReport:
-    """Where it stands after this report of a stage."""
-    _, _, earlier, epochs, losses, validations = before or (None, None, None, (), (), ())
+def _first(network: Network, weights: Weights, loss: SquaredError, validation: Any, members: int) -> Best:
+    """The first weights, and their loss on what is held out."""
+    found = evaluate(network, weights, loss, validation, members=members)
+    return Best(weights, np.where(np.isfinite(found), found, np.inf), np.zeros(members, int))
+
+
+def _noted(before: StageReport | None, number: int, own: Report, held_out: bool, first: Best | None) -> StageReport:
+    """Where it stands after this report of a stage; first: what the best of it is compared with in the first one."""
+    _, _, earlier, epochs, losses, validations = before or (None, None, first, (), (), ())
     if before is None or number > before.stage:
-        earlier = Best.of(before.report) if before is not None and held_out else None
+        earlier = first if before is None else Best.of(before.report) if held_out else None
         epochs, losses, validations = (*epochs, 0), (*losses, ()), (*validations, ())
     known = _longer(validations, own.validation) if held_out else validations
     return stands(own, earlier, (*epochs[:-1], own.epoch), _longer(losses, own.loss), known)

@@ -1,22 +1,40 @@
 """A wiring by the name of its architecture: what a study holds in the place of a network, and files and faces can say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import Any
 
 from throughtime import units
-from throughtime.architectures import ARCHITECTURES
+from throughtime.architectures import ARCHITECTURES, narx
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics.linear import MOST_DELAYS
 from throughtime.dynamics.wrong import Wrong
 from throughtime.network import Network
 from throughtime.units import Unit
 
-NETWORKS = {name.replace("_", "-"): make for name, make in ARCHITECTURES.items()}
+LINEAR = "linear"
+
+
+def linear(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    input_delays: Any = (0, 1, 2),
+    output_delays: Any = (1, 2),
+) -> Network:
+    """The linear model as a network: `narx` without a hidden layer."""
+    return narx(inputs, hidden, outputs, input_delays, output_delays)
+
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    **{name.replace("_", "-"): make for name, make in ARCHITECTURES.items()},
+    LINEAR: linear,
+}
 ELEMENTWISE = [name for name, unit in units.UNITS.items() if isinstance(unit.activate, units.Activation)]
-ALONE = ("narx", "jordan")  # can run without inputs
+ALONE = ("narx", "jordan", LINEAR)  # can run without inputs
 MOST = 10**30
+USUAL_HIDDEN = (10,)
 FAR = ("input_delays", "output_delays", "delays", "width")  # what says how far back a network hears
 
 
@@ -25,7 +43,7 @@ class Wiring:
     """A network of a known architecture, whatever it hears and says.
 
     name     of the architecture, such as "narx" or "lstm"
-    hidden   units of each hidden layer
+    hidden   units of each hidden layer; "linear" has none
     options  others of its constructor, as JSON has them: {"input_delays": [0, 1], "start": "learned", "f": "relu"}
 
     >>> Wiring("narx", (3,), {"output_delays": [1]}).build(1, 1).size_of("hidden")
@@ -33,18 +51,25 @@ class Wiring:
     """
 
     name: str
-    hidden: tuple[int, ...] = (10,)
+    hidden: tuple[int, ...] = USUAL_HIDDEN
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         name = str(self.name).replace("_", "-")
         if name not in NETWORKS:
             raise Wrong(f"{{network}} {quoted(self.name)} is not known; choose {', '.join(NETWORKS)}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "hidden", self._layers())
+        object.__setattr__(self, "options", self._own())
+
+    def _layers(self) -> tuple[int, ...]:
+        if self.name == LINEAR:
+            if tuple(self.hidden) not in ((), USUAL_HIDDEN):
+                raise Wrong(f"{{hidden}} is not for {{network}} {LINEAR}, which has no hidden layer; leave it out")
+            return ()
         if not self.hidden or not all(is_whole(size, 1, MOST) for size in self.hidden):
             raise Wrong(f"{{hidden}} must be whole numbers of units, not {quoted(self.hidden)}")
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        object.__setattr__(self, "options", self._own())
+        return tuple(self.hidden)
 
     def _own(self) -> dict[str, Any]:
         """The options in one form: how far back it hears, always; others where they are not as the constructor has them anyway."""
@@ -65,7 +90,7 @@ class Wiring:
         """The network for so many inputs and outputs."""
         if not inputs and self.name not in ALONE:
             raise Wrong(
-                f"{{network}} {self.name} needs {{inputs}}; only {' and '.join(ALONE)} can run on past outputs alone"
+                f"{{network}} {self.name} needs {{inputs}}; only {', '.join(ALONE)} can run on past outputs alone"
             )
         given = {key: _acting(key, value) for key, value in self.options.items()}
         usual = _usual(self.name).get("input_delays")

@@ -19,13 +19,14 @@ from throughtime.network import Network
 
 Follow = Callable[..., Values]
 Predicted = Mapping[str, Mapping[str, Values]]  # part, mode -> (T, O), NaN outside the part
-Linears = Mapping[int | None, Linear]  # of all training rows (None), and of those without each fold
+Linears = Mapping[int | None, Linear]  # of all rows before the test (None), and of those without each fold
 
 
 def linear_models(network: Network, measured: Measured, parts: Parts) -> Linears:
-    """The linear models with the delays of the network (see `taps_of`), of all training rows and without each fold.
+    """The linear models with the delays of the network (see `taps_of`), of all rows before the test and without each fold.
 
-    Empty if gaps leave no step to fit one to.
+    So on the test the linear model has heard the rows that the networks have: those they learned from, and those held out,
+    by which they were chosen. Empty if gaps leave no step to fit one to.
     """
     u, y, taps = measured.u[: parts.end], measured.y[: parts.end], taps_of(network)
 
@@ -33,7 +34,9 @@ def linear_models(network: Network, measured: Measured, parts: Parts) -> Linears
         return Linear.fit([(u, np.where(held[:, None], np.nan, y))], *taps)
 
     try:
-        return {None: without(parts.held.all(axis=0))} | {fold: without(held) for fold, held in enumerate(parts.held)}
+        return {None: without(np.zeros(parts.end, bool))} | {
+            fold: without(held) for fold, held in enumerate(parts.held)
+        }
     except ValueError:
         return {}
 
@@ -50,7 +53,7 @@ def _follow(linear: Linear, edges: Any, u: Values, y: Values, ahead: int = 1) ->
 
 
 def mean_of(linears: Linears, columns: Sequence[Column]) -> Values:
-    """(O,) of the training rows: as the linear model saw them, else the network."""
+    """(O,) of the rows that the linear model saw; without one, of those that the networks did."""
     return linears[None].mean if None in linears else np.array([column.mean for column in columns])
 
 
