@@ -205,8 +205,8 @@ class DynamicModel(Fitted):
         self._fold = np.repeat(np.arange(folds), self.restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
-        first = self.first or init
-        return stack([first(self.network_, int(seed)) for seed in self._seeds])
+        begin = self.first or init
+        return stack([begin(self.network_, int(seed)) for seed in self._seeds])
 
     def _as_linear(self, weights: Weights, seen: list[Record], parts: Sequence[Fold]) -> Weights:
         """Every member as the linear model of the steps that its fold is asked."""
