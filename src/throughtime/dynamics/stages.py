@@ -122,7 +122,7 @@ def stages_of(network: Network, name: str, rows: int, loop: str | None = None, a
 
 
 def optimizer_of(network: Network, asked: Asked) -> str:
-    """The optimizer that is asked for; else br, or lm for the linear model; adam for many weights, or if what is asked is its own."""
+    """The optimizer that is asked for; else br, or lm for the linear model; adam for many weights, or if it is asked."""
     stepwise = any(getattr(asked, key) is not None for key in WHOLE_STEPS)
     small = "lm" if is_linear(network) else "br"
     return asked.optimizer or ("adam" if stepwise or weight_count(network) > MANY else small)

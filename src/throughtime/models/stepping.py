@@ -1,4 +1,4 @@
-"""Who steps a model: the library, without JAX; or XLA, which steps any network. Both go from bytes to bytes as `states` has them."""
+"""Who steps a model: the library, without JAX; or XLA, which steps any network. Both go from bytes to bytes, as `states` says."""
 
 from functools import partial
 from typing import Protocol
@@ -9,8 +9,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights, step
-from throughtime.engine.effective import effective
 from throughtime.engine.choice import engine
+from throughtime.engine.effective import effective
 from throughtime.engine.forward import kind
 from throughtime.engine.native.stream import LibrarySteps, Scaling, takes
 from throughtime.models.columns import Column, limits
