@@ -1,5 +1,6 @@
 """A network that hears inputs and outputs directly begins as the linear model: the same free run, before any epoch."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,8 @@ def test_training_never_leaves_it_worse_on_what_is_held_out() -> None:
     assert drawn.members_ != model.members_
 
 
-def test_the_command_line_fits_shows_exports_and_uses_it() -> None:
+def test_the_command_line_fits_shows_exports_and_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     dated().to_csv("hours.csv", index=False)
     given = ["--inputs", "u", "--outputs", "y", "--network", "linear", "--input-delays", "1", "--output-delays", "1"]
     assert run("fit", "hours.csv", *given, "--loop", "open", "--validation", "0", "--out", "out").exit_code == 0
