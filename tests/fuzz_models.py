@@ -37,7 +37,7 @@ from throughtime.dynamics.intervals import Conformal
 from throughtime.dynamics.linear import Linear
 from throughtime.features import Prior, SpeechFeatures
 from throughtime.features.pen import PenFeatures
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.io.files import fingerprint
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
@@ -372,7 +372,7 @@ def verdict(name: str, change: str, data: bytes, draw: random.Random) -> str:
     path.write_bytes(data)
     try:
         model = load(path)
-    except ModelFileError as error:
+    except FileContentError as error:
         _one_line(str(error), "load")
         return "refused"
     except Exception as error:

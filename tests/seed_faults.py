@@ -2236,6 +2236,22 @@ FAULTS = [
         "before_anything",
     ),
     Fault(
+        "progress that is given for a model is a file of nobody's",
+        "models/saving.py",
+        'if "about" in texts:',
+        'if "about" not in texts:',
+        "test_told.py",
+        "no_model",
+    ),
+    Fault(
+        "commas as decimal points are taken for dates",
+        "cli/data.py",
+        "    try:\n        return table.numbers(names, gaps)\n",
+        "    try:\n        raise ValueError\n",
+        "test_told.py",
+        "only_dates",
+    ),
+    Fault(
         "a search that goes on has as many folds as usual",
         "dynamics/search.py",
         '{"search": {"folds": self.folds,',

@@ -21,7 +21,7 @@ from throughtime.engine import first
 from throughtime.features import SpeechFeatures
 from throughtime.features.pen import PenFeatures
 from throughtime.features.sound import mfcc
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
 from throughtime.models.saving import load, save
@@ -51,7 +51,7 @@ def as_before_checksums(path: Path, about: Any = None, network: Any = None, arra
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(ModelFileError) as error:
+    with pytest.raises(FileContentError) as error:
         load(path)
     said = str(error.value)
     assert "\n" not in said
@@ -122,13 +122,13 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", LIES)
 def test_what_could_not_be_used_is_neither_saved_nor_read(tmp_path: Path, name: str) -> None:
     change, words = LIES[name]
-    with pytest.raises(ModelFileError, match=words) as error:
+    with pytest.raises(FileContentError, match=words) as error:
         save(tmp_path / "lie.safetensors", a_model(**change))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "lie.safetensors").exists()
     path = saved(tmp_path)
     as_before_checksums(path, json.loads(json.dumps(change, default=vars)))
-    with pytest.raises(ModelFileError, match=words):
+    with pytest.raises(FileContentError, match=words):
         load(path)
 
 
@@ -136,7 +136,7 @@ def test_what_could_not_be_used_is_neither_saved_nor_read(tmp_path: Path, name: 
 def test_weights_that_say_nothing_are_neither_saved_nor_read(tmp_path: Path, number: float) -> None:
     spoiled = jax.tree.map(np.array, a_model().weights)
     spoiled["hidden"]["bias"][0, 1] = number
-    with pytest.raises(ModelFileError, match="the array 'hidden/bias' has numbers that are not finite"):
+    with pytest.raises(FileContentError, match="the array 'hidden/bias' has numbers that are not finite"):
         saved(tmp_path, Model(NETWORK, spoiled))
     path = saved(tmp_path)
     as_before_checksums(path, arrays={"hidden/bias": spoiled["hidden"]["bias"]})

@@ -13,7 +13,7 @@ from safetensors.numpy import save as write_arrays
 
 import throughtime as tt
 from throughtime.io import files
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.models.columns import Column
 from throughtime.models.model import Model
 from throughtime.models.saving import load, save
@@ -49,7 +49,9 @@ def test_units_of_ones_own_are_found_by_name(tmp_path: Path) -> None:
     sine = tt.Unit("sine", ("net",), 0, _sine)
     path = saved(tmp_path, a_model(tt.elman(1, 2, 1, f=sine)))
     assert load(path, units=[sine]).network.by_name["hidden"].unit is sine
-    with pytest.raises(ModelFileError, match=r"model.safetensors: unknown unit 'sine'; .* .pass your own with units="):
+    with pytest.raises(
+        FileContentError, match=r"model.safetensors: unknown unit 'sine'; .* .pass your own with units="
+    ):
         load(path)
 
 
@@ -62,7 +64,7 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
     data = path.read_bytes()
     for end in (0, 4, 8, 20, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:end])
-        with pytest.raises(ModelFileError, match=r"is not a .safetensors file|cut short|header promises") as error:
+        with pytest.raises(FileContentError, match=r"is not a .safetensors file|cut short|header promises") as error:
             load(path)
         assert "\n" not in str(error.value)
 
@@ -99,7 +101,7 @@ def changed(path: Path, metadata: dict[str, str | None], arrays: dict[str, Any] 
 def test_bad_files_are_named(tmp_path: Path, metadata: Any, arrays: Any, words: str) -> None:
     path = saved(tmp_path, a_model())
     changed(path, metadata, arrays)
-    with pytest.raises(ModelFileError, match=words) as error:
+    with pytest.raises(FileContentError, match=words) as error:
         load(path)
     assert "model.safetensors" in str(error.value)
     assert "\n" not in str(error.value)
@@ -107,7 +109,7 @@ def test_bad_files_are_named(tmp_path: Path, metadata: Any, arrays: Any, words: 
 
 def test_other_files_and_no_files(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("time,y\n" + "0,1\n" * 20)
-    with pytest.raises(ModelFileError, match=r"table.csv is not a .safetensors file"):
+    with pytest.raises(FileContentError, match=r"table.csv is not a .safetensors file"):
         load(tmp_path / "table.csv")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load(tmp_path / "nothing.safetensors")

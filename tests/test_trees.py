@@ -79,7 +79,7 @@ def test_what_no_file_holds_is_refused_and_nothing_written(tree: Any, tmp_path: 
 def test_another_file_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "tree"
     trees.write(path, "a tree", {"a": np.ones(3)})
-    with pytest.raises(ValueError, match="is 'a tree', not 'a stand'; give a file that is"):
+    with pytest.raises(ValueError, match="holds a tree where a stand is wanted; give a file that holds it"):
         trees.read(path, "a stand")
     for said in ("{", json.dumps({"array": "b"}), json.dumps({"heap": []}), json.dumps({"dict": [1]}), "[" * 100_000):
         path.write_bytes(container.pack({"about": "a tree", "tree": said}, {"a": np.ones(3)}))

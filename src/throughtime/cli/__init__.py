@@ -66,7 +66,7 @@ def _about(
     """Recurrent networks for sequences: fit one to a table, run it, look at it.
 
     Exit codes: 0 done; 1 failed, such as a training that diverged or a full disk; 2 bad input or usage; 130 interrupted by
-    Ctrl-C, 143 by SIGTERM, 129 by SIGHUP: what there is to keep is kept, the same way.
+    Ctrl-C, 143 by SIGTERM, 129 by SIGHUP: what there is to keep is kept, the same way; 141 where nobody read on, as `head`.
     Every error is one line on standard error that says what, where and what to do.
     """
 

@@ -4,14 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from throughtime.cli import again, options, output, wiring
 from throughtime.cli.command import in_options
-from throughtime.cli.delays import Inputs, Outputs, signals
+from throughtime.cli.data import Data, read, tell
+from throughtime.cli.delays import Inputs, Outputs
 from throughtime.cli.errors import Failure, Interrupted
 from throughtime.cli.fit_options import Optimizer, Table, given
 from throughtime.dynamics.choosing import Judged
@@ -20,6 +21,7 @@ from throughtime.dynamics.stages import LEARNER_CHOICES, Asked, refuse_large, st
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns, TableFile
 from throughtime.dynamics.wirings import Wiring
+from throughtime.io import readers, tables
 from throughtime.io.files import fingerprint
 from throughtime.work.children import Lost
 from throughtime.work.looks import Look
@@ -38,6 +40,7 @@ def choose(
         ),
     ] = None,
     inputs: Inputs = "",
+    time: options.RowTime = None,
     network: Annotated[list[str], typer.Option(help="One or more networks; repeat the option.")] = ONE_NETWORK,
     hidden: Annotated[list[str], typer.Option(metavar="N[,N]", help="Hidden units; repeat for more.")] = SIZES,
     input_delays: Annotated[
@@ -78,12 +81,11 @@ def choose(
         again.beside(context, "resume", "table", "workers", "json_", "quiet")
         search = again.search_in(resume)
         table = again.table_of(search.study, table, resume, "choose")
-        u, y = signals(table, [*search.study.columns.inputs], [*search.study.columns.outputs], quiet)
-        return carry_out(search, u, y, resume, workers, json_, quiet)
+        return carry_out(search, _read(table, search.study.columns, quiet), resume, workers, json_, quiet)
     table, out = given("choose", table, "TABLE"), given("choose", out, "--out")
     with in_options():
-        columns = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(given("choose", outputs, "--outputs"))))
-        u, y = signals(table, [*columns.inputs], [*columns.outputs], quiet)
+        columns = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(given("choose", outputs, "--outputs"))), time)
+        data = _read(table, columns, quiet)
         origin, studies = TableFile(table.name, fingerprint(table)), dict[str, Study]()
         learners: list[str | None] = [*learner] if learner else [None]
         for name, wired in _wirings(network, len(columns.inputs), hidden, input_delays, output_delays):
@@ -91,20 +93,31 @@ def choose(
                 made = wired.build(len(columns.inputs), len(columns.outputs))
                 asked = Asked(optimizer, text, epochs=epochs, rate=learning_rate, decay=decay)
                 study = Study(
-                    wired, columns, stages_of(made, "", len(y), None, asked), restarts=restarts, seed=seed, table=origin
+                    wired,
+                    columns,
+                    stages_of(made, "", len(data), None, asked),
+                    restarts=restarts,
+                    seed=seed,
+                    table=origin,
                 )
-                refuse_large(made, study.stages, restarts * max(folds, 1), len(y))
+                refuse_large(made, study.stages, restarts * max(folds, 1), len(data))
                 studies[name if text is None else f"{name} --learner {text}"] = study
-    carry_out(Search(studies, folds), u, y, out, workers, json_, quiet)
+    carry_out(Search(studies, folds), data, out, workers, json_, quiet)
 
 
-def carry_out(search: Search, u: Any, y: Any, out: Path, workers: int | None, json_: bool, quiet: bool) -> None:
+def _read(table: Path, columns: Columns, quiet: bool) -> Data:
+    data = read(readers.read(table, tables.Table), columns.inputs, columns.outputs, columns.time)
+    tell(data, quiet)
+    return data
+
+
+def carry_out(search: Search, data: Data, out: Path, workers: int | None, json_: bool, quiet: bool) -> None:
     """Compare the candidates of a search, and say what came of it."""
     output.file(out, overwrite=True)  # a file of results goes on
     done, total, lost = list[Judged](), len(search.studies), ""
     try:
         with output.Bar(f"{total} candidates", quiet) as bar:
-            for found in search.run(u, y, out, workers):
+            for found in search.run(data.u if data.inputs else None, data.y, out, workers):
                 done.append(found)
                 best = min(done, key=lambda j: j.error)
                 remark = f"{len(done)} done  best {best.error:.4g}: {best.name}"

@@ -1,15 +1,17 @@
 """Tables as records of a dynamic system: inputs, outputs and the times of the rows."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from throughtime.cli import output
 from throughtime.cli.errors import Problem
-from throughtime.dynamics.measured import Measured
-from throughtime.io.dates import Reading, times_of
+from throughtime.dynamics.measured import Measured, Values
+from throughtime.io.dates import Reading, holds_dates, times_of
 from throughtime.io.tables import Table
 from throughtime.rounding import unvarying
 from throughtime.times import told_uneven, uneven
@@ -39,20 +41,24 @@ def read(
     if time in outputs:
         raise Problem(f"column {time!r} cannot be both the time of the rows and an output; name another column")
     table.require([*inputs, *(outputs if known else ()), *([] if time is None else [time])])
-    y = table.numbers(outputs, gaps=True) if known else np.full((len(table), len(outputs)), np.nan)
+    y = _numbers(table, outputs, time, gaps=True) if known else np.full((len(table), len(outputs)), np.nan)
     counted = pd.RangeIndex(len(table)), Reading()
     times, reading = counted if time is None else times_of(table, time, like)
-    u = table.numbers(inputs)
+    u = _numbers(table, inputs, time)
     return Data(u, y, list(inputs), list(outputs), times, time, table.path, reading, tuple(table.notes))
 
 
-def check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Refuse columns that are named twice, and no outputs."""
-    if not outputs:
-        raise Problem("--outputs names no column")
-    for name in [*inputs, *outputs]:
-        if [*inputs, *outputs].count(name) > 1:
-            raise Problem(f"column {name!r} is named twice in --inputs and --outputs")
+def _numbers(table: Table, names: Sequence[str], time: str | None, gaps: bool = False) -> Values:
+    """The columns as numbers; dates are told to be times."""
+    try:
+        return table.numbers(names, gaps)
+    except ValueError:
+        for name in filter(partial(holds_dates, table), names):
+            remedy = f"name it with --time {shlex.quote(name)}" if time is None else "leave it out"
+            raise Problem(
+                f"{table.path}: column {name!r} holds dates, not numbers to learn from or about; {remedy}"
+            ) from None
+        raise
 
 
 def notes(data: Data, file: str = "") -> Iterator[str]:

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from throughtime.cli import data as columns
 from throughtime.cli import options, output, wiring
-from throughtime.cli.data import check_names
+from throughtime.cli.command import in_options
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.correlation import Correlations
 from throughtime.dynamics.delays import Delays, suggest_delays
+from throughtime.dynamics.table import Columns
 from throughtime.io import files, readers
 from throughtime.io.tables import Table
 from throughtime.reports.correlograms import plot_delays
@@ -24,6 +26,7 @@ def delays(
     table: options.TablePath,
     outputs: Outputs,
     inputs: Inputs = "",
+    time: options.RowTime = None,
     lags: Annotated[int, typer.Option(min=1, help="The largest delay looked at.")] = 30,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Picture of the correlations with their bounds (PNG, SVG, PDF).")
@@ -38,32 +41,27 @@ def delays(
 
     Example: throughtime delays tanks.csv --inputs u --outputs y --out delays.png
     """
-    heard, asked = wiring.names(inputs), wiring.names(outputs)
-    u, y = signals(table, heard, asked, quiet=json_)
+    with in_options():
+        named = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(outputs)), time)
+    data = columns.read(readers.read(table, Table), named.inputs, named.outputs, time)
+    columns.tell(data, json_)
     if out is not None:
         output.file(out, overwrite)
-    if lags >= len(y):
-        raise Problem(f"--lags {lags} is too many for the {len(y)} rows of {table}; take fewer")
-    found = suggest_delays(u, y, lags, input_names=heard, output_names=asked)
+    if lags >= len(data):
+        raise Problem(f"--lags {lags} is too many for the {len(data)} rows of {table}; take fewer")
+    found = suggest_delays(
+        data.u if data.inputs else None, data.y, lags, input_names=data.inputs, output_names=data.outputs
+    )
     if out is not None:
         files.write_whole(out, plot_delays(found))
     if json_:
         typer.echo(json.dumps(_plain(found)))
         return
     output.say(f"--output-delays {wiring.told(found.outputs) or 'none found'}")
-    if heard:
+    if data.inputs:
         output.say(f"--input-delays {wiring.told(found.inputs) or 'none found'}")
     if out is not None:
         output.say(f"written to {out}", err=True)
-
-
-def signals(table: Path, heard: list[str], asked: list[str], quiet: bool) -> tuple[Any, Any]:
-    """u and y (T, columns) of a table; u None for a series."""
-    check_names(heard, asked)
-    read = readers.read(table, Table)
-    u, y = read.numbers(heard) if heard else None, read.numbers(asked, gaps=True)
-    output.notes(read.notes, quiet)
-    return u, y
 
 
 def _plain(found: Delays) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How the program ends: one line that says what is wrong, and an exit code."""
 
-import errno
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ from throughtime.io import files
 from throughtime.texts import printable
 
 MENDED = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)  # by other words
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, INTERRUPTED, UNHEARD = 0, 1, 2, 130, 141
 
 # typer has had its own copy of click since 0.2x, so the class is taken from where it can be found in both.
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
@@ -32,6 +31,10 @@ class Failure(RuntimeError):
 
 class Interrupted(RuntimeError):
     """Ctrl-C where nothing could be saved."""
+
+
+class Unheard(RuntimeError):
+    """Who read what is printed has heard enough, as `head` does."""
 
 
 class Ending:
@@ -76,7 +79,9 @@ class Group(TyperGroup):
         except KeyboardInterrupt:
             raise Interrupted("interrupted before there was anything to save; nothing is written") from None
         except BrokenPipeError as closed:  # typer would end silently
-            raise Failure(_said(closed)) from None
+            if closed.filename:
+                raise
+            raise Unheard from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program; with `standalone_mode=False` errors are raised instead."""
@@ -89,6 +94,8 @@ class Group(TyperGroup):
             code = super().main(*args, **(extra | {"standalone_mode": False}))
         except UsageProblem as problem:
             _end_usage(problem)
+        except Unheard:
+            _end_unheard(UNHEARD)
         except (Failure, FloatingPointError) as failure:
             _end(str(failure), FAILED)
         except MemoryError as failure:  # of what was not foreseen
@@ -116,20 +123,26 @@ def _end_usage(problem: Any) -> NoReturn:
 def _said(problem: Exception) -> str:
     if not isinstance(problem, OSError) or not problem.strerror:
         return one_line(str(problem))  # which may quote a file
-    if problem.errno in (errno.EPIPE, *files.ROOM) and not problem.filename:  # the writer of files names them
+    if problem.errno in files.ROOM and not problem.filename:  # the writer of files names them
         return f"standard output: {problem.strerror}; not everything was written"
     return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)
 
 
 def _flush() -> None:
-    """What was printed is out, or the program ends here: a closed pipe, a full disk."""
+    """What was printed is out, or the program ends here: a pipe that nobody reads any more, a full disk."""
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        _end_unheard(UNHEARD)
     except OSError as trouble:
-        # What is left goes nowhere, else the interpreter complains once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _tell(_said(trouble))
-        sys.exit(FAILED)
+        _end_unheard(FAILED)
+
+
+def _end_unheard(code: int) -> NoReturn:
+    """What is left goes nowhere, else the interpreter complains once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def _end(message: str, code: int) -> NoReturn:

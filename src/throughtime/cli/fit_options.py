@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from throughtime.cli.errors import Problem
-from throughtime.cli.options import LEAVING, TRAINING, WIRING
+from throughtime.cli.options import LEAVING, TRAINING, WIRING, RowTime
 from throughtime.dynamics.stages import LEARNER_CHOICES, LOOPS, OPTIMIZERS
 from throughtime.dynamics.wirings import NETWORKS
 
@@ -53,9 +53,7 @@ Resume = Annotated[
         metavar="DIR", help="Go on with the fit in that folder, which was interrupted or killed.", show_default=False
     ),
 ]
-Time = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column with the time of each row, dates or numbers, to be shown.")
-]
+Time = RowTime
 Low = Annotated[
     str | None,
     typer.Option(metavar="y[,y]", help="Least value that each output's sensor can show; none for no such limit."),

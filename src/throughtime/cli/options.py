@@ -50,6 +50,9 @@ Overwrite = Annotated[
     typer.Option("--overwrite", help="Replace files of the same name; others stay.", rich_help_panel=LEAVING),
 ]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet file, one row per time step.")]
+RowTime = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column with the time of each row, dates or numbers, to be shown.")
+]
 Time = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ import numpy as np
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.teaching import Best, StageReport, stands
 from throughtime.io import trees
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.training import progress
 
 ABOUT = "progress of a fit of throughtime, version 1"
@@ -50,7 +50,7 @@ def load_standing(path: str | os.PathLike[str]) -> Standing:
         at = None if tree["at"] is None else unpacked(tree["at"])
         return Standing(Study.from_json(tree["study"]), at, float(tree["seconds"]))
     except (LookupError, TypeError, AttributeError):
-        raise ModelFileError(f"{path} holds no progress of a fit; the file is damaged") from None
+        raise FileContentError(f"{path} holds no progress of a fit; the file is damaged") from None
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:

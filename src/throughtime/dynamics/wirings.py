@@ -145,6 +145,13 @@ def _delays(key: str, value: Any) -> tuple[int, ...]:
     return tuple(int(delay) for delay in listed)
 
 
+def _fed_back(key: str, value: Any) -> tuple[int, ...]:
+    made = _delays(key, value)
+    if 0 in made:
+        raise Wrong(f"{{{key}}} {','.join(map(str, made))}: an output is not known before it is computed; begin with 1")
+    return made
+
+
 def _layers(key: str, value: Any) -> tuple[tuple[int, ...], ...]:
     if not isinstance(value, (list, tuple)):
         raise Wrong(f"{{{key}}} must be a list of delays for each layer, not {quoted(value)}")
@@ -177,7 +184,7 @@ def _unit(_: str, value: Any) -> str:
 
 READ: dict[str, Callable[[str, Any], Any]] = {
     "input_delays": _delays,
-    "output_delays": _delays,
+    "output_delays": _fed_back,
     "delays": _layers,
     "width": _count,
     "slots": _count,

@@ -42,8 +42,8 @@ ZEROS = "0" * 64
 Values = NDArray[Any]
 
 
-class ModelFileError(ValueError):
-    """A file that is not a model this library can read; one line, of a thousand characters at most."""
+class FileContentError(ValueError):
+    """A file that does not hold what it should, a model, progress or a tree; one line, of a thousand characters at most."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -75,12 +75,21 @@ def pack(texts: Mapping[str, str], arrays: Mapping[str, Values], kinds: Mapping[
     return data.replace(ZEROS.encode(), sha256(data).hexdigest().encode(), 1)
 
 
+def opened(path: str | os.PathLike[str]) -> BinaryIO:
+    """The file to read from; an `OSError` in one line where there is none."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{os.fspath(path)} is a folder, not a file; name the .safetensors file in it")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{os.fspath(path)} does not exist; give the .safetensors file that was saved")
+    return open(path, "rb")
+
+
 def read(file: BinaryIO, name: Any, kinds: Mapping[str, Any] = FLOATS) -> Container:
     """What is in a file, which is called `name`; of one that is none of ours only the first bytes are read.
 
     kinds  of arrays that may be in it
 
-    raises  ModelFileError if it is no such file, or not whole
+    raises  FileContentError if it is no such file, or not whole
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -91,7 +100,7 @@ def read(file: BinaryIO, name: Any, kinds: Mapping[str, Any] = FLOATS) -> Contai
     arrays = {array: _entry(entry, size, f"{name}: the array {array!r}", kinds) for array, entry in header.items()}
     promised = 8 + length + _end(arrays.values(), name)
     if size != promised:
-        raise ModelFileError(f"{name} has {size} bytes where its header promises {promised}; copy it again")
+        raise FileContentError(f"{name} has {size} bytes where its header promises {promised}; copy it again")
     file.seek(0)
     data = file.read()
     _check_sum(data, texts.pop(CHECKSUM, None), name)
@@ -113,25 +122,25 @@ def _length(first: bytes, size: int, name: Any) -> int:
     """How long the header is."""
     length = int.from_bytes(first[:8], "little")
     if len(first) < 8 or length > HEADER_LIMIT or first[8:9] not in (b"{", b""):
-        raise ModelFileError(f"{name} is not a .safetensors file; give a file written by throughtime")
+        raise FileContentError(f"{name} is not a .safetensors file; give a file written by throughtime")
     if size < 8 + length:
-        raise ModelFileError(f"{name} is cut short within its header, at {size} bytes; copy it again")
+        raise FileContentError(f"{name} is cut short within its header, at {size} bytes; copy it again")
     if length < len(BEGINNING) or first[8:] != BEGINNING:
-        raise ModelFileError(f"{name} is a .safetensors file, but not a model of throughtime")
+        raise FileContentError(f"{name} is a .safetensors file, but not a model of throughtime")
     return length
 
 
 def _header(text: bytes, name: Any) -> dict[str, Any]:
     """The header, whose texts are texts; every other value is for `_entry` to look at."""
     if text.count(b",") + text.count(b"{") + text.count(b"[") > MOST_PARTS:
-        raise ModelFileError(f"{name} has a header of more than {MOST_PARTS} parts, which no model has")
+        raise FileContentError(f"{name} has a header of more than {MOST_PARTS} parts, which no model has")
     try:
         header: dict[str, Any] = json.loads(text.decode("ascii"))
     except (ValueError, RecursionError):
-        raise ModelFileError(f"{name} is not a .safetensors file: its header is not readable") from None
+        raise FileContentError(f"{name} is not a .safetensors file: its header is not readable") from None
     texts = header.get("__metadata__")
     if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
-        raise ModelFileError(f"{name} is not a .safetensors file: its metadata are not texts")
+        raise FileContentError(f"{name} is not a .safetensors file: its metadata are not texts")
     return header
 
 
@@ -143,11 +152,11 @@ def _entry(entry: Any, size: int, what: str, kinds: Mapping[str, Any]) -> _Entry
     except (LookupError, TypeError, ValueError):
         possible = False
     if not possible:
-        raise ModelFileError(f"{what} is not described as the .safetensors format has it; the file is damaged")
+        raise FileContentError(f"{what} is not described as the .safetensors format has it; the file is damaged")
     if not isinstance(kind, str) or kind not in kinds:
-        raise ModelFileError(f"{what} holds {kind!r}; weights are floating-point numbers")
+        raise FileContentError(f"{what} holds {kind!r}; weights are floating-point numbers")
     if end - begin != prod(shape) * kinds[kind].itemsize:
-        raise ModelFileError(f"{what} has {end - begin} bytes, which are not {shape} numbers; the file is damaged")
+        raise FileContentError(f"{what} has {end - begin} bytes, which are not {shape} numbers; the file is damaged")
     return _Entry(kinds[kind], tuple(shape), begin, end)
 
 
@@ -156,7 +165,7 @@ def _end(entries: Iterable[_Entry], name: Any) -> int:
     end = 0
     for entry in sorted(entries, key=lambda e: (e.begin, e.end)):
         if entry.begin != end:
-            raise ModelFileError(f"{name}: its arrays overlap, or leave a gap; the file is damaged")
+            raise FileContentError(f"{name}: its arrays overlap, or leave a gap; the file is damaged")
         end = entry.end
     return end
 
@@ -169,4 +178,4 @@ def _check_sum(data: bytes, told: str | None, name: Any) -> None:
     found.update(ZEROS.encode())
     found.update(whole[at + len(ZEROS) :])
     if found.hexdigest() != told:
-        raise ModelFileError(f"{name} is damaged: what it holds does not make its checksum; copy it again")
+        raise FileContentError(f"{name} is damaged: what it holds does not make its checksum; copy it again")

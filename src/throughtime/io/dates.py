@@ -59,6 +59,15 @@ def times_of(table: Table, name: str, like: Reading | None = None) -> tuple[pd.I
     return made, reading
 
 
+def holds_dates(table: Table, name: str) -> bool:
+    """Whether most cells of a column, which are no numbers, are dates."""
+    try:
+        made = _read(table, name, Reading())[0]
+    except ValueError:
+        return False
+    return isinstance(made, pd.DatetimeIndex) and bool(made.notna().mean() > 0.5)
+
+
 def _read(table: Table, name: str, like: Reading) -> tuple[pd.Index, Reading]:
     cells: Any = table.frame[name]
     if isinstance(cells.dtype, pd.CategoricalDtype):

@@ -16,9 +16,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from throughtime.checks import quoted
+from throughtime.checks import one_line, quoted
 from throughtime.io import container, files
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -44,19 +44,18 @@ def write(path: str | os.PathLike[str], about: str, tree: Any) -> None:
 def read(path: str | os.PathLike[str], about: str) -> Any:
     """What `write` wrote, arrays as numpy's.
 
-    raises  ModelFileError, a ValueError in one line, for a file that is something else or damaged
+    raises  FileContentError, a ValueError in one line, for a file that is something else or damaged
     """
-    with open(path, "rb") as file:
+    with container.opened(path) as file:
         found = container.read(file, path, container.KINDS)
     told = found.texts.get("about")
     if told != about:
-        raise ModelFileError(
-            f"{path} is {'none' if told is None else quoted(told)}, not {about!r}; give a file that is"
-        )
+        holds = "something else" if told is None else one_line(told, 100)
+        raise FileContentError(f"{path} holds {holds} where {about} is wanted; give a file that holds it")
     try:
         return _given(json.loads(found.texts["tree"]), found.arrays)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-        raise ModelFileError(f"{path}: the tree in its header is not readable; the file is damaged") from None
+        raise FileContentError(f"{path}: the tree in its header is not readable; the file is damaged") from None
 
 
 def _taken(tree: Any, place: str | None, arrays: Arrays) -> Any:

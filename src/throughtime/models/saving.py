@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -20,10 +19,11 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.checks import one_line
 from throughtime.engine.door import own_order
 from throughtime.engine.first import shapes
 from throughtime.io import container, files
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.models.columns import Column
 from throughtime.models.model import Model, check, named
 from throughtime.network import from_json
@@ -82,14 +82,9 @@ def _texts(path: Any, model: Model) -> dict[str, str]:
 def load(path: str | os.PathLike[str], units: Iterable[Unit] = ()) -> Model:
     """The model in a file written by `save`; `units` are your own units, found by their names.
 
-    Raises `ModelFileError`, which says in one line what is wrong with the file, and `OSError` if it cannot be read.
+    Raises `FileContentError`, which says in one line what is wrong with the file, and `OSError` if it cannot be read.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a model file; name the .safetensors file in it")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; give the .safetensors file that was saved")
-    with path.open("rb") as file:
+    with container.opened(path) as file:
         model = _read(file, path, units)
     return replace(model, weights=jax.device_put(model.weights))  # where jnp.asarray would compile for every shape
 
@@ -102,23 +97,27 @@ def _read(file: BinaryIO, name: Any, units: Iterable[Unit]) -> Model:
         model = _described(held.texts, tuple(units))
         check(model, held.arrays)
     except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
-        raise ModelFileError(f"{name}: its description cannot be read ({error!r}); the file is damaged") from None
+        raise FileContentError(f"{name}: its description cannot be read ({error!r}); the file is damaged") from None
     except (ValueError, OverflowError) as error:
-        raise ModelFileError(f"{name}: {error}") from None
+        raise FileContentError(f"{name}: {error}") from None
     return replace(model, weights=_weights(shapes(model.network), held.arrays))
 
 
 def _check_version(texts: Mapping[str, str], name: Any) -> None:
+    if "about" in texts:
+        raise FileContentError(
+            f"{name} holds {one_line(texts['about'], 100)}, no model; give a model's file: of a fit it is model.safetensors"
+        )
     if texts.get("format") != FORMAT:
-        raise ModelFileError(f"{name} is a .safetensors file, but not a model of throughtime")
+        raise FileContentError(f"{name} is a .safetensors file, but not a model of throughtime")
     if texts.get("format_version") != str(VERSION):
-        raise ModelFileError(
+        raise FileContentError(
             f"{name} has format version {texts.get('format_version')}, written by throughtime "
             f"{texts.get('library_version')}; this library reads version {VERSION}: install a newer throughtime"
         )
     for text in sorted(TEXTS ^ texts.keys()):
         what = "is missing" if text in TEXTS else "is not one of a model"
-        raise ModelFileError(f"{name}: its description cannot be read ({text!r} {what}); the file is damaged")
+        raise FileContentError(f"{name}: its description cannot be read ({text!r} {what}); the file is damaged")
 
 
 def _described(texts: Mapping[str, str], units: tuple[Unit, ...]) -> Model:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from throughtime.io import trees
-from throughtime.io.container import ModelFileError
+from throughtime.io.container import FileContentError
 from throughtime.learners.lesson import Lesson
 from throughtime.training.leaves import Leaves, leaves_of
 from throughtime.training.origin import Origin
@@ -48,7 +48,7 @@ def load_progress(path: str | os.PathLike[str]) -> Report:
     try:
         return report_in(trees.read(path, ABOUT))
     except (LookupError, TypeError, AttributeError):
-        raise ModelFileError(f"{path} holds no report; the file is damaged") from None
+        raise FileContentError(f"{path} holds no report; the file is damaged") from None
 
 
 def packed_report(report: Report) -> dict[str, Any]:
