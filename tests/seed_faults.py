@@ -1541,7 +1541,7 @@ FAULTS = [
     ),
     Fault(
         "dropout within a loop of several layers",
-        "network.py",
+        "network/value.py",
         "self.by_name.keys() - set(members)",
         "self.by_name.keys() - {name}",
         "test_network.py",

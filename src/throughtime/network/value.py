@@ -1,26 +1,17 @@
-"""What a network is: layers joined by connections with delays.
-
-    net_l(t) = b_l + sum over connections c into l, over delays d of c:  W_c,d^T a_source(c)(t - d)
-    a_l(t)   = f_l(net_l(t))
-
-Everything here is data: frozen, hashable, checked when it is made, and written to JSON and back.
-"""
+"""The value that a wiring is: inputs, layers, the output; checked when it is made, and the forms it has."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
-from graphlib import CycleError
 from typing import Any
 
 from throughtime import graph
 from throughtime.checks import quoted
-from throughtime.layers import Connection, Layer, LearnedDelays, repeated, settled, whole_number
-from throughtime.units import Unit, named
-
-__all__ = ["CLOCK", "Connection", "Layer", "LearnedDelays", "Network", "from_json", "sources_of", "whole_number"]
-
-CLOCK = "clock"  # the input of a network without inputs: heard by no layer, it only counts the steps
+from throughtime.layers import Connection, Layer, LearnedDelays, settled, whole_number
+from throughtime.network.checking import CLOCK, check_wiring
+from throughtime.network.layer_graph import sources_of
+from throughtime.network.writing import plain
 
 
 @dataclass(frozen=True, init=False)
@@ -53,7 +44,7 @@ class Network:
         lead: int = 0,
     ) -> None:
         settled(self, inputs=_inputs(inputs), layers=tuple(layers), output=output, lead=whole_number(lead, "lead", 0))
-        _check(self)
+        check_wiring(self)
         settled(self, _hash=hash((self.inputs, self.layers, output, self.lead)))
 
     def __hash__(self) -> int:
@@ -78,7 +69,7 @@ class Network:
 
     def to_json(self) -> str:
         """The wiring as JSON text; `from_json` reads it back."""
-        return json.dumps(_plain(self), separators=(",", ":"))
+        return json.dumps(plain(self), separators=(",", ":"))
 
     @property
     def measured(self) -> str:
@@ -249,121 +240,3 @@ def _rewire(layer: Layer, old: str, new: str, later: int) -> Layer:
         return replace(c, source=new, delays=delays, weight=weight, name=None if c.key == new else c.key)
 
     return replace(layer, connections=tuple(moved(c) for c in layer.connections))
-
-
-def sources_of(network: Network, heard: Any = lambda layer, connection: True) -> dict[str, tuple[str, ...]]:
-    """The layer graph: for every layer the layers it listens to, through the connections for which `heard` is true."""
-    names = {layer.name for layer in network.layers}
-    return {
-        layer.name: tuple(c.source for c in layer.connections if c.source in names and heard(layer, c))
-        for layer in network.layers
-    }
-
-
-def _check(network: Network) -> None:
-    names = [name for name, _ in network.inputs] + [layer.name for layer in network.layers]
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"the name of an input or a layer must be text, not {name!r}")
-    if (twice := repeated(names)) is not None:
-        raise ValueError(f"two parts of the network are called {twice!r}; names must differ")
-    if not network.inputs:
-        raise ValueError("a network needs at least one input")
-    if network.output not in network.by_name:
-        raise ValueError(f"the output {network.output!r} is not a layer; layers: {', '.join(network.by_name)}")
-    for layer in network.layers:
-        for connection in layer.connections:
-            _check_connection(network, layer, connection)
-    _check_loops(network)
-    _check_use(network)
-
-
-def _check_connection(network: Network, layer: Layer, connection: Connection) -> None:
-    what = f"layer {layer.name!r}, connection {connection.key!r}"
-    if connection.source not in network.sizes:
-        raise ValueError(
-            f"{what}: there is no input or layer {connection.source!r}; there are {', '.join(network.sizes)}"
-        )
-    size = network.size_of(connection.source)
-    if connection.one_to_one and size != layer.size:
-        raise ValueError(
-            f"{what}: an {connection.weight} connection joins unit to unit, "
-            f"but {connection.source!r} has {size} units and {layer.name!r} has {layer.size}"
-        )
-
-
-def _check_loops(network: Network) -> None:
-    try:
-        graph.order(sources_of(network, lambda layer, c: 0 in c.delays))
-    except CycleError as error:
-        path = " -> ".join(error.args[1])
-        raise ValueError(
-            f"the loop {path} has no delay, so it cannot be computed; give one of its connections a delay"
-        ) from None
-    for members in graph.strong_components(sources_of(network)):
-        if len({network.by_name[name].backward for name in members}) > 1:
-            raise ValueError(
-                f"the loop {' -> '.join(members)} joins forward and backward layers; a loop has one direction"
-            )
-
-
-def _check_use(network: Network) -> None:
-    used = {network.output} | graph.reachable(sources_of(network), network.output)
-    late = _heard_later(network)
-    for layer in network.layers:
-        if layer.name not in used:
-            raise ValueError(
-                f"no path leads from layer {layer.name!r} to the output {network.output!r}; remove it or connect it"
-            )
-        if layer.start == "learned" and not layer.memory and (layer.name, layer.backward) not in late:
-            raise ValueError(f"layer {layer.name!r} has no history, so start='learned' has nothing to learn")
-    heard = {c.source for layer in network.layers for c in layer.connections} | {CLOCK}
-    for name, _ in network.inputs:
-        if name not in heard:
-            raise ValueError(f"no layer listens to input {name!r}; remove it or connect it")
-
-
-def _heard_later(network: Network) -> set[tuple[str, bool]]:
-    """The sources that are heard with a delay, each with the direction of who hears it."""
-    return {(c.source, layer.backward) for layer in network.layers for c in layer.connections if max(c.delays) > 0}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Unit):
-        return value.name
-    if isinstance(value, (Network, Layer, Connection, LearnedDelays)):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.init}
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    return value
-
-
-def from_json(text: str, units: Iterable[Unit] = ()) -> Network:
-    """The network written by `Network.to_json`; `units` are your own, found by their names.
-
-    raises  ValueError, in one line, whatever is wrong with the text
-    """
-    try:
-        return _network(json.loads(text), tuple(units))
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"the wiring cannot be read ({error!r}); give what Network.to_json wrote") from None
-
-
-def _network(data: Any, units: tuple[Unit, ...]) -> Network:
-    layers = tuple(_layer(d, units) for d in data["layers"])
-    inputs = tuple((name, size) for name, size in data["inputs"])
-    return Network(inputs, layers, data["output"], data.get("lead", 0))
-
-
-def _layer(data: Any, units: tuple[Unit, ...]) -> Layer:
-    parts = {"unit": named(data["unit"], units), "connections": [_connection(c) for c in data["connections"]]}
-    return Layer(**{**data, **parts})
-
-
-def _connection(data: Any) -> Connection:
-    weight, delays = data["weight"], data["delays"]
-    if isinstance(weight, dict):
-        weight = LearnedDelays(**weight)
-        if [weight.minimum, weight.maximum, len(delays)] != [delays[0], delays[-1], 1 + delays[-1] - delays[0]]:
-            raise ValueError(f"the learned delays {weight.minimum} to {weight.maximum} are not those that are listed")
-    return Connection(**{**data, "weight": weight})
