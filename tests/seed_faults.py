@@ -893,7 +893,7 @@ FAULTS = [
     Fault(
         "training that goes on forgets the best weights",
         "training/loop.py",
-        "best = _Best(report.best, report.best_loss, report.best_epoch)",
+        "best = BestWeights(report.best, report.best_loss, report.best_epoch)",
         "best = best",
         "test_resume.py",
         "before_the_cut",
@@ -996,7 +996,7 @@ FAULTS = [
     ),
     Fault(
         "members keep their worst weights",
-        "training/loop.py",
+        "training/best.py",
         "better = loss < self.loss",
         "better = ~(loss < self.loss)",
         "test_members.py",
@@ -1124,7 +1124,7 @@ FAULTS = [
     ),
     Fault(
         "the Jacobian begins from silence where the history is given",
-        "training/jacobian.py",
+        "training/segments.py",
         'history["a"] | self.before',
         'self.before | history["a"]',
         "test_levenberg_marquardt.py",

@@ -15,8 +15,9 @@ import reference
 import throughtime as tt
 import zoo
 from test_members import NETWORK, PAIRS, SEEDS, member, same, stacked
-from throughtime.training.jacobian import Segment, normal_equations, residual_rows
+from throughtime.training.jacobian import normal_equations, residual_rows
 from throughtime.training.kalman_filter import KalmanFilter, places
+from throughtime.training.segments import Segment
 
 ERROR = tt.SquaredError()
 USUAL = KalmanFilter((2.0, 0.5), (1e-3, 1e-5), covariance=0.7, annealing=5.0)

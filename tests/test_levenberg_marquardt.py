@@ -16,9 +16,10 @@ import throughtime as tt
 import zoo
 from throughtime import Layer, Network, units
 from throughtime.sequences import buckets, examples_of
-from throughtime.training.jacobian import Segment, normal_equations
+from throughtime.training.jacobian import normal_equations
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
 from throughtime.training.levenberg_marquardt.steps import BROKEN, FLAT, GOAL, GOING, STUCK, begin, epoch, weights_in
+from throughtime.training.segments import Segment
 
 TOLERANCE = 1e-10
 ERROR = tt.SquaredError()

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from throughtime import answers
 from throughtime.engine import init
 from throughtime.estimators.building import estimator_optimizer, network_for
+from throughtime.estimators.models import ANSWERS, model_of, refuse_other_answers, settle_as
 from throughtime.estimators.parts import Pair, parted
 from throughtime.estimators.reading import (
     lengths_of,
@@ -31,7 +32,6 @@ from throughtime.models.model import Model
 from throughtime.training import train
 
 Values = NDArray[Any]
-ANSWERS = {"last": answers.LAST, "mean": answers.MEAN}
 
 
 class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -217,18 +217,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
     def to_model(self, **settings: Any) -> Model:
         """The fitted network as a `Model`, to be saved in a file that cannot run code."""
         check_is_fitted(self, "weights_")
-        classes = tuple(getattr(self, "classes_", np.array([])).tolist())
-        if settings.get("answer", self.answer_) != self.answer_ != answers.EVERY:
-            raise ValueError(
-                f"the network was taught to answer by the {self.answer_}, so that is what the model says; leave answer= out"
-            )
-        about = {
-            "per_step": self.per_step_,
-            "answer": self.answer_,
-            "single_output": getattr(self, "single_output_", True),
-            "named_inputs": hasattr(self, "feature_names_in_"),
-        } | settings
-        return Model(self.network_, self.weights_, self.inputs_, self.outputs_, classes, settings=about)
+        return model_of(self, settings)
 
     @classmethod
     def from_model(cls, model: Model) -> Self:
@@ -236,27 +225,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
 
         raises  ValueError for several networks in one model, for one whose answers are strings, and for one of the other kind
         """
-        answer = answers.of(model.settings)
-        if model.members or answer not in (answers.EVERY, *ANSWERS.values()):
-            what = f"{model.members} networks" if model.members else f"answers by {answer!r}"
-            raise ValueError(
-                f"the model holds {what}; an estimator is one network that answers with classes or numbers"
-            )
-        if bool(model.classes) != issubclass(cls, ClassifierMixin):
-            gives, other = ("classes", "SequenceClassifier") if model.classes else ("numbers", "SequenceRegressor")
-            raise ValueError(f"the model gives {gives}: read it with {other}.from_model")
+        refuse_other_answers(model, issubclass(cls, ClassifierMixin))
         made = cls(network=model.network)
-        made.network_, made.weights_, made.n_features_in_ = model.network, model.weights, len(model.inputs)
-        made.inputs_, made.outputs_ = model.inputs, model.outputs
-        made.per_step_, made.answer_ = answer == answers.EVERY, answer
-        made.single_output_ = bool(model.settings.get("single_output", len(model.outputs) == 1))
-        made.n_outputs_ = len(model.outputs)
-        made.seed_, made.history_, made.optimizer_state_ = 0, [], None
-        names = [column.name for column in model.inputs]
-        if model.settings.get("named_inputs", names != numbered(names)):
-            made.feature_names_in_ = np.array(names, dtype=object)
-        if model.classes:
-            made.classes_ = np.array(model.classes)
+        settle_as(made, model)
         return made
 
     def __sklearn_tags__(self) -> Any:

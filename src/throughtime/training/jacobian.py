@@ -29,7 +29,7 @@ from jax.flatten_util import ravel_pytree
 
 from throughtime.engine.choice import using_engine
 from throughtime.engine.effective import Weights, effective
-from throughtime.engine.forward import forward, kind, start
+from throughtime.engine.forward import forward, kind
 from throughtime.engine.running import outputs
 from throughtime.engine.schedule import depths, state
 from throughtime.engine.sweep import identity_rows, sweep
@@ -37,6 +37,7 @@ from throughtime.engine.tape import Arrays, History, Tape, keep, last_rows, with
 from throughtime.learners import influence, rtrl
 from throughtime.learners.influence import Influence
 from throughtime.network import Network
+from throughtime.training.segments import Segment, chunks_of
 
 Residual = Callable[[Array, Array], Array]  # outputs, targets (T, B, O) -> (T, B, O), each from its own output alone
 ROOM = 4_000_000  # numbers of J held at a time
@@ -53,36 +54,6 @@ class Normal(NamedTuple):
     hessian: Array
     gradient: Array
     squares: Array
-
-
-class Segment(NamedTuple):
-    """Sequences side by side.
-
-    xs       {input: (T, B, S)}
-    targets  (T, B, O)
-    lengths  (B,), or None where all are T steps long
-    before   {source: (D, B, S)} the true history where it is given, in the place of the start
-    """
-
-    xs: Arrays
-    targets: Array
-    lengths: Array | None
-    before: Arrays
-
-    @property
-    def steps(self) -> int:
-        """T."""
-        return self.targets.shape[0]
-
-    @property
-    def batch(self) -> int:
-        """B."""
-        return self.targets.shape[1]
-
-    def begin(self, network: Network, weights: Weights) -> History:
-        """The history before the first step."""
-        history = start(network, weights, self.batch)
-        return history | {"a": history["a"] | self.before}
 
 
 def normal_equations(
@@ -103,7 +74,7 @@ def normal_equations(
         return _whole(network, weights, residual, given)
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
     total = sum(_width(network, acting, layer.name) for layer in network.layers)
-    plan = _plan(network, given, block, total, room)
+    plan = chunks_of(network, given, block, total, room)
 
     def chunk(going: tuple[Normal, History, Influence], part: Segment) -> tuple[Any, None]:
         sums, history, moved = going
@@ -131,7 +102,7 @@ def squares(network: Network, weights: Weights, residual: Residual, given: Segme
         r = residual(ys, part.targets)
         return history, jnp.sum(r * r)
 
-    _, sums = lax.scan(chunk, history, _plan(network, given, None, sum(network.sizes.values()), room).cut(given))
+    _, sums = lax.scan(chunk, history, chunks_of(network, given, None, sum(network.sizes.values()), room).cut(given))
     return sums.sum()
 
 
@@ -155,7 +126,7 @@ def residual_rows(
 ) -> Rows:
     """J and r of one stretch of sequences that go on from `history`, whose influence matrix is `moved`."""
     acting, pull = jax.vjp(lambda w: effective(network, w), weights)
-    plan = _plan(network, part, None, 1, sys.maxsize)  # one chunk
+    plan = chunks_of(network, part, None, 1, sys.maxsize)  # one chunk
     whole = jax.tree.map(lambda values: values[0], plan.cut(part))
     rows, r, history, moved = _rows(network, acting, residual, whole, plan.block, history, moved)
     return Rows(jax.vmap(partial(_chain, network, acting, pull))(rows), r, history, moved)
@@ -261,43 +232,6 @@ def _with_silent(later: dict[str, Arrays], more: int) -> dict[str, Arrays]:
         }
         for what, own in later.items()
     }
-
-
-class _Plan(NamedTuple):
-    """How time is cut: chunks, so many steps long, of blocks."""
-
-    chunks: int
-    steps: int
-    block: int
-
-    def cut(self, given: Segment) -> Segment:
-        """The chunks along a new first axis; what is added at the end lies beyond all lengths."""
-        more = self.chunks * self.steps - given.steps
-        lengths = given.lengths
-        if more and lengths is None:
-            lengths = jnp.full(given.batch, given.steps)
-
-        def cut(values: Array, filling: float) -> Array:
-            edge = [(0, more), *[(0, 0)] * (values.ndim - 1)]
-            padded = jnp.pad(values, edge, constant_values=filling)
-            return padded.reshape(self.chunks, self.steps, *values.shape[1:])
-
-        first = self.steps * jnp.arange(self.chunks)[:, None]
-        ends = None if lengths is None else jnp.clip(lengths - first, 0, self.steps)
-        return Segment({name: cut(x, 0.0) for name, x in given.xs.items()}, cut(given.targets, jnp.nan), ends, {})
-
-
-def _plan(network: Network, given: Segment, block: int | None, width: int, room: int) -> _Plan:
-    """Blocks of about as many steps as the state has numbers, padding least; chunks whose rows have room."""
-    if block is None:
-        usual = min(max(sum(row.width for row in state(network)), 10), 32)
-        sizes = range(usual * 3 // 4, usual * 3 // 2 + 1)
-        block = min(sizes, key=lambda size: (-given.steps % size, abs(size - usual)))
-    block = min(block, given.steps)
-    blocks = -(-given.steps // block)
-    together = max(1, room // (block * given.batch * network.size_of(network.output) * width))
-    chunks = -(-blocks // together)
-    return _Plan(chunks, -(-blocks // chunks) * block, block)
 
 
 def _width(network: Network, acting: Weights, name: str) -> int:

@@ -41,9 +41,10 @@ from throughtime.learners.rtrl import RTRL, Carried
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import passes, taken
-from throughtime.training.jacobian import Segment, residual_rows
+from throughtime.training.jacobian import residual_rows
 from throughtime.training.method import State, Task, alike, first_state
 from throughtime.training.residuals import refuse_other, refuse_rounded
+from throughtime.training.segments import Segment
 
 GROUPS = ("unit", "network")
 

@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import Array
 
 from throughtime import losses
 from throughtime.checks import quoted
@@ -29,6 +28,7 @@ from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket, Padding, buckets, examples_of, refuse_short
 from throughtime.training import origin
+from throughtime.training.best import BestWeights
 from throughtime.training.door import asking, check_judged, check_weights, method_of
 from throughtime.training.examining import examine
 from throughtime.training.method import Method, State, Task
@@ -179,38 +179,22 @@ def _begun(course: _Course, weights: Weights, epochs: int, own: Any, after: Repo
 
 def _refuse_done(course: _Course, state: State, epochs: int, after: Report) -> None:
     """A ValueError where nothing is left to do and no end was reached: the training was told to do no epoch."""
-    best = _Best(after.best, after.best_loss, after.best_epoch)
-    if after.epoch >= epochs and not course.method.ended(state) and not _tired(course.patience, best, after.epoch):
+    best = BestWeights(after.best, after.best_loss, after.best_epoch)
+    if after.epoch >= epochs and not course.method.ended(state) and not best.tired(course.patience, after.epoch):
         raise NothingLeft(
             f"the report is of epoch {after.epoch} and epochs={epochs} counts from the very beginning: give more than "
             f"{after.epoch}"
         )
 
 
-class _Best(NamedTuple):
-    """The best weights so far, of every member."""
-
-    weights: Weights
-    loss: Any
-    epoch: Any
-
-    def or_else(self, weights: Weights, loss: Any, epoch: int) -> "_Best":
-        """These weights instead, where their loss is lower."""
-        better = loss < self.loss
-        if not np.ndim(better):
-            return _Best(weights, loss, epoch) if better else self
-        chosen = _where(jnp.asarray(better), weights, self.weights)
-        return _Best(chosen, np.where(better, loss, self.loss), np.where(better, epoch, self.epoch))
-
-
 def _reports(course: _Course, state: State, epochs: int, report: Report | None, made_of: Origin) -> Iterator[Report]:
     members = course.task.members
     shape = () if members is None else (members,)
-    best, epoch, done = _Best(state.weights, np.full(shape, np.inf), np.zeros(shape, int)), 0, 0
+    best, epoch, done = BestWeights(state.weights, np.full(shape, np.inf), np.zeros(shape, int)), 0, 0
     if report is not None:
-        best = _Best(report.best, report.best_loss, report.best_epoch)
+        best = BestWeights(report.best, report.best_loss, report.best_epoch)
         epoch, done = report.epoch, int(np.max(report.updates))
-    while epoch < epochs and not course.method.ended(state) and not _tired(course.patience, best, epoch):
+    while epoch < epochs and not course.method.ended(state) and not best.tired(course.patience, epoch):
         first, before, epoch = epoch + 1, state.weights, min((epoch // course.look + 1) * course.look, epochs)
         state, total, asked = _advanced(course, state, range(first, epoch + 1))
         healthy, updates = jax.device_get((state.healthy, state.updates))
@@ -241,10 +225,6 @@ def _advanced(course: _Course, state: State, epochs: range) -> tuple[State, Any,
     return made
 
 
-def _tired(patience: int | None, best: _Best, epoch: int) -> bool:
-    return patience is not None and epoch - int(np.max(best.epoch)) >= patience
-
-
 def _how(first: int, epoch: int, updates: int, done: int) -> str:
     place = f"epoch {epoch}" if first == epoch else f"epochs {first} to {epoch}"
     return (
@@ -256,9 +236,3 @@ def _how(first: int, epoch: int, updates: int, done: int) -> str:
 def _plain(value: Any) -> Any:
     """A number as a number, an array of members as it is."""
     return value if value is None or np.ndim(value) else np.asarray(value).item()
-
-
-@jax.jit
-def _where(chosen: Array, these: Any, others: Any) -> Any:
-    """Member by member the ones or the others."""
-    return jax.tree.map(lambda a, b: jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b), these, others)

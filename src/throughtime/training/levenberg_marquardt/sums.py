@@ -12,8 +12,9 @@ from throughtime.engine import Weights
 from throughtime.engine.schedule import state
 from throughtime.network import Network
 from throughtime.sequences import Bucket
-from throughtime.training.jacobian import Normal, Segment, normal_equations, squares
+from throughtime.training.jacobian import Normal, normal_equations, squares
 from throughtime.training.residuals import SumOfSquares
+from throughtime.training.segments import Segment
 
 
 class LeastSquares(NamedTuple):
