@@ -19,7 +19,7 @@ from benchmarks.table import Row, Table, against
 from benchmarks.timing import Contestant, Times, interleave
 from throughtime.sequences import buckets, examples_of
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
-from throughtime.training.levenberg_marquardt.steps import begin, epoch
+from throughtime.training.levenberg_marquardt.steps import epoch_of_steps, first_iterate
 
 LOSS, METHOD = tt.SquaredError(), LevenbergMarquardt()
 STEPS, QUICK_STEPS, UNITS, EPOCHS = 1000, 200, 10, 3
@@ -63,7 +63,7 @@ def ours(case: str, steps: int) -> Contestant:
     first = tt.init(network, 0)
 
     def call() -> Any:
-        return jax.device_get(epoch(network, LOSS, METHOD, begin(METHOD, first), data, EPOCHS))
+        return jax.device_get(epoch_of_steps(network, LOSS, METHOD, first_iterate(METHOD, first), data, EPOCHS))
 
     def read(progress: Any) -> dict[str, Any]:
         plain = _plain(progress.weights)
@@ -173,9 +173,9 @@ def _fitted(name: str, network: tt.Network, quick: bool) -> list[Row]:
 
 def _levenberg(network: tt.Network, data: Any, first: Any, epochs: int) -> Reached:
     given = _bucket(network, len(data[1]))
-    jax.block_until_ready(epoch(network, LOSS, METHOD, begin(METHOD, first), given, 1))  # compiles
+    jax.block_until_ready(epoch_of_steps(network, LOSS, METHOD, first_iterate(METHOD, first), given, 1))  # compiles
     clock = time.perf_counter()
-    progress = jax.device_get(epoch(network, LOSS, METHOD, begin(METHOD, first), given, epochs))
+    progress = jax.device_get(epoch_of_steps(network, LOSS, METHOD, first_iterate(METHOD, first), given, epochs))
     seconds = time.perf_counter() - clock
     return Reached(_error(network, data, progress.weights), epochs, seconds)
 

@@ -965,8 +965,8 @@ FAULTS = [
     Fault(
         "training gives a learner no key",
         "training/epochs.py",
-        "network, state.weights, chosen.shape[0], key), bucket",
-        "network, state.weights, chosen.shape[0], None), bucket",
+        "state.weights, chosen.shape[0], key)",
+        "state.weights, chosen.shape[0], None)",
         "test_learner_contract.py",
         "bare_learner",
     ),

@@ -18,7 +18,16 @@ from throughtime import Layer, Network, units
 from throughtime.sequences import buckets, examples_of
 from throughtime.training.jacobian import normal_equations
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
-from throughtime.training.levenberg_marquardt.steps import BROKEN, FLAT, GOAL, GOING, STUCK, begin, epoch, weights_in
+from throughtime.training.levenberg_marquardt.steps import (
+    BROKEN,
+    FLAT,
+    GOAL,
+    GOING,
+    STUCK,
+    epoch_of_steps,
+    first_iterate,
+    weights_in,
+)
 from throughtime.training.segments import Segment
 
 TOLERANCE = 1e-10
@@ -195,9 +204,9 @@ def test_its_steps_are_those_of_the_textbook(decay: float) -> None:
     flat, total, damping = by_hand(network, optimizer, weights, sequences, 6)
     given = lessons(network, sequences)
     assert len(given) == 2
-    progress, tried = begin(optimizer, weights), 0
+    progress, tried = first_iterate(optimizer, weights), 0
     for _ in range(6):
-        progress = epoch(network, ERROR, optimizer, progress, given)
+        progress = epoch_of_steps(network, ERROR, optimizer, progress, given)
         tried += int(progress.trials)
     assert tried > 6
     assert int(progress.steps) == 6
@@ -206,7 +215,7 @@ def test_its_steps_are_those_of_the_textbook(decay: float) -> None:
     assert float(progress.damping) == pytest.approx(damping, rel=1e-9)
     assert float(progress.squares) == pytest.approx(total, rel=1e-6)
     assert np.allclose(ravel_pytree(progress.weights)[0], flat, rtol=1e-6, atol=1e-8)
-    at_once = epoch(network, ERROR, optimizer, begin(optimizer, weights), given, epochs=6)
+    at_once = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, weights), given, epochs=6)
     assert zoo.distance(at_once.weights, progress.weights) < 1e-8
 
 
@@ -226,7 +235,9 @@ def test_numpy_s_levenberg_marquardt_goes_the_same_way(form: str, monkeypatch: p
         np.concatenate([*inner, hidden["bias"]]).T, np.concatenate([output["hidden"][0, :, 0], output["bias"]]).T
     )
     found = numpy_lm.train(plain, delays, x, target, 4, getattr(numpy_lm, form), numpy_lm.cholesky)
-    progress = epoch(network, ERROR, optimizer, begin(optimizer, weights), lessons(network, [(x, target)]), epochs=4)
+    progress = epoch_of_steps(
+        network, ERROR, optimizer, first_iterate(optimizer, weights), lessons(network, [(x, target)]), epochs=4
+    )
     assert float(progress.squares) / target.size == pytest.approx(found[1], rel=1e-8)
     assert np.allclose(progress.weights["output"]["hidden"][0, :, 0], found[0].outer[:, :-1].T, rtol=1e-6)
 
@@ -240,9 +251,11 @@ def test_members_go_their_own_ways() -> None:
     several = [zoo.weights_of(network, seed) for seed in (0, 1)]
     stacked = jax.tree.map(lambda *w: jnp.stack(w), *several)
     given = lessons(network, [(x, both)])
-    together = epoch(network, ERROR, optimizer, begin(optimizer, stacked, 2), given, epochs=3)
+    together = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, stacked, 2), given, epochs=3)
     for k, weights in enumerate(several):
-        alone = epoch(network, ERROR, optimizer, begin(optimizer, weights), lessons(network, [(x, both[k])]), epochs=3)
+        alone = epoch_of_steps(
+            network, ERROR, optimizer, first_iterate(optimizer, weights), lessons(network, [(x, both[k])]), epochs=3
+        )
         assert int(alone.asked) == (5, 4)[k]
         assert zoo.distance(jax.tree.map(lambda leaf, k=k: leaf[k], together), alone) < 1e-8
 
@@ -251,10 +264,10 @@ def test_many_records_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     network, optimizer = tt.jordan(1, 2, 1), LevenbergMarquardt()
     sequences, weights = [record(network, 5, seed) for seed in range(5)], zoo.weights_of(network)
     given = lessons(network, sequences)
-    at_once = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
+    at_once = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, weights), given)
     jax.clear_caches()
     monkeypatch.setattr("throughtime.training.levenberg_marquardt.steps.ROOM", 400)
-    in_groups = epoch(network, ERROR, optimizer, begin(optimizer, weights), given)
+    in_groups = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, weights), given)
     assert zoo.distance(in_groups, at_once) < TOLERANCE
     jax.clear_caches()
 
@@ -269,8 +282,8 @@ def linear(steps: int = 40) -> tuple[Any, Any]:
 def test_a_linear_neuron_ends_at_the_least_squares() -> None:
     x, target = linear()
     optimizer = LevenbergMarquardt()
-    progress = begin(optimizer, zoo.weights_of(LINEAR))
-    progress = epoch(LINEAR, ERROR, optimizer, progress, lessons(LINEAR, [(x, target)]), epochs=20)
+    progress = first_iterate(optimizer, zoo.weights_of(LINEAR))
+    progress = epoch_of_steps(LINEAR, ERROR, optimizer, progress, lessons(LINEAR, [(x, target)]), epochs=20)
     right = np.linalg.lstsq(x, target, rcond=None)[0]
     assert int(progress.ended) == FLAT
     assert np.allclose(progress.weights["y"]["x"][0, :, 0], right, atol=1e-6)
@@ -281,7 +294,9 @@ def test_weights_that_do_the_same_do_no_harm() -> None:
     x, target = linear()
     optimizer = LevenbergMarquardt(1e-20, least_gradient=1e-9)
     given = lessons(LINEAR, [(x[:, [0, 0, 0]], target)])
-    progress = epoch(LINEAR, ERROR, optimizer, begin(optimizer, zoo.weights_of(LINEAR)), given, epochs=30)
+    progress = epoch_of_steps(
+        LINEAR, ERROR, optimizer, first_iterate(optimizer, zoo.weights_of(LINEAR)), given, epochs=30
+    )
     best = np.linalg.lstsq(x[:, :1], target, rcond=None)[1][0]
     assert float(progress.squares) == pytest.approx(best, rel=1e-9)
 
@@ -294,8 +309,8 @@ def test_the_evidence_is_that_of_bayesian_ridge_regression() -> None:
     flat = {"alpha_1": 0, "alpha_2": 0, "lambda_1": 0, "lambda_2": 0}
     peer = BayesianRidge(fit_intercept=False, tol=1e-14, max_iter=10000, **flat).fit(x, target[:, 0])
     optimizer = LevenbergMarquardt(bayesian=True, least_gradient=0)
-    progress = begin(optimizer, zoo.weights_of(LINEAR))
-    progress = epoch(LINEAR, ERROR, optimizer, progress, lessons(LINEAR, [(x, target)]), epochs=60)
+    progress = first_iterate(optimizer, zoo.weights_of(LINEAR))
+    progress = epoch_of_steps(LINEAR, ERROR, optimizer, progress, lessons(LINEAR, [(x, target)]), epochs=60)
     assert np.allclose(progress.weights["y"]["x"][0, :, 0, 0], peer.coef_, rtol=1e-6)
     assert float(progress.decay) == pytest.approx(peer.lambda_ / (peer.alpha_ * len(x)), rel=1e-5)
     assert 2 < float(progress.gamma) < 3
@@ -304,9 +319,9 @@ def test_the_evidence_is_that_of_bayesian_ridge_regression() -> None:
 def test_weights_that_have_learned_nothing_are_not_shrunk_to_nothing() -> None:
     """Eleven weights and six numbers: the first estimate of the decay would be of order one."""
     network, optimizer = tt.jordan(1, 3, 1), LevenbergMarquardt(bayesian=True)
-    progress = begin(optimizer, zoo.weights_of(network))
+    progress = first_iterate(optimizer, zoo.weights_of(network))
     for largest in (1e-6, 1e-5, 1e-4):
-        progress = epoch(network, ERROR, optimizer, progress, lessons(network, [record(network, 7)]))
+        progress = epoch_of_steps(network, ERROR, optimizer, progress, lessons(network, [record(network, 7)]))
         assert 0 < float(progress.decay) <= 1.001 * largest
 
 
@@ -321,12 +336,12 @@ def test_it_says_why_it_ended_and_then_changes_nothing() -> None:
         (LevenbergMarquardt(least_gradient=1e9), weights, FLAT),
     ]
     for optimizer, first, reason in cases:
-        progress = epoch(network, ERROR, optimizer, begin(optimizer, first), given, epochs=3)
+        progress = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, first), given, epochs=3)
         assert int(progress.ended) == reason
         assert zoo.distance(progress.weights, first) == 0
     optimizer = LevenbergMarquardt(least_gradient=0)
-    progress = epoch(
-        LINEAR, ERROR, optimizer, begin(optimizer, zoo.weights_of(LINEAR)), lessons(LINEAR, [linear()]), 40
+    progress = epoch_of_steps(
+        LINEAR, ERROR, optimizer, first_iterate(optimizer, zoo.weights_of(LINEAR)), lessons(LINEAR, [linear()]), 40
     )
     assert int(progress.ended) == STUCK
     assert float(progress.damping) > optimizer.largest
@@ -335,11 +350,15 @@ def test_it_says_why_it_ended_and_then_changes_nothing() -> None:
 def test_it_computes_in_float64_whatever_the_setting() -> None:
     network, optimizer = tt.elman(1, 2, 1), LevenbergMarquardt()
     sequences, weights = [record(network, 6)], zoo.weights_of(network)
-    wide = epoch(network, ERROR, optimizer, begin(optimizer, weights), lessons(network, sequences), epochs=2)
+    wide = epoch_of_steps(
+        network, ERROR, optimizer, first_iterate(optimizer, weights), lessons(network, sequences), epochs=2
+    )
     with jax.enable_x64(False):
         narrow = jax.tree.map(lambda w: np.asarray(w, np.float32), weights)
-        progress = begin(optimizer, narrow)
-        progress = epoch(network, ERROR, optimizer, progress, lessons(network, sequences, np.float32), epochs=2)
+        progress = first_iterate(optimizer, narrow)
+        progress = epoch_of_steps(
+            network, ERROR, optimizer, progress, lessons(network, sequences, np.float32), epochs=2
+        )
         assert {leaf.dtype for leaf in jax.tree.leaves(progress.weights)} == {np.dtype(np.float64)}
         assert {leaf.dtype for leaf in jax.tree.leaves(weights_in(progress, narrow))} == {np.dtype(np.float32)}
     assert zoo.distance(progress.weights, wide.weights) < 1e-3
@@ -352,7 +371,7 @@ def test_it_computes_in_float64_whatever_the_setting() -> None:
 def test_what_it_cannot_do_is_refused(network: Network, loss: Any, message: str) -> None:
     optimizer = LevenbergMarquardt()
     with pytest.raises(ValueError, match=message):
-        epoch(network, loss, optimizer, begin(optimizer, zoo.weights_of(network)), [])
+        epoch_of_steps(network, loss, optimizer, first_iterate(optimizer, zoo.weights_of(network)), [])
 
 
 @pytest.mark.parametrize("wrong", [{"damping": 0}, {"damping": 1e11}, {"decrease": 1}, {"increase": 1}, {"goal": -1}])

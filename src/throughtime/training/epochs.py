@@ -1,6 +1,7 @@
 """Compiled epochs: passes over buckets of sequences, an update after every stretch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,17 +14,32 @@ from numpy.typing import NDArray
 from throughtime.engine import Weights
 from throughtime.learners.contract import begun
 from throughtime.learners.lesson import Learner
-from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.method import State, Task
+
+
+@dataclass(frozen=True)
+class Routine:
+    """What a pass does, whatever the numbers: compiled code is kept by it.
+
+    every    steps between two updates; None: one update per batch
+    members  networks side by side; None: one network, without that axis
+    """
+
+    network: Network
+    learner: Learner
+    loss: Any
+    method: "Stepwise"
+    every: int | None
+    members: int | None
 
 
 class Stepwise(Protocol):
     """A method that changes the weights after every stretch; with its hash compiled code is kept."""
 
     def step(
-        self, network: Network, learner: Learner, loss: Any, clip: float | None, state: State, carry: Any, stretch: Any
+        self, routine: Routine, clip: float | None, state: State, carry: Any, stretch: Any
     ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
         """One stretch (xs, targets, lengths): the state and what is carried on; summed loss, number asked."""
 
@@ -33,10 +49,8 @@ def passes(
 ) -> tuple[State, Any, Any]:
     """All buckets in a random order, epoch after epoch; the summed loss and the number asked of the last one."""
     batch, seed = task.batch, task.seed
-    teach = partial(
-        epochs_over,
-        *(task.network, learner, task.loss, method, task.every, task.clip, task.members, task.key),
-    )
+    routine = Routine(task.network, learner, task.loss, method, task.every, task.members)
+    teach = partial(epochs_over, routine, task.clip, task.key)
     if len(lessons) == 1:  # then all epochs are one call
         state, last = teach(state, lessons[0], _drawn(lessons[0], batch, seed, epochs), None, np.array(epochs))
         return state, *jax.tree.map(lambda s: s[..., -1], jax.device_get(last))
@@ -63,15 +77,10 @@ def batches(order: NDArray[np.int64], batch: int, places: int) -> NDArray[np.int
     return np.append(order, filling).reshape(-1, size).astype(np.int32)
 
 
-@partial(jax.jit, static_argnames=("network", "learner", "loss", "method", "every", "members"))
+@partial(jax.jit, static_argnames="routine")
 def epochs_over(
-    network: Network,
-    learner: Learner,
-    loss: Loss,
-    method: Stepwise,
-    every: int | None,
+    routine: Routine,
     clip: float | None,
-    members: int | None,
     key: NDArray[np.uint32],
     state: State,
     bucket: Bucket,
@@ -81,48 +90,42 @@ def epochs_over(
 ) -> tuple[State, tuple[Array, Array]]:
     """Passes over a bucket in batches `index` (epochs, number, size): the new state, summed losses and numbers asked (epochs,).
 
+    clip     largest norm of the mean gradient
     key      its data
     place    of the bucket among others, None if it is the only one
     numbers  of the epochs (epochs,): each has a key of its own, made here, where a key that nobody uses is left out
     """
-    one = partial(epoch, network, learner, loss, method, every, clip)
+    one = partial(one_pass, routine, clip)
 
     def course(state: State, bucket: Bucket, index: Array, keys: Array) -> tuple[State, tuple[Array, Array]]:
         return lax.scan(lambda state, item: one(state, bucket, *item), state, (index, keys))
 
     drawn = jax.random.wrap_key_data(jnp.asarray(key))
     keys = jax.vmap(partial(jax.random.fold_in, drawn if place is None else jax.random.fold_in(drawn, place)))(numbers)
+    members = routine.members
     if members is None:
         return course(state, bucket, index, keys)
     keys = jax.vmap(lambda key: jax.random.split(key, members), out_axes=1)(keys)
     return jax.vmap(course, in_axes=(0, bucket.member_axes(), None, 0))(state, bucket, index, keys)
 
 
-def epoch(
-    network: Network,
-    learner: Learner,
-    loss: Loss,
-    method: Stepwise,
-    every: int | None,
-    clip: float | None,
-    state: State,
-    bucket: Bucket,
-    index: Array,
-    key: Array,
+def one_pass(
+    routine: Routine, clip: float | None, state: State, bucket: Bucket, index: Array, key: Array
 ) -> tuple[State, tuple[Array, Array]]:
     """One pass over a bucket in batches `index` (number, size): the new state, summed loss and number asked."""
     cut_short = not bucket.full or index.size > bucket.places  # else every sequence ends where the arrays end
 
     def one_batch(state: State, item: tuple[Array, Array]) -> tuple[State, Any]:
         chosen, key = item
-        carry, part = begun(learner, network, state.weights, chosen.shape[0], key), bucket.pick(chosen)
+        carry = begun(routine.learner, routine.network, state.weights, chosen.shape[0], key)
+        part = bucket.pick(chosen)
         carry = carry._replace(history=part.begin(carry.history))
         lengths = part.lengths if cut_short else None
-        (state, _), sums = lax.scan(one_stretch, (state, carry), _cut(part.xs, part.targets, lengths, every))
+        (state, _), sums = lax.scan(one_stretch, (state, carry), _cut(part.xs, part.targets, lengths, routine.every))
         return state, sums
 
     def one_stretch(going: tuple[State, Any], stretch: Any) -> tuple[tuple[State, Any], Any]:
-        return method.step(network, learner, loss, clip, *going, stretch)
+        return routine.method.step(routine, clip, *going, stretch)
 
     state, sums = lax.scan(one_batch, state, (index, jax.random.split(key, len(index))))
     total, asked = jax.tree.map(jnp.sum, sums)

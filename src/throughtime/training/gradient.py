@@ -9,11 +9,8 @@ import optax
 
 from throughtime.engine import Weights
 from throughtime.learners.contract import a_learner, taught
-from throughtime.learners.lesson import Learner
-from throughtime.losses import Loss
-from throughtime.network import Network
 from throughtime.sequences import Bucket
-from throughtime.training.epochs import norm, passes, taken
+from throughtime.training.epochs import Routine, norm, passes, taken
 from throughtime.training.method import State, Task, alike, first_state
 
 
@@ -42,11 +39,12 @@ class Gradient:
         return False
 
     def step(
-        self, network: Network, learner: Learner, loss: Loss, clip: float | None, state: State, carry: Any, stretch: Any
+        self, routine: Routine, clip: float | None, state: State, carry: Any, stretch: Any
     ) -> tuple[tuple[State, Any], tuple[Any, Any]]:
         """One stretch, and one step of the optimizer along the mean gradient."""
         xs, targets, lengths = stretch
-        carry, lesson = taught(learner, network, state.weights, carry, xs, targets, loss, lengths)
+        given = routine.network, state.weights, carry, xs, targets, routine.loss, lengths
+        carry, lesson = taught(routine.learner, *given)
         gradients = jax.tree.map(lambda g: g / jnp.maximum(lesson.asked, 1).astype(g.dtype), lesson.gradients)
         size = norm(gradients)
         if clip is not None:

@@ -21,7 +21,6 @@ measurement); J. A. Perez-Ortiz, F. Gers, D. Eck, J. Schmidhuber, Neural Network
 checked). optax knows no Kalman filter, and the filters of dynamax keep P whole.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -36,11 +35,10 @@ from numpy.typing import NDArray
 
 from throughtime import losses
 from throughtime.engine import Weights
-from throughtime.learners.lesson import Learner, refuse_backward
+from throughtime.learners.lesson import refuse_backward
 from throughtime.learners.rtrl import RTRL, Carried
-from throughtime.network import Network
 from throughtime.sequences import Bucket
-from throughtime.training.epochs import passes, taken
+from throughtime.training.epochs import Routine, passes, taken
 from throughtime.training.jacobian import residual_rows
 from throughtime.training.method import State, Task, alike, first_state
 from throughtime.training.residuals import refuse_other, refuse_rounded
@@ -104,7 +102,7 @@ class KalmanFilter:
         """With an `Estimate`."""
         with jax.enable_x64(True):
             wide = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
-            first = partial(begin, self)
+            first = partial(first_estimate, self)
             estimate = alike(state, first(wide) if task.members is None else jax.vmap(first)(wide))
             refuse_rounded(estimate, "the Kalman filter")
             return first_state(task, weights, estimate)
@@ -122,12 +120,12 @@ class KalmanFilter:
         return False
 
     def step(
-        self, network: Network, _: Learner, loss: Any, __: float | None, state: State, carry: Carried, stretch: Any
+        self, routine: Routine, _: float | None, state: State, carry: Carried, stretch: Any
     ) -> tuple[tuple[State, Carried], tuple[Array, Array]]:
         """One stretch, and one update."""
         xs, targets, lengths = stretch
         given = Segment(xs, targets, lengths, {})
-        after, carry, squares, asked = learn(network, loss.residual, self, state.optimizer, carry, given)
+        after, carry, squares, asked = corrected_by(routine, self, state.optimizer, carry, given)
         return (taken(state, after.weights, after, jnp.isfinite(squares), asked), carry), (squares, asked)
 
 
@@ -144,7 +142,7 @@ class Estimate(NamedTuple):
     steps: Array
 
 
-def begin(optimizer: KalmanFilter, weights: Weights) -> Estimate:
+def first_estimate(optimizer: KalmanFilter, weights: Weights) -> Estimate:
     """Before the first update."""
     count, width = places(weights, optimizer.groups).shape
     first = jnp.broadcast_to(optimizer.covariance * jnp.eye(width), (count, width, width))
@@ -179,16 +177,11 @@ def places(weights: Weights, groups: str) -> NDArray[np.int64]:
     return made
 
 
-def learn(
-    network: Network,
-    residual: Callable[[Array, Array], Array],
-    optimizer: KalmanFilter,
-    before: Estimate,
-    carry: Carried,
-    given: Segment,
+def corrected_by(
+    routine: Routine, optimizer: KalmanFilter, before: Estimate, carry: Carried, given: Segment
 ) -> tuple[Estimate, Carried, Array, Array]:
     """One stretch and one update: the estimate, what is carried on, the squared error before it, and the number asked."""
-    rows = residual_rows(network, before.weights, residual, given, carry.history, carry.influence)
+    rows = residual_rows(routine.network, before.weights, routine.loss.residual, given, carry.history, carry.influence)
     r = rows.residuals
     after = corrected(optimizer, before, rows.jacobian, r)
     return after, Carried(rows.history, rows.influence), r @ r, losses.asked(given.targets).sum()

@@ -31,7 +31,7 @@ from threadpoolctl import ThreadpoolController
 
 from throughtime.engine import Weights
 from throughtime.sequences import Bucket
-from throughtime.training.levenberg_marquardt.steps import BROKEN, GOING, begin, epoch, weights_in
+from throughtime.training.levenberg_marquardt.steps import BROKEN, GOING, epoch_of_steps, first_iterate, weights_in
 from throughtime.training.method import State, Task, alike, first_state
 from throughtime.training.residuals import refuse_other, refuse_rounded
 
@@ -86,14 +86,14 @@ class LevenbergMarquardt:
 
     def begin(self, task: Task, weights: Weights, state: Any) -> State:
         """With an `Iterate`."""
-        iterate = alike(state, begin(self, weights, task.members))
+        iterate = alike(state, first_iterate(self, weights, task.members))
         refuse_rounded(iterate, "Levenberg-Marquardt")
         return first_state(task, weights, iterate)
 
     def advance(self, task: Task, lessons: list[Bucket], state: State, epochs: range) -> tuple[State, Any, Any]:
         """A step for each epoch; weights in their own type."""
         with _threads().limit(limits=1, user_api="blas"):  # the matrices are small: threads would wait for each other
-            iterate = epoch(task.network, task.loss, self, state.optimizer, lessons, len(epochs))
+            iterate = epoch_of_steps(task.network, task.loss, self, state.optimizer, lessons, len(epochs))
             told = jax.device_get((iterate.squares, iterate.asked, iterate.ended, iterate.steps))
         squares, asked, reason, steps = told
         healthy, weights = jnp.asarray(reason != BROKEN), weights_in(iterate, state.weights)

@@ -54,7 +54,7 @@ class Iterate(NamedTuple):
     ended: Array
 
 
-def begin(optimizer: "LevenbergMarquardt", weights: Weights, members: int | None = None) -> Iterate:
+def first_iterate(optimizer: "LevenbergMarquardt", weights: Weights, members: int | None = None) -> Iterate:
     """Before the first epoch; `members` networks side by side, if the weights have that leading axis."""
     with jax.enable_x64(True):
         own = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
@@ -65,7 +65,7 @@ def begin(optimizer: "LevenbergMarquardt", weights: Weights, members: int | None
         return Iterate(own, *(jnp.full(shape, n, t) for n, t in zip(numbers, types, strict=True)))
 
 
-def epoch(
+def epoch_of_steps(
     network: Network,
     loss: Any,
     optimizer: "LevenbergMarquardt",
