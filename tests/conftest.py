@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_ENABLE_X64"] = "1"
+os.environ["THROUGHTIME_CACHE"] = "off"  # what a test has changed would be kept under the name of what it was
 
 import hypothesis
 import jax
@@ -70,7 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _forget_compiled_programs() -> Iterator[None]:
     """Compiled programs of a whole run would fill the memory; what is needed again comes from the cache on disk."""
     yield
-    jax.clear_caches()
+    from throughtime.engine import programs  # only now: jaxtyping looks at what is imported after it
+
+    programs.forget()
 
 
 def pytest_collection_finish() -> None:

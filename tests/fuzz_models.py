@@ -35,6 +35,7 @@ import throughtime as tt
 from command_line import run
 from throughtime.dynamics.intervals import Conformal
 from throughtime.dynamics.linear import Linear
+from throughtime.engine.programs import forget
 from throughtime.features import Prior, SpeechFeatures
 from throughtime.features.pen import PenFeatures
 from throughtime.io.container import FileContentError
@@ -442,7 +443,7 @@ def search(seed: int, numbers: range, unsound: Callable[[int, bytes, Exception],
         found[said] += 1
         found[f"{change}: {said}"] += 1
         if number % FORGET == FORGET - 1:
-            jax.clear_caches()
+            forget()
     return found
 
 

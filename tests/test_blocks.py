@@ -14,6 +14,7 @@ import zoo
 from throughtime import Network, blocks
 from throughtime.dynamics.misses import misses
 from throughtime.dynamics.model import DynamicModel
+from throughtime.engine.programs import forget
 from throughtime.features import SpeechFeatures
 from throughtime.models import rollout
 from throughtime.models.columns import Column
@@ -211,7 +212,7 @@ def programs() -> Iterator[Callable[[], int]]:
         seen.clear()
         return count
 
-    jax.clear_caches()
+    forget()
     jax.monitoring.register_event_duration_secs_listener(note)
     yield since
     jax.monitoring.unregister_event_duration_listener(note)

@@ -165,19 +165,19 @@ def test_rounds_hold_every_sequence_once_and_every_length_alike() -> None:
 
 def test_later_epochs_and_seeds_compile_nothing(tmp_path: Path) -> None:
     course(augment=None).follow(TRAIN, VALIDATION, 0, tmp_path / "0.progress", quiet)
-    compiled = epochs.epochs_over._cache_size()
+    compiled = len(epochs.epochs_over.known)
     course(augment=None).follow(TRAIN, VALIDATION, 1, tmp_path / "1.progress", quiet)
-    assert epochs.epochs_over._cache_size() == compiled
+    assert len(epochs.epochs_over.known) == compiled
 
 
 def test_where_lengths_are_given_other_recordings_compile_nothing(tmp_path: Path) -> None:
     own = course(augment=None, padding=(6, 10), steps=10_000)
     assert courses._Rounds.of(own, TRAIN).ends == [6, 10]
     own.follow(TRAIN, VALIDATION, 0, tmp_path / "0.progress", quiet)
-    compiled = epochs.epochs_over._cache_size()
+    compiled = len(epochs.epochs_over.known)
     others = [(x[:, ::-1].copy(), target) for x, target in TRAIN[1:]]
     own.follow(others, VALIDATION, 0, tmp_path / "1.progress", quiet)
-    assert epochs.epochs_over._cache_size() == compiled
+    assert len(epochs.epochs_over.known) == compiled
 
 
 def test_weights_are_averaged_over_updates() -> None:

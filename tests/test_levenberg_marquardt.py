@@ -15,6 +15,7 @@ import reference
 import throughtime as tt
 import zoo
 from throughtime import Layer, Network, units
+from throughtime.engine.programs import forget
 from throughtime.sequences import buckets, examples_of
 from throughtime.training.jacobian import normal_equations
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
@@ -265,11 +266,11 @@ def test_many_records_go_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     sequences, weights = [record(network, 5, seed) for seed in range(5)], zoo.weights_of(network)
     given = lessons(network, sequences)
     at_once = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, weights), given)
-    jax.clear_caches()
+    forget()
     monkeypatch.setattr("throughtime.training.levenberg_marquardt.steps.ROOM", 400)
     in_groups = epoch_of_steps(network, ERROR, optimizer, first_iterate(optimizer, weights), given)
     assert zoo.distance(in_groups, at_once) < TOLERANCE
-    jax.clear_caches()
+    forget()
 
 
 def linear(steps: int = 40) -> tuple[Any, Any]:

@@ -118,11 +118,11 @@ def test_clip_bounds_the_mean_gradient() -> None:
 
 def test_a_second_training_compiles_nothing() -> None:
     reports(echo(5, 6, 7), ADAM, epochs=1, batch=2, padding=1.0, clip=1.0)
-    compiled = epochs.epochs_over._cache_size()
+    compiled = len(epochs.epochs_over.known)
     reports(echo(7, 6, 6), ADAM, epochs=2, batch=2, padding=1.0, clip=0.5, seed=3)
-    assert epochs.epochs_over._cache_size() == compiled
+    assert len(epochs.epochs_over.known) == compiled
     reports(echo(12, 6, 7), ADAM, epochs=1, batch=2, padding=1.0)
-    assert epochs.epochs_over._cache_size() > compiled
+    assert len(epochs.epochs_over.known) > compiled
 
 
 @pytest.mark.parametrize("every", [None, 2])
@@ -140,9 +140,9 @@ def test_the_lengths_to_pad_to_change_no_number(lengths: tuple[int, ...], every:
 def test_rounds_of_other_sequences_compile_nothing() -> None:
     settings: dict[str, Any] = {"epochs": 1, "batch": 2, "padding": [4, 8], "validation": echo(4, 8)}
     reports(echo(3, 4, 2, 7, 8, 8, 5, 6), ADAM, **settings)
-    compiled = epochs.epochs_over._cache_size()
+    compiled = len(epochs.epochs_over.known)
     (report,) = reports(echo(4, 4, 4, 4, 8, 5, 8, 7, 6, 5), ADAM, **settings)
-    assert epochs.epochs_over._cache_size() == compiled
+    assert len(epochs.epochs_over.known) == compiled
     assert report.updates == 5
     with pytest.raises(ValueError, match=r"a sequence has 9 steps, but the lengths to pad to are \[4, 8\]"):
         reports(echo(9), ADAM, **settings)

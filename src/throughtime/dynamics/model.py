@@ -20,6 +20,7 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, teach, usual
 from throughtime.engine import Weights, init
+from throughtime.engine.door import placed
 from throughtime.layers import an_instance
 from throughtime.models.columns import Column, columns_of, refuse_limits, squared_error
 from throughtime.models.ensemble import Ensemble
@@ -241,7 +242,7 @@ class DynamicModel(Fitted):
             kept += sorted(own[np.argsort(error[own], kind="stable")][: self.keep])
         chosen = np.array(kept, int)
         weights = report.best if validated else report.weights
-        self.weights_ = jax.tree.map(lambda leaf: leaf[chosen], weights)
+        self.weights_ = jax.tree.map(lambda leaf: placed(np.asarray(leaf)[chosen]), weights)
         self.members_ = [
             {
                 "fold": int(self._fold[k]),

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from throughtime.training import Report, train
 from throughtime.training.door import method_of, with_decay
 from throughtime.training.examining import evaluate
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.report import either
 
 Values = NDArray[np.float64]
 LOOPS = ("open", "closed")
@@ -236,9 +236,7 @@ def _longer(stages: tuple[tuple[Any, ...], ...], value: Any) -> tuple[tuple[Any,
 def _best_of(report: Report, earlier: Best) -> Report:
     """The report, with the best of an earlier stage where that is better."""
     kept = earlier.loss <= report.best_loss
-    chosen = jax.tree.map(
-        lambda old, new: jnp.where(kept.reshape(-1, *[1] * (new.ndim - 1)), old, new), earlier.weights, report.best
-    )
+    chosen = either(kept, earlier.weights, report.best)
     epoch = np.where(kept, earlier.epoch, report.best_epoch)
     return replace(report, best=chosen, best_loss=np.where(kept, earlier.loss, report.best_loss), best_epoch=epoch)
 

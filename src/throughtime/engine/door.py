@@ -19,6 +19,14 @@ def own_order(given: Any) -> Any:
     return given  # as nearly always; a step of a small network has little time for more
 
 
+def placed(values: Any, dtype: Any = None) -> jax.Array:
+    """An array of JAX's; `jnp.asarray` and the like compile a program for every shape, a hundredth of a second each.
+
+    values  that nobody changes later: they may be taken as they lie
+    """
+    return jax.device_put(np.asarray(values, dtype))
+
+
 def precision() -> np.dtype[Any]:
     """The type in which networks compute what is given to them: float32, unless JAX was told to compute in float64."""
     return np.dtype(np.float64 if jax.config.jax_enable_x64 else np.float32)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from throughtime.engine.door import placed, precision
 from throughtime.engine.effective import Weights
 from throughtime.engine.schedule import start_rows
 from throughtime.network import Connection, Layer, LearnedDelays, Network, a_network
@@ -34,8 +35,8 @@ def init(network: Network, seed: int, dtype: Any = None) -> Weights:
     (1, 2, 1, 3)
     """
     a_network(network)
-    kind = jnp.zeros((), dtype).dtype
-    return jax.tree.map(lambda values: jnp.asarray(values, kind), _drawn(network, seed))
+    kind = precision() if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
+    return jax.tree.map(lambda values: placed(values, kind), _drawn(network, seed))
 
 
 def _drawn(network: Network, seed: int) -> dict[str, dict[str, Any]]:

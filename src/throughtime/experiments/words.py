@@ -23,12 +23,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 
 from throughtime.datasets.corpus import Values
 from throughtime.drawing import weight_count
+from throughtime.engine.programs import forget
 from throughtime.experiments import Bar, Progress, Result, Results, part_of, result_rows
 from throughtime.experiments.courses import Contestant, Course
 from throughtime.experiments.judging import (
@@ -66,7 +66,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
     ]
     for number, (name, task, label, entry) in enumerate(todo):
         if task.data != todo[number - 1][1].data:
-            jax.clear_caches()  # type: ignore[no-untyped-call]  # a process holds so much compiled code only
+            forget()  # a process holds so much compiled code only
         told = part_of(progress, number, len(todo))
         answers[name, label], curves[name, label] = word_answers(name, label, task, entry, count, out, told)
         files.write(out / "words.csv", pd.DataFrame(result_rows(results(answers, asked))).to_csv(index=False))

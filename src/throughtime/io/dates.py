@@ -65,7 +65,7 @@ def holds_dates(table: Table, name: str) -> bool:
         made = _read(table, name, Reading())[0]
     except ValueError:
         return False
-    return isinstance(made, pd.DatetimeIndex) and bool(made.notna().mean() > 0.5)
+    return isinstance(made, pd.DatetimeIndex) and bool(np.mean(made.notna()) > 0.5)
 
 
 def _read(table: Table, name: str, like: Reading) -> tuple[pd.Index, Reading]:

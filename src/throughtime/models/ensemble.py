@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from throughtime.checks import counted, quoted
 from throughtime.engine import History, Weights
-from throughtime.engine.door import own_order
+from throughtime.engine.door import own_order, placed
 from throughtime.models.columns import Column, restore, standardise
 from throughtime.models.each import run_members
 from throughtime.models.forecasts import forecasts
@@ -107,7 +107,7 @@ class Ensemble:
     def members(self, chosen: Sequence[int]) -> "Ensemble":
         """Some of the networks."""
         index = np.asarray(chosen, int)
-        return replace(self, weights=jax.tree.map(lambda leaf: leaf[index], self.weights))
+        return replace(self, weights=jax.tree.map(lambda leaf: placed(np.asarray(leaf)[index]), self.weights))
 
     def shown(self, ys: Any) -> Values:
         """Standardised outputs (..., O) in the units of the data, within the limits."""

@@ -1,7 +1,6 @@
 """Forecasts from many places of one record: what was measured leads up to each, and free runs go on from there, side by side."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from throughtime import blocks
 from throughtime.engine import History, Weights
 from throughtime.engine.forward import kind
+from throughtime.engine.programs import program
 from throughtime.models.hearing import named_inputs, one_step
 from throughtime.models.members import begin, each_member, run_beside
 from throughtime.network import Network
@@ -69,7 +69,7 @@ def _onward(network: Network, weights: Weights, begun: History, xs: dict[str, Va
     return np.concatenate(made, axis=1).swapaxes(1, 2)
 
 
-@partial(jax.jit, static_argnames="network")
+@program("network")
 def _moments(network: Network, weights: Weights, history: History, xs: Any, measured: Any) -> History:
     """The histories after every step (T, K, ...)."""
 

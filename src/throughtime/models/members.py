@@ -1,21 +1,21 @@
 """Networks of one wiring side by side: their weights have a leading axis of members, K."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from throughtime.engine import History, Weights, run, start
+from throughtime.engine.door import placed
+from throughtime.engine.programs import program
 from throughtime.network import Network
 
 
 def stack(trees: list[Any]) -> Any:
     """Equal trees along a new first axis: the members' weights as one."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    return jax.tree.map(lambda *leaves: placed(np.stack(leaves)), *trees)
 
 
 def one_member(weights: Weights) -> Weights:
@@ -33,14 +33,14 @@ def each_member(function: Callable[..., Any], weights: Weights, out: int = 0) ->
     return jax.vmap(function, out_axes=out, axis_size=count(weights))
 
 
-@partial(jax.jit, static_argnames=("network", "batch"))
+@program("network", "batch")
 def begin(network: Network, weights: Weights, batch: int = 1) -> History:
     """The members' histories before the first step of so many sequences."""
     made: History = each_member(lambda w: start(network, w, batch), weights)(weights)
     return made
 
 
-@partial(jax.jit, static_argnames="network")
+@program("network")
 def run_beside(
     network: Network, weights: Weights, history: History, xs: Any, lengths: Array | None
 ) -> tuple[Array, History]:

@@ -4,7 +4,6 @@ All values are in the networks' own, standardised units. Networks with a member 
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from throughtime import blocks
 from throughtime.engine import History, Weights, hand_over, run
 from throughtime.engine.forward import kind
+from throughtime.engine.programs import program
 from throughtime.models.hearing import fed_row, named_inputs, one_step
 from throughtime.models.members import begin, count, each_member
 from throughtime.network import Network
@@ -103,7 +103,7 @@ def _whole(network: Network, weights: Weights, xs: dict[str, Values]) -> Values:
     return np.asarray(ys)[:, :steps]
 
 
-@partial(jax.jit, static_argnames="network")
+@program("network")
 def _free(
     network: Network,
     weights: Weights,
@@ -118,7 +118,7 @@ def _free(
     return ys[:, :, 0], history
 
 
-@partial(jax.jit, static_argnames="network")
+@program("network")
 def _led(
     network: Network, weights: Weights, history: History, xs: Any, measured: Any, steps: Any
 ) -> tuple[Array, History]:
@@ -136,7 +136,7 @@ def _led(
     return ys, history
 
 
-@partial(jax.jit, static_argnames="network")
+@program("network")
 def _mixed(
     network: Network, weights: Weights, history: History, xs: Any, measured: Any, steps: Any
 ) -> tuple[Array, History]:

@@ -13,6 +13,7 @@ from jax import Array
 
 from throughtime import losses
 from throughtime.engine import History
+from throughtime.engine.door import placed
 from throughtime.sequences.examples import Example
 from throughtime.sequences.inputs import steps_of
 from throughtime.sequences.numbers import Values
@@ -106,28 +107,29 @@ def _bucket(examples: list[Example], steps: int, loss: Any, dtype: Any, widest: 
     pad, lengths = partial(beside, columns=columns), np.zeros(columns, np.int32)
     lengths[: len(examples)] = [steps_of(e.x) for e in examples]
     full = places is None and lengths[:-1].min() == steps  # a number of places is for more calls, of which some are not
-    xs = {name: pad([e.x[name] for e in examples], steps, 0.0, dtype) for name in examples[0].x}
+    xs = {name: placed(pad([e.x[name] for e in examples], steps, 0.0, dtype)) for name in examples[0].x}
     history = {
-        name: pad([e.before[name] for e in examples], len(b), 0.0, dtype) for name, b in examples[0].before.items()
+        name: placed(pad([e.before[name] for e in examples], len(b), 0.0, dtype))
+        for name, b in examples[0].before.items()
     }
     asked = [e.target for e in examples]
     takes = losses.traits_of(loss).targets
     apart = takes == "numbers" and asked[0].ndim == 3
     targets: Any
     if takes == "strings":
-        targets = (pad(asked, widest, -1, np.int32).T, jnp.asarray(lengths))
+        targets = (placed(pad(asked, widest, -1, np.int32).T), placed(lengths))
     elif takes == "labels":
-        targets = pad(asked, steps, -1, np.int32)
+        targets = placed(pad(asked, steps, -1, np.int32))
     elif apart:
-        targets = jnp.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*asked, strict=True)])
+        targets = placed(np.stack([pad(list(part), steps, np.nan, dtype) for part in zip(*asked, strict=True)]))
     else:
-        targets = pad(asked, steps, np.nan, dtype)
-    return Bucket(xs, targets, jnp.asarray(lengths), bool(full), history, apart)
+        targets = placed(pad(asked, steps, np.nan, dtype))
+    return Bucket(xs, targets, placed(lengths), bool(full), history, apart)
 
 
-def beside(arrays: Sequence[Values], steps: int, filling: float, dtype: Any, columns: int) -> Array:
+def beside(arrays: Sequence[Values], steps: int, filling: float, dtype: Any, columns: int) -> Values:
     """The arrays (T_i, ...), and empty ones after them, side by side: (steps, columns, ...)."""
     padded = np.full((steps, columns, *arrays[0].shape[1:]), filling, dtype)
     for n, values in enumerate(arrays):
         padded[: len(values), n] = values
-    return jnp.asarray(padded)
+    return padded

@@ -3,11 +3,10 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from throughtime.engine import Weights
+from throughtime.engine.door import placed
 
 
 class BestWeights(NamedTuple):
@@ -22,7 +21,7 @@ class BestWeights(NamedTuple):
         better = loss < self.loss
         if not np.ndim(better):
             return BestWeights(weights, loss, epoch) if better else self
-        chosen = _where(jnp.asarray(better), weights, self.weights)
+        chosen = either(better, weights, self.weights)
         return BestWeights(chosen, np.where(better, loss, self.loss), np.where(better, epoch, self.epoch))
 
     def tired(self, patience: int | None, epoch: int) -> bool:
@@ -30,7 +29,11 @@ class BestWeights(NamedTuple):
         return patience is not None and epoch - int(np.max(self.epoch)) >= patience
 
 
-@jax.jit
-def _where(chosen: Array, these: Any, others: Any) -> Any:
-    """Member by member the ones or the others."""
-    return jax.tree.map(lambda a, b: jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b), these, others)
+def either(chosen: Any, these: Weights, others: Weights) -> Weights:
+    """Member by member the ones, where `chosen` (K,) is True, or the others."""
+
+    def part(one: Any, other: Any) -> Any:
+        return placed(np.where(np.reshape(chosen, (-1, *[1] * (one.ndim - 1))), one, other))
+
+    made: Weights = jax.tree.map(part, these, others)
+    return made

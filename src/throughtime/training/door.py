@@ -54,7 +54,7 @@ def check_weights(network: Network, weights: Weights, members: int | None) -> No
                 f"members={members}, but a weight has shape {jnp.shape(leaf)}: stack the weights of {members} networks "
                 "along a new first axis"
             )
-    check(network, jax.tree.map(lambda leaf: leaf[0], weights) if members else weights)
+    check(network, jax.tree.map(lambda leaf: np.empty(jnp.shape(leaf)[1:]), weights) if members else weights)
 
 
 def asking(examples: list[Example], kind: str = "") -> list[Example]:

@@ -12,11 +12,14 @@ from jax import Array, lax
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights
+from throughtime.engine.programs import program
 from throughtime.learners.contract import begun
 from throughtime.learners.lesson import Learner
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.method import State, Task
+
+EARLY = 200  # epochs
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,35 @@ def passes(
     """All buckets in a random order, epoch after epoch; the summed loss and the number asked of the last one."""
     batch, seed = task.batch, task.seed
     routine = Routine(task.network, learner, task.loss, method, task.every, task.members)
-    teach = partial(epochs_over, routine, task.clip, task.key)
+
+    def teach(epochs: Sequence[int], *given: Any) -> tuple[State, Any]:
+        passed = epochs_over if epochs[0] <= EARLY else epochs_over.often
+        return passed(routine, task.clip, task.key, *given, np.array(epochs))
+
     if len(lessons) == 1:  # then all epochs are one call
-        state, last = teach(state, lessons[0], _drawn(lessons[0], batch, seed, epochs), None, np.array(epochs))
+        for some in early_and_late(epochs):
+            state, last = teach(some, state, lessons[0], _drawn(lessons[0], batch, seed, some), None)
         return state, *jax.tree.map(lambda s: s[..., -1], jax.device_get(last))
     for epoch in epochs:
         sums: list[tuple[Array, Array]] = []
         for place in np.random.default_rng((seed, epoch)).permutation(len(lessons)):
             order = _drawn(lessons[place], batch, (seed, int(place)), [epoch])
-            state, summed = teach(state, lessons[place], order, place, np.array([epoch]))
+            state, summed = teach([epoch], state, lessons[place], order, place)
             sums.append(summed)
     total, asked = np.sum([[s[..., -1] for s in pair] for pair in jax.device_get(sums)], axis=0)
     return state, total, asked
+
+
+def early_and_late(epochs: range) -> list[range]:
+    """The epochs that are run by a program soon compiled, and those by one of more thought; by their numbers alone.
+
+    Thus a training that goes on from a report goes on to the same bits, and a short one waits for no optimiser.
+
+    >>> early_and_late(range(191, 211))
+    [range(191, 201), range(201, 211)]
+    """
+    border = min(max(EARLY + 1, epochs.start), epochs.stop)
+    return [some for some in (range(epochs.start, border), range(border, epochs.stop)) if some]
 
 
 def _drawn(bucket: Bucket, batch: int, seed: Any, epochs: Sequence[int]) -> NDArray[np.int32]:
@@ -77,7 +97,7 @@ def batches(order: NDArray[np.int64], batch: int, places: int) -> NDArray[np.int
     return np.append(order, filling).reshape(-1, size).astype(np.int32)
 
 
-@partial(jax.jit, static_argnames="routine")
+@program("routine")
 def epochs_over(
     routine: Routine,
     clip: float | None,

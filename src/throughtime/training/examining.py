@@ -1,7 +1,6 @@
 """Measuring a network on sequences, without dropout and without learning."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from throughtime import losses
 from throughtime.engine import Weights, run, start
 from throughtime.engine.door import own_order
 from throughtime.engine.forward import kind
+from throughtime.engine.programs import program
 from throughtime.losses import Loss
 from throughtime.network import Network
 from throughtime.sequences import Bucket, buckets, examples_of
@@ -46,7 +46,7 @@ def examine(
     return float(mean) if members is None else mean
 
 
-@partial(jax.jit, static_argnames=("network", "loss", "members"))
+@program("network", "loss", "members")
 def _measure(
     network: Network, loss: Loss, members: int | None, weights: Weights, bucket: Bucket, index: Array
 ) -> tuple[Array, Array]:

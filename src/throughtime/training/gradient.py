@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from throughtime.engine import Weights
+from throughtime.engine.programs import program
 from throughtime.learners.contract import a_learner, taught
+from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.epochs import Routine, norm, passes, taken
 from throughtime.training.method import State, Task, alike, first_state
@@ -27,8 +29,7 @@ class Gradient:
 
     def begin(self, task: Task, weights: Weights, state: Any) -> State:
         """With the optimizer's state."""
-        fresh = self.optimizer.init if task.members is None else jax.vmap(self.optimizer.init)
-        return first_state(task, weights, alike(state, fresh(weights)))
+        return first_state(task, weights, alike(state, _fresh(task.network, self.optimizer, task.members, weights)))
 
     def advance(self, task: Task, lessons: list[Bucket], state: State, epochs: range) -> tuple[State, Any, Any]:
         """Every sequence once in an epoch, in shuffled batches."""
@@ -53,3 +54,9 @@ class Gradient:
         weights = optax.apply_updates(state.weights, steps)
         finite = jnp.isfinite(lesson.loss) & jnp.isfinite(size)
         return (taken(state, weights, after, finite, lesson.asked), carry), (lesson.loss, lesson.asked)
+
+
+@program("network", "optimizer", "members")
+def _fresh(network: Network, optimizer: Any, members: int | None, weights: Weights) -> Any:  # noqa: ARG001
+    """The optimizer's state before its first step."""
+    return (optimizer.init if members is None else jax.vmap(optimizer.init))(weights)

@@ -55,7 +55,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from throughtime.engine import Weights
-from throughtime.engine.door import own_order
+from throughtime.engine.door import own_order, placed
+from throughtime.engine.programs import program
 from throughtime.learners.contract import begun, taught
 from throughtime.learners.lesson import Learner, Lesson
 from throughtime.losses import Loss
@@ -133,7 +134,7 @@ class Method(Protocol):
 def first_state(task: Task, weights: Weights, optimizer: Any) -> State:
     """The state before the first epoch."""
     shape = () if task.members is None else (task.members,)
-    return State(weights, optimizer, jnp.ones(shape, bool), jnp.zeros(shape, int))
+    return State(weights, optimizer, placed(np.ones(shape, bool)), placed(np.zeros(shape, int)))
 
 
 def alike(state: Any, fresh: Any) -> Any:
@@ -164,7 +165,7 @@ def whole_lesson(task: Task, weights: Weights, lessons: list[Bucket]) -> Lesson:
     return total
 
 
-@partial(jax.jit, static_argnames=("network", "learner", "loss", "members"))
+@program("network", "learner", "loss", "members")
 def _lesson_of(
     network: Network, learner: Learner, loss: Loss, members: int | None, weights: Weights, bucket: Bucket
 ) -> Lesson:

@@ -24,13 +24,14 @@ from functools import cache
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
 from threadpoolctl import ThreadpoolController
 
 from throughtime.engine import Weights
+from throughtime.engine.door import placed
 from throughtime.sequences import Bucket
+from throughtime.training.epochs import EARLY, early_and_late
 from throughtime.training.levenberg_marquardt.steps import BROKEN, GOING, epoch_of_steps, first_iterate, weights_in
 from throughtime.training.method import State, Task, alike, first_state
 from throughtime.training.residuals import refuse_other, refuse_rounded
@@ -93,11 +94,14 @@ class LevenbergMarquardt:
     def advance(self, task: Task, lessons: list[Bucket], state: State, epochs: range) -> tuple[State, Any, Any]:
         """A step for each epoch; weights in their own type."""
         with _threads().limit(limits=1, user_api="blas"):  # the matrices are small: threads would wait for each other
-            iterate = epoch_of_steps(task.network, task.loss, self, state.optimizer, lessons, len(epochs))
+            iterate = state.optimizer
+            for some in early_and_late(epochs):
+                late = some.start > EARLY
+                iterate = epoch_of_steps(task.network, task.loss, self, iterate, lessons, len(some), late)
             told = jax.device_get((iterate.squares, iterate.asked, iterate.ended, iterate.steps))
         squares, asked, reason, steps = told
-        healthy, weights = jnp.asarray(reason != BROKEN), weights_in(iterate, state.weights)
-        return State(weights, iterate, healthy, jnp.asarray(steps)), squares, asked
+        healthy, weights = placed(reason != BROKEN), weights_in(iterate, state.weights)
+        return State(weights, iterate, healthy, placed(steps)), squares, asked
 
     def ended(self, state: State) -> bool:
         """True if no network goes on."""

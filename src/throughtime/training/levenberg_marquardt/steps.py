@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from throughtime.engine import Weights
+from throughtime.engine.door import placed
+from throughtime.engine.programs import program
 from throughtime.network import Network
 from throughtime.sequences import Bucket
 from throughtime.training.jacobian import ROOM
@@ -57,12 +60,12 @@ class Iterate(NamedTuple):
 def first_iterate(optimizer: "LevenbergMarquardt", weights: Weights, members: int | None = None) -> Iterate:
     """Before the first epoch; `members` networks side by side, if the weights have that leading axis."""
     with jax.enable_x64(True):
-        own = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), weights)
+        own = jax.tree.map(lambda w: placed(w, np.float64), weights)
         count = sum(w.size for w in jax.tree.leaves(own)) // (members or 1)
-        numbers = (optimizer.damping, optimizer.decay, float(count), jnp.inf, 0, jnp.inf, 0, 0, GOING)
+        numbers = (optimizer.damping, optimizer.decay, float(count), np.inf, 0, np.inf, 0, 0, GOING)
         shape = () if members is None else (members,)
-        types = (jnp.float64,) * 4 + (jnp.int32, jnp.float64, *(jnp.int32,) * 3)
-        return Iterate(own, *(jnp.full(shape, n, t) for n, t in zip(numbers, types, strict=True)))
+        types = (np.float64,) * 4 + (np.int32, np.float64, *(np.int32,) * 3)
+        return Iterate(own, *(placed(np.full(shape, n, t)) for n, t in zip(numbers, types, strict=True)))
 
 
 def epoch_of_steps(
@@ -72,25 +75,28 @@ def epoch_of_steps(
     iterate: Iterate,
     buckets: Sequence[Bucket],
     epochs: int = 1,
+    often: bool = False,
 ) -> Iterate:
     """One step, or several, on all sequences of all buckets; nothing changes where it has ended.
 
-    With members, targets may have a leading axis (K,) too.
+    With members, targets may have a leading axis (K,) too. often: many more will follow.
 
     raises  ValueError for a loss that is not a sum of squares, and for a network with dropout
     """
     refuse_other(network, loss, "Levenberg-Marquardt")
     with jax.enable_x64(True):
-        return _epochs(network, loss, optimizer, iterate, tuple(buckets), jnp.asarray(epochs))
+        return (_epochs.often if often else _epochs)(
+            network, loss, optimizer, iterate, tuple(buckets), np.asarray(epochs)
+        )
 
 
 def weights_in(iterate: Iterate, like: Weights) -> Weights:
     """The weights in the types of others, such as those the training began with."""
     with jax.enable_x64(True):
-        return jax.tree.map(lambda w, old: w.astype(jnp.asarray(old).dtype), iterate.weights, like)
+        return jax.tree.map(lambda w, old: placed(w, old.dtype), iterate.weights, like)
 
 
-@partial(jax.jit, static_argnames=("network", "loss", "optimizer"))
+@program("network", "loss", "optimizer")
 def _epochs(
     network: Network,
     loss: SumOfSquares,
