@@ -151,6 +151,41 @@ def test_a_forecast_from_measured_outputs(name: str, members: int, tmp_path: Pat
         assert gap(c_run(model, tmp_path, u[:, 0], y), stream_run(model, tmp_path, u[:, 0], y)) < TOLERANCE
 
 
+ULPS = """
+#include <stdio.h>
+#include "m.c"
+
+int main(void)
+{
+    double worst = 0;
+    for (int i = 1; i <= 100000; i++) {
+        const m_real x = (m_real)(25e-10 * i * i);
+        const long double t = tanhl(x), unit = ldexpl(1, ilogbl(t) - DIGITS);
+        const double error = (double)(fabsl(m_tanh(x) - t) / unit), other = (double)(fabsl(m_tanh(-x) + t) / unit);
+        worst = fmax(worst, fmax(error, other));
+    }
+    printf("%g %g %g %g", worst, (double)m_tanh(0), (double)m_tanh(-INFINITY), (double)m_tanh(NAN));
+    return 0;
+}
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(("flags", "digits"), [(("-DM_FLOAT",), 23), ((), 52)])
+def test_the_tanh_of_c_has_its_figures_near_0_and_far_from_it(
+    flags: tuple[str, ...], digits: int, tmp_path: Path
+) -> None:
+    export_c(a_model(NETWORKS["elman"]), tmp_path / "m.c")
+    (tmp_path / "main.c").write_text(ULPS)
+    build([*FLAGS, *flags, f"-DDIGITS={digits}"], tmp_path, "main.c")
+    worst, zero, least, nan = subprocess.run(
+        [tmp_path / "main"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert 0.5 < float(worst) < 4
+    assert (float(zero), float(least)) == (0, -1)
+    assert np.isnan(float(nan))
+
+
 @pytest.mark.parametrize("inputs", [0, 1])
 def test_a_fitted_ensemble_forecasts_the_same_elsewhere(inputs: int, tmp_path: Path) -> None:
     u = np.random.default_rng(0).normal(size=(60, inputs)) if inputs else None

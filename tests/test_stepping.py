@@ -5,6 +5,7 @@ import gc
 import pickle
 import resource
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -114,8 +115,13 @@ def test_what_fits_no_state_is_refused_and_garbage_does_no_harm() -> None:
 def test_threads_may_share_a_stream() -> None:
     model = a_model(NETWORKS["narx gaps"], members=2)
     stream, us = Stream(model), [seed + inputs_for(model, 2000, 1)[:, 0] for seed in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda u: folded(stream, u), us))
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda u: folded(stream, u), us))
+    finally:
+        sys.setswitchinterval(usual)
     for u, (ys, state) in zip(us, found, strict=True):
         again, last = folded(stream, u)
         np.testing.assert_array_equal(ys, again)

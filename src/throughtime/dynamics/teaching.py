@@ -20,10 +20,10 @@ from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
+from throughtime.training.best import either
 from throughtime.training.door import method_of, with_decay
 from throughtime.training.examining import evaluate
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
-from throughtime.training.report import either
 
 Values = NDArray[np.float64]
 LOOPS = ("open", "closed")

@@ -1,13 +1,15 @@
 """One C function per layer: its net inputs from what it hears, then its activities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from throughtime.exchange.c_text import Index, comment, constant, function, index, loops
+from throughtime.exchange.c_text import Index, comment, constant, function, indented, index, loops
 from throughtime.exchange.time_step import Names, TimeStep
 from throughtime.network import Connection, Layer
+
+TOGETHER = 4  # sources whose products are summed before they are added
 
 
 def fields_of(step: TimeStep) -> dict[str, str]:
@@ -44,6 +46,26 @@ def _delays(delays: Sequence[int]) -> str:
     return f"{first} to {last}" if whole else ", ".join(map(str, delays))
 
 
+def _several(size: int, added: Callable[[Sequence[str]], list[str]]) -> list[str]:
+    """What so many sources add, four at a time.
+
+    Each time all net inputs are read and written, which costs more than the products; compilers join no steps of a loop, as that
+    would round otherwise, but they take several units at once.
+    """
+    whole = size - size % TOGETHER if size > TOGETHER else 0
+    made = added([str(s) for s in range(whole, size)]) if size > whole else []
+    if whole:
+        head = f"for (int s = 0; s < {whole}; s += {TOGETHER}) {{"
+        made = [head, *indented(added(["s", *(f"s + {k}" for k in range(1, TOGETHER))])), "}", *made]
+    return made
+
+
+def _sum(to: str, terms: Sequence[str]) -> list[str]:
+    """A statement that adds the terms, one on each line."""
+    *most, last = [f"{to} += {terms[0]}", *(f"    + {term}" for term in terms[1:])]
+    return [*most, f"{last};"]
+
+
 class _Writer:
     """Writes one layer; the constants it needs come together on the way."""
 
@@ -67,17 +89,19 @@ class _Writer:
         return lines + [line for c in self._layer.connections for line in self._wire(c)]
 
     def _wire(self, c: Connection) -> list[str]:
-        name, fed = f"{self._layer.name}_{c.key}", self._layer.fed(c.nets)
+        name, fed, size = f"{self._layer.name}_{c.key}", self._layer.fed(c.nets), self._step.network.size_of(c.source)
         taps, nets = ("d", len(c.delays)), ("i", len(fed))
-        heard = self._units if c.one_to_one else ("s", self._step.network.size_of(c.source))
-        axes = [taps, nets, self._units] if c.one_to_one else [taps, heard, nets, self._units]
-        row = self._row(c.source, self._chosen("delays", name, c.delays, taps), index(heard))
-        weight = self._step.weight(self._layer, c)
-        if weight is not None:
-            at = "".join(f"[{index(axis)}]" for axis in axes)
-            row = f"{self._constant('w', name, weight)}{self._k}{at} * {row}"
-        into = self._chosen("nets", name, fed, nets)
-        return loops(axes, [f"net[{into}][{index(self._units)}] += {row};"])
+        delay, into = self._chosen("delays", name, c.delays, taps), self._chosen("nets", name, fed, nets)
+        weight, (d, i, n) = self._step.weight(self._layer, c), map(index, (taps, nets, self._units))
+        held = "" if weight is None else f"{self._constant('w', name, weight)}{self._k}[{d}]"
+
+        def added(heard: Sequence[str]) -> list[str]:
+            at = [f"[{i}]" if c.one_to_one else f"[{s}][{i}]" for s in heard]
+            rows = [self._row(c.source, delay, s) for s in heard]
+            terms = [f"{held}{a}[{n}] * {row}" if held else row for a, row in zip(at, rows, strict=True)]
+            return loops([nets, self._units], _sum(f"net[{into}][{n}]", terms))
+
+        return loops([taps], added([n]) if c.one_to_one else _several(size, added))
 
     def _constant(self, kind: str, of: str, values: Any, type_: str = "") -> str:
         made = self.name(kind, of)
@@ -110,7 +134,7 @@ class _Writer:
         return loops([self._units], [f"{a} = {self._bent(unit.removeprefix('context-'), nets[0])}{carried};"])
 
     def _bent(self, f: str, net: str) -> str:
-        called = {"tanh": f"{self._prefix.upper()}_TANH", "linear": "", "saturated_linear": f"{self._prefix}_saturate"}
+        called = {"linear": "", "saturated_linear": f"{self._prefix}_saturate"}
         function_ = called.get(f, f"{self._prefix}_{f}")
         return f"{function_}({net})" if function_ else net
 
