@@ -42,7 +42,7 @@ OTHERS = {
         "y",
     ),
     "more than four of a kind": Network(
-        {"x": 6}, (Layer("h", 9, units.gru, ("x", Connection("h", 1))), Layer("y", 2, units.linear, ("h",))), "y"
+        {"x": 6}, (Layer("h", 9, units.tanh, ("x",)), Layer("y", 2, units.linear, (Connection("h", (0, 2)),))), "y"
     ),
     "unit by unit only": Network(
         {"x": 2}, (Layer("y", 2, units.tanh, (Connection("x", (0, 2), "identity"),), bias=False),), "y"
