@@ -1,5 +1,6 @@
 """Correlations equal naive sums over known pairs, bounds hold what they promise, and delays that were put in are found."""
 
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_residual_tests_say_what_the_model_misses() -> None:
         "heat and residual of level: lag 3 clearly outside: the model misses what heat does",
         "heat and residual of flow: uncorrelated within bounds",
     ]
-    assert found.verdicts[0].endswith("of 10 lags outside, 0.5 expected by chance)")
+    assert "of 10 lags outside, 0.5 expected by chance; so many" in found.verdicts[0]
     assert found.crossed["heat", "level"].lags[0] == 0
 
 
@@ -232,3 +233,17 @@ def test_orders_are_those_of_the_system_also_where_its_input_is_slow() -> None:
     assert found.outputs == (1, 2)
     both = suggest_delays([u[:300], u[300:]], [y[:300], y[300:]], lags=20)
     assert (both.inputs, both.outputs) == ((3,), (1, 2))
+
+
+def test_lags_outside_that_are_no_finding_come_with_how_often_chance_makes_so_many() -> None:
+    for seed in range(40):
+        (found,) = residual_tests(np.random.default_rng(seed).normal(size=300), lags=9).verdicts
+        outside = int(found.split("(")[1].split(" of ")[0])
+        less = sum(comb(9, k) * 0.05**k * 0.95 ** (9 - k) for k in range(outside))
+        told = f"; so many and more by chance in {100 * (1 - less):.0f} % of tests)"
+        assert found.endswith(told) is (outside > 0 and "white within bounds" in found)
+        if outside == 2:
+            break
+    assert (
+        "white within bounds (2 of 9 lags outside, 0.5 expected by chance; so many and more by chance in 7 %" in found
+    )

@@ -25,6 +25,23 @@ WILD = Network(
     ),
     "y",
 )
+COLUMNS = {
+    "u, y": (tt.narx(1, 2, 1), ["u"], ["y"], {"input": ("u",), "output": ("y",)}),
+    "in the open": (
+        tt.narx(1, 2, 1).open_loop(),
+        ["u"],
+        ["y"],
+        {"input": ("u",), "measured output": ("y",), "output": ("y",)},
+    ),
+    "a series": (tt.narx(0, 2, 1), [], ["y"], {"output": ("y",)}),
+    "several": (
+        zoo.feedforward({"a": 2, "b": 1}, 2, 2),
+        ["u", "v", "w"],
+        ["y", "z"],
+        {"a": ("u", "v"), "b": ("w",), "output": ("y", "z")},
+    ),
+    "none": (tt.narx(1, 2, 1), [], [], {}),
+}
 WIRINGS = {
     "feedforward": zoo.feedforward({"u1": 1, "u2": 2}, [5, 4], 2),
     "window": zoo.window(2, 5, 1, 8),
@@ -111,3 +128,26 @@ def test_axes_can_be_drawn_into() -> None:
     axes = Figure().subplots()
     draw(WIRINGS["jordan"], axes)
     assert {"hidden", "output", "input"} <= {text.get_text() for text in axes.texts}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_stand_at_the_inputs_and_at_the_output(name: str) -> None:
+    network, inputs, outputs, wanted = COLUMNS[name]
+    assert facts.column_names(network, inputs, outputs) == wanted
+    said = show(network, inputs, outputs).split("\n")
+    drawn = plan(network, picture.label, 0.0, facts.column_names(network, inputs, outputs)).boxes
+    for place, own in wanted.items():
+        assert any(place in line and f": {', '.join(own)}" in line for line in said)
+        assert drawn[place].subtitle.endswith(f": {', '.join(own)}")
+    if not wanted:
+        assert show(network, inputs, outputs) == show(network)
+
+
+def test_many_long_names_of_columns_are_told_in_short() -> None:
+    names = [f"the {n}th column of a very wide table" for n in range(9)]
+    said = facts.listed("9 values", names)
+    assert (
+        said
+        == "9 values: the 0th column of a v..., the 1th column of a v..., the 2th column of a v... ... the 8th column of a v..."
+    )
+    assert facts.listed("1 value", ["x" * 99]) == f"1 value: {'x' * 21}..."

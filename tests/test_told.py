@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import throughtime as tt
-from command_line import dated, plant, refused, run
+from command_line import dated, fitted, plant, refused, run
 from throughtime.dynamics.standing import Standing, load_standing, save_standing
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns
@@ -87,3 +87,29 @@ def test_a_file_that_is_not_there_is_told_with_what_to_give(read: Any) -> None:
     Path("folder").mkdir(exist_ok=True)
     with pytest.raises(IsADirectoryError, match=r"^folder is a folder, not a file; name the \.safetensors file in it$"):
         read(Path("folder"))
+
+
+def test_a_run_that_begins_far_from_what_was_measured_says_so() -> None:
+    hours, model = pd.read_csv(fitted() / "hours.csv"), fitted() / "out/model.safetensors"
+    hours[int((hours["y"] - hours["y"].mean()).abs().argmax()) :].to_csv("far.csv", index=False)
+    hours.drop(columns="y").to_csv("unmeasured.csv", index=False)
+    hours.assign(y="unknown").to_csv("text.csv", index=False)
+    said = run("simulate", model, "far.csv").stderr
+    assert said.startswith("note: the run begins with 'y' at ")
+    assert said.endswith("let measured outputs lead: --start-rows 1\n")
+    runs = (
+        ["far.csv", "--start-rows", "1"],
+        ["far.csv", "--quiet"],
+        ["unmeasured.csv"],
+        ["text.csv"],
+        [fitted() / "hours.csv"],
+    )
+    for words in runs:
+        quiet = run("simulate", model, *words)
+        assert (quiet.exit_code, quiet.stderr) == (0, ""), words
+
+
+def test_a_model_shows_its_columns() -> None:
+    said = run("show", fitted() / "out/model.safetensors").stdout
+    assert "1 value: u\n" in said
+    assert "1 linear unit: y " in said

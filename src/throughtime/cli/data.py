@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,14 +35,22 @@ def read(
     inputs: Sequence[str],
     outputs: Sequence[str],
     time: str | None,
-    known: bool = True,
+    known: bool | None = True,
     like: Reading | None = None,
 ) -> Data:
-    """The columns of a table; without `known` the outputs are not looked at, and all NaN. like: how another's times were read."""
+    """The columns of a table; like: how another's times were read.
+
+    known  False: the outputs are not looked at, and all NaN; None: they are, where the table has them as numbers
+    """
     if time in outputs:
         raise Problem(f"column {time!r} cannot be both the time of the rows and an output; name another column")
     table.require([*inputs, *(outputs if known else ()), *([] if time is None else [time])])
-    y = _numbers(table, outputs, time, gaps=True) if known else np.full((len(table), len(outputs)), np.nan)
+    y = np.full((len(table), len(outputs)), np.nan)
+    if known:
+        y = _numbers(table, outputs, time, gaps=True)
+    elif known is None:
+        with suppress(ValueError):
+            y = table.numbers(outputs, gaps=True)
     counted = pd.RangeIndex(len(table)), Reading()
     times, reading = counted if time is None else times_of(table, time, like)
     u = _numbers(table, inputs, time)

@@ -46,7 +46,8 @@ def forecast(
     """Go on after the last row of TABLE, whose measured outputs lead up to there.
 
     The output table has a row for each step ahead and a column for each output; with --level two more, such as "y low" and
-    "y high". With a column of times, the forecasts carry the times that follow.
+    "y high". They are as wide as forecasts so far ahead have missed held-out rows: the first step alone follows on measured
+    outputs, so from the second on they may be much wider. With a column of times, the forecasts carry the times that follow.
 
     Example: throughtime forecast tanks/model.safetensors tanks.csv --future pump.csv --level 0.8
     """

@@ -68,15 +68,15 @@ class Opened:
             )
         return self.first if start_rows is None else start_rows
 
-    def read(self, table: Path, time: str | None = None, known: bool = True, quiet: bool = False) -> Data:
-        """The columns of a table that the model knows, with notes on its times; `known`: the measured outputs are needed too."""
+    def read(self, table: Path, time: str | None = None, known: bool | None = True, quiet: bool = False) -> Data:
+        """The columns of a table that the model knows, with notes on its times; `known`: the measured outputs are needed, too."""
         data = self.columns(readers.read(table, Table), time, known)
         if len(data) <= self.model.used_:
             raise Problem(f"{table} has {len(data)} rows, too few for a model that hears {self.model.used_} steps back")
         columns.tell(data, quiet)
         return data
 
-    def columns(self, table: Table, time: str | None, known: bool, like: Reading | None = None) -> Data:
+    def columns(self, table: Table, time: str | None, known: bool | None, like: Reading | None = None) -> Data:
         """The columns of a table of any length; time None: the column of the fit, if the table has it."""
         usual = self.made.settings.get("time")
         inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))

@@ -116,15 +116,17 @@ def table(title: str, columns: list[str], rows: list[list[str]], texts: int = 1)
         made.add_column(_text(column), justify="left" if text else "right", no_wrap=text, min_width=least)
     for row in rows:
         made.add_row(*map(_text, row))
-    if _least(console, made) > console.width:
+    if not console.is_terminal:  # a file or another program has lines of any length
+        console.width = _widths(console, made).maximum
+    if _widths(console, made).minimum > console.width:
         made.padding = (0, 1, 0, 0)
-    console.width = max(console.width, _least(console, made))
+    console.width = max(console.width, _widths(console, made).minimum)
     console.print(made)
 
 
-def _least(console: Console, made: Table) -> int:
-    """The width below which cells would be cut; headers may break."""
-    return Measurement.get(console, console.options.update(max_width=10_000), made).minimum
+def _widths(console: Console, made: Table) -> Measurement:
+    """The width below which cells would be cut, and that in which headers need not break."""
+    return Measurement.get(console, console.options.update(max_width=10_000), made)
 
 
 def _text(cell: str) -> Text:

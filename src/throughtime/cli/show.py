@@ -38,6 +38,8 @@ def show(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
+    heard: list[str] = []
+    told: list[str] = []
     lines: list[str] = []
     if what.replace("_", "-") in NETWORKS:
         with in_options():
@@ -60,12 +62,13 @@ def show(
     else:
         made = load(what)
         network, lines = made.network, _equations(made)
+        heard, told = ([column.name for column in side] for side in (made.inputs, made.outputs))
     if png is not None:
         if png.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise Problem(f"--png {png}: the name must end in .png, .svg or .pdf")
         output.file(png, overwrite)
-        draw(network, png)
-    for line in [*text_of(network).split("\n"), *lines]:
+        draw(network, png, heard, told)
+    for line in [*text_of(network, heard, told).split("\n"), *lines]:
         output.say(line)
 
 

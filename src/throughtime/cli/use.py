@@ -1,6 +1,7 @@
 """`throughtime simulate`, `predict`, `evaluate` and `forecast`: a saved model on a table."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,9 +48,21 @@ def simulate(
     check_out(out, overwrite, table)
     opened = open_model(model)
     leading = opened.led(start_rows if start_rows is not None or opened.series else 0)
-    data = opened.read(table, time, known=leading > 0, quiet=quiet)
+    data = opened.read(table, time, known=leading > 0 or None, quiet=quiet)
     led = np.arange(len(data))[:, None] < leading
-    _follow(opened, data, np.where(led, data.y, np.nan), out, json_, quiet)
+    ys = _follow(opened, data, np.where(led, data.y, np.nan), out, json_, quiet)
+    if not leading and opened.model.network_.feedback is not None:
+        output.notes(_far_off(opened, data, ys), quiet)
+
+
+def _far_off(opened: Opened, data: Data, ys: Values) -> Iterator[str]:
+    """A note on each measured output from which the run begins further than later, by more than its deviation."""
+    for column, own, y in zip(opened.model.outputs_, ys.T, data.y.T, strict=True):
+        errors = np.abs(own - y)
+        known = np.flatnonzero(np.isfinite(errors))
+        if len(known) and errors[known[0]] > max(column.scale, 3 * float(np.median(errors[known]))):
+            begin = f"{own[known[0]]:.4g}, where {y[known[0]]:.4g} was measured"
+            yield f"note: the run begins with {column.name!r} at {begin}; let measured outputs lead: --start-rows {opened.first}"
 
 
 def predict(
@@ -84,12 +97,13 @@ def predict(
 
 def _follow(
     opened: Opened, data: Data, known: Values, out: Path | None, json_: bool, quiet: bool, ahead: int = 1
-) -> None:
+) -> Values:
     with output.Bar(f"running {len(data)} rows", quiet) as bar:
         ys = opened.model.follow(data.u, known, bar, ahead)
     frame = pd.DataFrame(ys, data.times, pd.Index(data.outputs))
     deliver(frame, data.time, out, json_, quiet)
     check_finite(frame, data.outputs)
+    return ys
 
 
 def evaluate(

@@ -1,12 +1,15 @@
 """What a drawing says about a network: the order of its parts, which connections feed back, numbers of weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 from throughtime import graph
 from throughtime.engine.first import shapes
 from throughtime.network import Connection, Layer, Network, sources_of
+from throughtime.texts import printable
+
+LETTERS = 24  # of a column's name
 
 
 def flow(network: Network) -> tuple[Layer, ...]:
@@ -18,6 +21,26 @@ def flow(network: Network) -> tuple[Layer, ...]:
         entered = [m for m in members if any(s not in members for s in _all_sources(network, m))]
         listed += _within(inside, [*entered, *members])
     return tuple(network.by_name[name] for name in listed)
+
+
+def column_names(network: Network, inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Which columns each input and the output layer stand for, of those that a model hears and says; {} where none is known."""
+    heard = [(name, size) for name, size in network.inputs if name != network.measured]
+    if sum(size for _, size in heard) != len(inputs):
+        heard = list(network.inputs) if sum(size for _, size in network.inputs) == len(inputs) else []
+    made, begin = {network.output: tuple(outputs)}, 0
+    if network.is_open:
+        made[network.measured] = tuple(outputs)
+    for name, size in heard:
+        made[name], begin = tuple(inputs[begin : begin + size]), begin + size
+    return {name: own for name, own in made.items() if own}
+
+
+def listed(what: str, names: Sequence[str], most: int = 4) -> str:
+    """What there is, with the names of its columns, the first of them."""
+    short = [name if len(name) <= LETTERS else f"{name[: LETTERS - 3]}..." for name in map(printable, names)]
+    more = f" ... {short[-1]}" if len(short) > most else ""
+    return f"{what}: {', '.join(short[: most - 1] if more else short)}{more}" if short else what
 
 
 def _all_sources(network: Network, name: str) -> list[str]:

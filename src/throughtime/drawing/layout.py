@@ -1,7 +1,8 @@
 """Where the boxes and arrows of a picture go; all lengths in inches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from throughtime.drawing import facts
@@ -10,6 +11,7 @@ from throughtime.texts import literal
 
 Point = tuple[float, float]
 Label = Callable[[Layer, Connection], str]
+Names = Mapping[str, Sequence[str]]  # of the columns that an input or a layer stands for
 HEIGHT, GAP, TRACK, LETTER, LINE = 0.62, 0.5, 0.17, 0.085, 0.15
 
 
@@ -69,9 +71,9 @@ class Plan:
     height: float
 
 
-def plan(network: Network, label: Label, legend: float) -> Plan:
+def plan(network: Network, label: Label, legend: float, names: Names = MappingProxyType({})) -> Plan:
     """Ranks from bottom to top, boxes side by side within a rank, then lanes, ports and gaps; `legend` stays free."""
-    boxes = _boxes(network)
+    boxes = _boxes(network, names)
     arrows = [_arrow(boxes, layer, c, label(layer, c)) for layer in network.layers for c in layer.connections]
     arrows.sort(key=lambda a: (abs(a.source.rank - a.target.rank), a.source.rank))
     left, right = _columns(boxes, arrows)
@@ -83,13 +85,14 @@ def plan(network: Network, label: Label, legend: float) -> Plan:
     return _framed(boxes, arrows, height, legend)
 
 
-def _boxes(network: Network) -> dict[str, Box]:
+def _boxes(network: Network, names: Names) -> dict[str, Box]:
     rank = dict.fromkeys(dict(network.inputs), 0)
     for layer in facts.flow(network):
         rank[layer.name] = 1 + max((rank[c.source] for c in layer.connections if c.source in rank), default=0)
     texts = {name: f"{size} value" + "s" * (size > 1) for name, size in network.inputs}
     for layer in network.layers:
         texts[layer.name] = _subtitle(layer)
+    texts = {name: facts.listed(text, names.get(name, ())) for name, text in texts.items()}
     return {name: Box(name, text, rank[name], _box_width(name, text)) for name, text in texts.items()}
 
 

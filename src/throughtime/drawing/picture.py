@@ -4,6 +4,7 @@ Every arrow leaves a box at its top and enters one at its bottom. Connections to
 that skip ranks run up a lane on the left, those that feed back run down a lane on the right.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
 
@@ -29,13 +30,15 @@ STYLES = {
 SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 
 
-def draw(network: Network, where: str | Path | Axes) -> None:
+def draw(network: Network, where: str | Path | Axes, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> None:
     """Draws the wiring into a picture file (PNG, SVG, PDF by its ending) or into matplotlib axes.
+
+    inputs, outputs  the names of the columns that it hears and says, if there are any
 
     Arrows in red lie in a loop. Delays are written as in system identification: z⁻² is "two steps ago".
     """
     handles = _legend(network)
-    made = plan(network, label, 0.25 + 0.17 * len(handles))
+    made = plan(network, label, 0.25 + 0.17 * len(handles), facts.column_names(network, inputs, outputs))
     if isinstance(where, Axes):
         _paint(made, network, handles, where)
         return

@@ -1,5 +1,7 @@
 """The wiring as text: one box per layer, one line per connection."""
 
+from collections.abc import Sequence
+
 from throughtime.drawing import facts
 from throughtime.network import Connection, Layer, LearnedDelays, Network
 from throughtime.texts import printable
@@ -7,8 +9,10 @@ from throughtime.texts import printable
 Row = tuple[str, str, str, str, str]  # mark, source, when it is heard, kind of weight, number of weights
 
 
-def show(network: Network) -> str:
+def show(network: Network, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> str:
     """The wiring as text for a terminal: layers with size and unit, what each listens to, with delays and weights.
+
+    inputs, outputs  the names of the columns that it hears and says, if there are any
 
     >>> from throughtime import architectures
     >>> print(show(architectures.jordan(1, 3, 1)))
@@ -26,10 +30,20 @@ def show(network: Network) -> str:
     """
     layers = facts.flow(network)
     tables = [_rows(network, layer) for layer in layers]
-    titles = [(_title(layer), _counted(facts.layer_weight_count(network, layer), "weight")) for layer in layers]
+    names = facts.column_names(network, inputs, outputs)
+    titles = [
+        (
+            facts.listed(_title(layer), names.get(layer.name, ())),
+            _counted(facts.layer_weight_count(network, layer), "weight"),
+        )
+        for layer in layers
+    ]
     widths = [max(len(row[i]) for table in tables for row in table) for i in range(5)]
     inner = max(sum(widths) + 12, *(len(left) + len(right) + 7 for left, right in titles))
-    lines = [f"{printable(name)} · {_counted(size, 'value')}" for name, size in network.inputs]
+    lines = [
+        f"{printable(name)} · {facts.listed(_counted(size, 'value'), names.get(name, ()))}"
+        for name, size in network.inputs
+    ]
     for (left, right), table in zip(titles, tables, strict=True):
         lines.append(f"╭─ {left} {'─' * (inner - len(left) - len(right) - 6)} {right} ─╮")
         lines += [_line(row, widths, inner) for row in table]

@@ -90,6 +90,8 @@ def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[b
     loud = found.at((1 - alarms) ** (1 / tested)).outside
     many = binom.sf(len(outside) - 1, tested, chance) < chance / 2
     count = f"{len(outside)} of {tested} lags outside, {chance * tested:.1f} expected by chance"
+    if cause is None and len(outside) > chance * tested and not loud and not many:
+        count += f"; so many and more by chance in {100 * binom.sf(len(outside) - 1, tested, chance):.0f} % of tests"
     if cause is not None and many and not loud:
         return True, f"{who}: uncorrelated within bounds ({count}, but none far: neighbours go together)"
     if not loud and not many:

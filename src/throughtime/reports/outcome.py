@@ -99,7 +99,7 @@ class Outcome:
         """Write metrics.json and the pictures into the folder; each appears only when it is complete."""
         assert self.judgement.evidence is not None
         files.write(folder / METRICS, json.dumps(self.metrics(data, parts, remedy), indent=2) + "\n")
-        draw(self.model.network_, folder / "wiring.png")
+        draw(self.model.network_, folder / "wiring.png", data.inputs, data.outputs)
         files.write_whole(folder / "training.png", plot_course(self.model))
         files.write_whole(folder / "prediction.png", response(data, self.judgement.evidence))
 

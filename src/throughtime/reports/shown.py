@@ -47,7 +47,8 @@ def pictures_of(model: DynamicModel, measured: Measured, evidence: Evidence) -> 
             continue
         shown = replace(found, auto={}) if mode == FREE else found  # its errors are slow, also for a perfect model
         yield Picture(
-            f"Residuals, {mode}, {which}: what is outside the band, chance rarely makes.",
+            f"Residuals, {mode}, {which}: red lags are outside the band, as one of twenty is by chance; the sentences say whether "
+            "there are more.",
             plot_residual_tests(shown),
             "believe",
         )
@@ -117,4 +118,6 @@ def _forecast(model: DynamicModel, measured: Measured) -> Picture | None:
         measured.time or "row",
     )
     given = ", given the inputs that came" if measured.inputs else ""
-    return Picture(f"Forecast of the last {ahead} rows from those before{given}, and what came.", figure, "believe")
+    wide = " Intervals are as wide as forecasts so far ahead have missed; the first step alone follows on measured outputs."
+    caption = f"Forecast of the last {ahead} rows from those before{given}, and what came."
+    return Picture(caption + (wide if bands else ""), figure, "believe")
