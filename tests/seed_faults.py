@@ -2300,6 +2300,14 @@ FAULTS = [
         "whole_lines",
     ),
     Fault(
+        "an optimizer comes back from a file without its numbers",
+        "dynamics/stages.py",
+        "            return Recipe(**said)\n",
+        '            return Recipe(said["name"])\n',
+        "test_study.py",
+        "name_and_numbers",
+    ),
+    Fault(
         "a search that goes on has as many folds as usual",
         "dynamics/search.py",
         '{"search": {"folds": self.folds,',

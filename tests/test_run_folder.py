@@ -97,7 +97,7 @@ def test_who_stops_listening_can_go_on_and_who_interrupts_has_a_judged_model() -
 
 
 def test_what_no_file_can_hold_is_refused_before_anything_is_done() -> None:
-    own = Study(Wiring("narx", (2,)), Columns(("u",), ("y",)), (Teaching(optimizer=optax.sgd),))
+    own = Study(Wiring("narx", (2,)), Columns(("u",), ("y",)), (Teaching(optimizer=lambda rate: optax.sgd(rate)),))
     with pytest.raises(ValueError, match=r"^study: stages\[0\]: optimizer "):
         tt.RunFolder("never").run(own, RECORD)
     with pytest.raises(ValueError, match=r"^u has no column 'u'"):

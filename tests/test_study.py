@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,11 @@ from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns, Limits, TableFile
-from throughtime.dynamics.teaching import Teaching
+from throughtime.dynamics.teaching import Teaching, _optimizer
 from throughtime.dynamics.wirings import Wiring
 from throughtime.io import files
 from throughtime.models.saving import load
+from throughtime.training.recipes import Recipe
 
 TAPS = st.lists(st.integers(1, 5), min_size=1, max_size=3, unique=True).map(tuple)
 START = {"start": "learned"}
@@ -187,10 +189,26 @@ def test_a_study_of_a_network_or_of_code_is_what_options_cannot_say() -> None:
     assert Study.from_json(study.to_json()) == study
     assert words(study, 48) is None
     assert command(study, 48, Path("out")) == "throughtime fit --study study.json --out out"
-    own = replace(SMALL, stages=(Teaching(optimizer=optax.sgd),))
-    assert words(own, 48) is None
-    with pytest.raises(ValueError, match=r"^study: stages\[0\]: optimizer .*sgd.* no word; it knows adam, lm, br$"):
-        own.to_json()
+    for optimizer in (lambda rate: optax.sgd(rate), optax.sgd(0.1), partial(optax.sgd, momentum=0.9)):
+        own = replace(SMALL, stages=(Teaching(), Teaching(optimizer=optimizer)))
+        assert words(own, 48) is None
+        with pytest.raises(
+            ValueError, match=r"^study: stages\[1\]: optimizer [^\n]* is code, .*; give a Recipe [^\n]*$"
+        ):
+            own.to_json()
+
+
+@pytest.mark.parametrize("optimizer", [Recipe("sgd", momentum=0.9, nesterov=True), Recipe("adamw"), optax.rmsprop])
+def test_an_optimizer_by_name_and_numbers_comes_back_from_json_and_compiles_no_second_time(optimizer: Any) -> None:
+    study = replace(SMALL, stages=(Teaching(epochs=1, look=1, optimizer=optimizer),))
+    again = Study.from_json(study.to_json())
+    made = [_optimizer(replace(one.stages[0], learner=None), 3) for one in (study, again)]
+    assert made[0] is made[1]
+    assert again == study
+    assert words(study, 48) is None
+    *_, last = again.run((table()[["u"]], table()[["y"]]))
+    *_, other = study.run((table()[["u"]], table()[["y"]]))
+    jax.tree.map(np.testing.assert_array_equal, last.model.weights_, other.model.weights_)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +235,23 @@ def test_a_study_of_a_network_or_of_code_is_what_options_cannot_say() -> None:
         ({"stages": []}, "study: stages: must be a list of 1 to 100 stages, not []"),
         ({"stages": [{}, {"rate": -1}]}, "study: stages[1]: rate must be above 0, not -1"),
         ({"stages": [{"every": 0}]}, "study: stages[0]: every must be a whole number of at least 1, not 0"),
-        ({"stages": [{"optimizer": "sgd"}]}, "study: stages[0]: optimizer 'sgd' is not known; choose adam, lm, br"),
+        (
+            {"stages": [{"optimizer": "magic"}]},
+            "study: stages[0]: optimizer 'magic' is not known; choose adam, lm, br, ",
+        ),
+        (
+            {"stages": [{"optimizer": {"name": "magic"}}]},
+            "study: stages[0]: optimizer 'magic' is no optimizer with a recipe",
+        ),
+        (
+            {"stages": [{"optimizer": {"name": "sgd", "b1": 1}}]},
+            "study: stages[0]: optimizer sgd has no 'b1'; it has momentum",
+        ),
+        (
+            {"stages": [{"optimizer": {"name": "sgd", "momentum": "x"}}]},
+            "study: stages[0]: optimizer sgd: momentum must be",
+        ),
+        ({"stages": [{"optimizer": []}]}, "study: stages[0]: optimizer [] is not known"),
         ({"stages": [{"learner": "magic"}]}, "study: stages[0]: learner 'magic' is not known"),
         ({"stages": [{"loop": "ajar"}]}, "study: stages[0]: loop must be 'open' or 'closed', not 'ajar'"),
         ({"table": {"name": 1, "sha256": "x"}}, "study: table: table name must be text, not 1"),

@@ -19,6 +19,7 @@ from throughtime.dynamics.wrong import Wrong, refuse_size
 from throughtime.engine.schedule import depths
 from throughtime.network import CLOCK, Network
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
+from throughtime.training.recipes import OPTAX, Recipe
 
 LOOPS = ("closed", "open", "open-closed")
 OPTIMIZERS: dict[str, Any] = {
@@ -204,18 +205,40 @@ def learner_of(text: Any) -> learners.Learner:
     return learners.LEARNERS[name](*(int(number),) if colon else ())
 
 
+def optimizer_said(optimizer: Any) -> str | dict[str, Any] | None:
+    """An optimizer as JSON has it: its word, or its name with numbers; None if there is neither."""
+    if isinstance(optimizer, Recipe):
+        return optimizer.to_dict()
+    return optimizer_word(optimizer) or next((name for name, known in OPTAX.items() if known is optimizer), None)
+
+
+def optimizer_from(said: Any) -> Any:
+    """What `optimizer_said` made."""
+    if isinstance(said, Mapping) and isinstance(said.get("name"), str):
+        try:
+            return Recipe(**said)
+        except ValueError as wrong:
+            raise Wrong(f"{{optimizer}} {wrong}") from None
+    if not isinstance(said, str) or said not in OPTIMIZERS | OPTAX:
+        known = ", ".join([*OPTIMIZERS, *(name for name in OPTAX if name not in OPTIMIZERS)])
+        raise Wrong(f"{{optimizer}} {quoted(said)} is not known; choose {known}")
+    return (OPTIMIZERS | OPTAX)[said]
+
+
 def stage_to_dict(stage: Teaching) -> dict[str, Any]:
     """The stage as JSON has it.
 
     raises  Wrong for an optimizer or a learner that has no word
     """
-    said = _in_words(stage)
-    if said is None:
-        what = "optimizer" if optimizer_word(stage.optimizer) is None else "learner"
-        known = ", ".join(OPTIMIZERS) if what == "optimizer" else "bptt, rtrl, focused and backprop"
-        value = quoted(getattr(stage, what))
-        raise Wrong(f"{{{what}}} {value} is code, for which a study in a file has no word; it knows {known}")
-    return {"loop": stage.loop} | said
+    optimizer, learner = optimizer_said(stage.optimizer), learner_word(stage.learner)
+    if optimizer is None:
+        remedy = "give a Recipe (of throughtime.training.recipes), such as Recipe('sgd', momentum=0.9), or lm or br"
+        raise Wrong(f"{{optimizer}} {quoted(stage.optimizer)} is code, which no file of a study can hold; {remedy}")
+    if learner is None:
+        remedy = "take one of bptt, rtrl, focused and backprop"
+        raise Wrong(f"{{learner}} {quoted(stage.learner)} is code, which no file of a study can hold; {remedy}")
+    made = {f.name: getattr(stage, f.name) for f in fields(stage)}
+    return made | {"optimizer": optimizer, "learner": learner}
 
 
 def stage_from_dict(said: Mapping[str, Any]) -> Teaching:
@@ -232,10 +255,8 @@ def stage_from_dict(said: Mapping[str, Any]) -> Teaching:
         refuse_outside(key, value, 0.0 if key == "rate" else -1e-300)
     if made.get("loop", "closed") not in STAGE_LOOPS:
         raise Wrong(f"{{loop}} must be 'open' or 'closed', not {quoted(made['loop'])}")
-    word = made.get("optimizer", "adam")
-    if not isinstance(word, str) or word not in OPTIMIZERS:
-        raise Wrong(f"{{optimizer}} {quoted(word)} is not known; choose {', '.join(OPTIMIZERS)}")
-    return Teaching(**made | {"optimizer": OPTIMIZERS[word], "learner": learner_of(made.get("learner", "bptt"))})
+    optimizer, learner = optimizer_from(made.get("optimizer", "adam")), learner_of(made.get("learner", "bptt"))
+    return Teaching(**made | {"optimizer": optimizer, "learner": learner})
 
 
 def refuse_large(network: Network, stages: Sequence[Teaching], members: int, rows: int) -> None:

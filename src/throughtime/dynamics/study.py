@@ -131,7 +131,8 @@ class Study:
     def settings(self, parts: Parts) -> dict[str, Any]:
         """What the file of a model says of the study that it was fitted by."""
         last, table = self.stages[-1], self.table
-        optimizer = teaching.optimizer_word(last.optimizer)
+        said = teaching.optimizer_said(last.optimizer)
+        optimizer = str(last.optimizer) if isinstance(said, dict) else said
         whole = optimizer in teaching.WHOLE
         return {
             "table": table and table.name,
