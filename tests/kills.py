@@ -197,7 +197,7 @@ def _whole(path: Path, data: bytes) -> bool:
             load(path)
         elif path.suffix == ".json":
             json.loads(data)
-        elif path.name == "events.jsonl":
+        elif path.name.endswith("events.jsonl"):
             for line in filter(None, data.split(b"\n")):
                 json.loads(line)
         elif path.suffix == ".jsonl":

@@ -2308,6 +2308,14 @@ FAULTS = [
         "name_and_numbers",
     ),
     Fault(
+        "a search whose process died is told to be finished",
+        "dynamics/search.py",
+        'done, ended = list[Judged](), "stopped"',
+        'done, ended = list[Judged](), "finished"',
+        "test_cli_choose.py",
+        "dead_process",
+    ),
+    Fault(
         "a search that goes on has as many folds as usual",
         "dynamics/search.py",
         '{"search": {"folds": self.folds,',

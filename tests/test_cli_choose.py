@@ -50,14 +50,21 @@ def test_candidates_are_compared_and_the_best_comes_first() -> None:
         f"--network narx --hidden {n} --input-delays 1 --output-delays 1" for n in (1, 2)
     }
     assert listed[0]["error"] <= listed[1]["error"]
+    assert told("search.events.jsonl") == ["importing", "reading", *["comparing"] * 3, "finished"]
     lines = Path("search.jsonl").read_text()
     again = run(*SEARCH)
     assert again.exit_code == 0, again.stderr
     assert Path("search.jsonl").read_text() == lines
+    assert told("search.events.jsonl")[6:] == told("search.events.jsonl")[:6]
     assert f"best: {listed[0]['name']}\n{listed[0]['verdict']}" in again.stdout
     table = again.stdout.split("best:")[0]
     assert "--hidden 1" in table
     assert "--network" not in table
+
+
+def told(events: str) -> list[str]:
+    """The phases in a file of events."""
+    return [json.loads(line)["phase"] for line in Path(events).read_text().split("\n") if line]
 
 
 def test_searches_that_cannot_be_are_refused() -> None:
@@ -85,6 +92,7 @@ def test_what_a_dead_process_had_is_told_and_the_others_are_kept(monkeypatch: py
     assert "best: --network narx --hidden 2" in said.stdout
     assert said.stderr.startswith("error: no result of --network narx --hidden 1 ")
     assert "the others are kept in search.jsonl, and the same command goes on" in said.stderr
+    assert told("search.events.jsonl")[2:] == ["comparing", "comparing", "stopped"]
     assert run(*SEARCH, "--json").exit_code == 0
     assert len(Path("search.jsonl").read_text().split("\n")) == 1 + 1 + 2  # an empty line, the search, two results
 

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import numpy as np
@@ -24,7 +25,6 @@ from throughtime.dynamics.wirings import Wiring
 from throughtime.io import readers, tables
 from throughtime.io.files import fingerprint
 from throughtime.work.children import Lost
-from throughtime.work.looks import Look
 
 ONE_NETWORK, SIZES, HEARD, FED_BACK = ["narx"], ["4", "8"], ["0:2"], ["1:2"]
 
@@ -36,7 +36,9 @@ def choose(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="JSON lines of what is done; an existing file is gone on with.", show_default=False
+            metavar="FILE",
+            help="JSON lines of what is done; an existing one goes on. Events: a file beside it.",
+            show_default=False,
         ),
     ] = None,
     inputs: Inputs = "",
@@ -77,11 +79,12 @@ def choose(
     Example: throughtime choose tanks.csv --inputs u --outputs y --hidden 4 --hidden 8 --input-delays 0:2
     --input-delays 0:9 --output-delays 1:2 --out search.jsonl
     """
+    phases = {"importing": context.obj or monotonic(), "reading": monotonic()}
     if resume is not None:
         again.beside(context, "resume", "table", "workers", "json_", "quiet")
         search = again.search_in(resume)
         table = again.table_of(search.study, table, resume, "choose")
-        return carry_out(search, _read(table, search.study.columns, quiet), resume, workers, json_, quiet)
+        return carry_out(search, _read(table, search.study.columns, quiet), resume, workers, phases, json_, quiet)
     table, out = given("choose", table, "TABLE"), given("choose", out, "--out")
     with in_options():
         columns = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(given("choose", outputs, "--outputs"))), time)
@@ -102,7 +105,7 @@ def choose(
                 )
                 refuse_large(made, study.stages, restarts * max(folds, 1), len(data))
                 studies[name if text is None else f"{name} --learner {text}"] = study
-    carry_out(Search(studies, folds), data, out, workers, json_, quiet)
+    carry_out(Search(studies, folds), data, out, workers, phases, json_, quiet)
 
 
 def _read(table: Path, columns: Columns, quiet: bool) -> Data:
@@ -111,17 +114,23 @@ def _read(table: Path, columns: Columns, quiet: bool) -> Data:
     return data
 
 
-def carry_out(search: Search, data: Data, out: Path, workers: int | None, json_: bool, quiet: bool) -> None:
+def carry_out(
+    search: Search,
+    data: Data,
+    out: Path,
+    workers: int | None,
+    phases: Mapping[str, float],
+    json_: bool,
+    quiet: bool,
+) -> None:
     """Compare the candidates of a search, and say what came of it."""
     output.file(out, overwrite=True)  # a file of results goes on
     done, total, lost = list[Judged](), len(search.studies), ""
     try:
         with output.Bar(f"{total} candidates", quiet) as bar:
-            for found in search.run(data.u if data.inputs else None, data.y, out, workers):
-                done.append(found)
-                best = min(done, key=lambda j: j.error)
-                remark = f"{len(done)} done  best {best.error:.4g}: {best.name}"
-                bar.show(Look(len(done) / total, "comparing", remark, {"best": best.error}))
+            for look in search.run(data.u if data.inputs else None, data.y, out, workers, phases):
+                done += [] if look.judged is None else [look.judged]
+                bar.show(look)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted: {len(done)} of {total} are kept in {out}; the same command goes on") from None
     except Lost as trouble:

@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +15,30 @@ from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.study import Study
 from throughtime.io import files
+from throughtime.work.looks import Look
+
+COMPARING = "comparing"
+
+
+@dataclass(frozen=True, eq=False)
+class SearchLook(Look):
+    """Where a search stands.
+
+    judged  the candidate that is done; None where the phase has changed
+    """
+
+    judged: Judged | None = None
+
+
+def events_of(file: str | os.PathLike[str]) -> Path:
+    """The file of events beside a file of results."""
+    return Path(file).with_suffix(".events.jsonl")
+
+
+def _look(done: Sequence[Judged], total: int) -> SearchLook:
+    best = min(done, key=lambda judged: judged.error)
+    remark = f"{len(done)} done  best {best.error:.4g}: {best.name}"
+    return SearchLook(len(done) / total, COMPARING, remark, {"best": best.error}, done[-1])
 
 
 @dataclass(frozen=True)
@@ -35,15 +61,48 @@ class Search:
         """One of them, of which the others have columns and table, too."""
         return next(iter(self.studies.values()))
 
-    def run(self, u: Any, y: Any, file: str | os.PathLike[str], workers: int | None = None) -> Iterator[Judged]:
-        """Compare them, as `choose` does; the file says what is searched for, too."""
+    def run(
+        self,
+        u: Any,
+        y: Any,
+        file: str | os.PathLike[str],
+        workers: int | None = None,
+        phases: Mapping[str, float] | None = None,
+    ) -> Iterator[SearchLook]:
+        """Compare them, as `choose` does, look by look; the file says what is searched for, too.
+
+        A line for each look goes into a file of events beside it (`events_of`), as that of a fit; seconds count from this call.
+
+        phases  what was done before: {phase: the moment of `time.monotonic` at which it began}
+        """
         done_in(file)  # refuses a file of anything else
         for study in self.studies.values():
             forward_chain(len(y), used_by(study.network), self.folds, 0.2)  # refuses too few rows
         if search_in(file) != self:
             files.append(file, self.to_line())
         candidates = [Candidate(name, study.network, study.stages) for name, study in self.studies.items()]
-        return choose(candidates, u, y, self.folds, self.study.restarts, self.study.seed, file, workers)
+        found = choose(candidates, u, y, self.folds, self.study.restarts, self.study.seed, file, workers)
+        return self._looks(found, events_of(file), phases or {})
+
+    def _looks(self, found: Iterator[Judged], events: Path, phases: Mapping[str, float]) -> Iterator[SearchLook]:
+        began, total = min([*phases.values(), time.monotonic()]), len(self.studies)
+
+        def note(look: SearchLook, moment: float) -> SearchLook:
+            files.append(events, look.to_line(moment - began), lasting=False)
+            return look
+
+        for phase, moment in phases.items():
+            note(SearchLook(0.0, phase), moment)
+        done, ended = list[Judged](), "stopped"
+        try:
+            yield note(SearchLook(0.0, COMPARING, "none done; each is compiled first"), time.monotonic())
+            for judged in found:
+                done.append(judged)
+                yield note(_look(done, total), time.monotonic())
+            ended = "finished"
+        finally:
+            with suppress(OSError):  # such as a full disk, which ended it
+                note(SearchLook(len(done) / total, ended), time.monotonic())
 
     def to_line(self) -> str:
         """As a line of the file of results."""
