@@ -460,7 +460,7 @@ FAULTS = [
     ),
     Fault(
         "learned delays have shapes of one delay less",
-        "engine/first.py",
+        "network/shapes.py",
         '"delay": (count, size, layer.size)}',
         '"delay": (count - 1, size, layer.size)}',
         "test_shapes.py",
@@ -1513,6 +1513,22 @@ FAULTS = [
         "return 0, jax.tree",
         "test_ntm_experiment.py",
         "interrupted",
+    ),
+    Fault(
+        "a piece is told by the short text of its network",
+        "training/origin.py",
+        "return value.to_json()",
+        "return repr(value)",
+        "test_ledger.py",
+        "whole_network",
+    ),
+    Fault(
+        "a network shows without the weights that begin it",
+        "network/shapes.py",
+        "if other.backward == layer.backward",
+        "if other.backward != layer.backward",
+        "test_network.py",
+        "one_short_line",
     ),
     Fault(
         "a kept result of another seed is taken",

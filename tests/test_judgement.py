@@ -231,3 +231,9 @@ def test_it_knows_no_command_line() -> None:
     for file in Path(tt.__file__).parent.joinpath("reports").glob("*.py"):
         for word in ("throughtime.cli", "typer", "Problem"):
             assert word not in file.read_text(), file
+
+
+def test_a_judgement_shows_its_errors_in_one_line() -> None:
+    shown = repr(judgement(of(0.1, 0.01), of(0.2, 0.02), of(0.3, 0.3)))
+    assert shown == "<Judgement: y, test: 0.1 in free run, 0.01 one step ahead (linear model 0.2, 0.02)>"
+    assert repr(Judgement(of(0.1, 0.01), {})).isprintable()

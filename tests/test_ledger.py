@@ -123,3 +123,14 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:
             f"{file} is not a piece of an experiment of throughtime, version 1, or damaged; remove it to begin anew"
         )
         assert file.read_bytes() == damaged
+
+
+def test_a_piece_is_told_by_its_whole_network_not_by_the_short_text_of_it(tmp_path: Path) -> None:
+    """Two wirings that show as one line alike are two settings; the text is the same in another process."""
+    near, far = tt.narx(1, 3, 1, (0, 1), 1), tt.narx(1, 3, 1, (0, 2), 1)
+    assert repr(near) == repr(far)
+    ledger = Ledger(tmp_path, "wirings")
+    one, other = (ledger.described("piece", (Result("narx", "all", "rmse", [0.0]), network)) for network in (near, far))
+    assert one != other
+    assert str(hash(near)) not in one
+    assert [ledger.once("piece", partial(str, n), network) for n, network in enumerate((near, far))] == ["0", "1"]

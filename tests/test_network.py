@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -223,3 +224,28 @@ def test_dropout_of_stacked_layers_that_run_both_ways() -> None:
     assert dropped == {(m, c) for m in both[1] for c in both[0]} | {("output", c) for c in both[1]}
     with pytest.raises(ValueError, match="dropout must be at least 0 and below 1, not 1"):
         network.with_dropout(1.0)
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_a_network_shows_in_one_short_line_and_is_compared_whole(name: str) -> None:
+    network = zoo.NETWORKS[name]
+    shown = repr(network)
+    assert shown.isprintable()
+    assert len(shown) < 200
+    assert shown.endswith(f"; {sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))} weights>")
+
+
+def test_networks_that_show_alike_are_not_taken_for_one_another() -> None:
+    near, far = tt.narx(1, 3, 1, (0, 1), 1), tt.narx(1, 3, 1, (0, 2), 1)
+    assert repr(near) == repr(far) == "<Network: input 1, hidden 3 tanh, output 1 linear; 16 weights>"
+    assert near != far
+    assert len({near, far}) == 2
+    assert "\\x1b" in repr(net(layer("\x1b", "input"), output="\x1b"))
+
+
+def test_a_model_shows_without_its_weights() -> None:
+    network, column = tt.elman(1, 3, 1), tt.Column("y\x1b", 0.0, 1.0)
+    model = tt.Model(network, tt.init(network, 0), outputs=(column,))
+    assert repr(model) == f"<Model: {network!r}; nothing -> y\\x1b>"
+    assert repr(tt.Model(network, {}, members=3)) == f"<Model: 3 members of {network!r}>"
+    assert repr(tt.DynamicModel(network, restarts=2)) == f"<DynamicModel: {network!r}, 2 restarts; not fitted>"

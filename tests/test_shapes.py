@@ -15,7 +15,7 @@ import zoo
 from test_exactness import ERROR, TOLERANCE, case
 from throughtime import Connection, Layer, Network, units
 from throughtime.drawing import weight_count
-from throughtime.engine.first import shapes
+from throughtime.network.shapes import shapes
 from wirings import wirings
 
 EVERY = [pytest.param(network, id=name) for name, network in zoo.NETWORKS.items()]

@@ -3,7 +3,7 @@
 A terminal obeys control characters, matplotlib reads formulas; a table, a file or JSON holds the text as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 
@@ -42,3 +42,22 @@ def unused(name: str, taken: Iterable[str]) -> str:
         number += 1
         made = f"{name} {number}"
     return made
+
+
+def quantity(number: int, what: str, several: str = "") -> str:
+    """So many of something; `several`: the word for more than one, where an s is not enough.
+
+    >>> quantity(1, "weight"), quantity(3, "weight"), quantity(2, "class", "classes")
+    ('1 weight', '3 weights', '2 classes')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {several or f'{what}s'}"
+
+
+def first_few(names: Sequence[str], few: int = 4) -> str:
+    """The names in one line, the first of them where they are many.
+
+    >>> first_few(["u"]), first_few(["a", "b", "c"], 2)
+    ('u', 'a, b and 1 more')
+    """
+    more = len(names) - few
+    return printable(", ".join(names[:few])) + (f" and {more} more" if more > 0 else "")

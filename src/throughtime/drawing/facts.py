@@ -1,12 +1,10 @@
 """What a drawing says about a network: the order of its parts, which connections feed back, numbers of weights."""
 
 from collections.abc import Callable, Sequence
-from math import prod
-from typing import Any
 
 from throughtime import graph
-from throughtime.engine.first import shapes
 from throughtime.network import Connection, Layer, Network, sources_of
+from throughtime.network.shapes import numbers_in, shapes
 from throughtime.texts import printable
 
 LETTERS = 24  # of a column's name
@@ -62,36 +60,21 @@ def loop_test(network: Network) -> Callable[[Layer, Connection], bool]:
     return lambda layer, connection: connection.source in home[layer.name]
 
 
-def weight_count(network: Network) -> int:
-    """The number of learned weights, biases and learned a(0) included.
-
-    >>> from throughtime import architectures
-    >>> weight_count(architectures.feedforward(2, 3, 1))
-    13
-    """
-    return _numbers(shapes(network))
-
-
 def connection_weight_count(network: Network, layer: Layer, connection: Connection) -> int:
     """The number of learned weights of one connection."""
-    return _numbers(shapes(network)[layer.name].get(connection.key, {}))
+    return numbers_in(shapes(network)[layer.name].get(connection.key, {}))
 
 
 def biases(network: Network, layer: Layer) -> int:
     """The number of biases of a layer."""
-    return _numbers(shapes(network)[layer.name].get("bias", {}))
+    return numbers_in(shapes(network)[layer.name].get("bias", {}))
 
 
 def starts(network: Network, layer: Layer) -> int:
     """The number of learned values before the first step: activities that are heard later, and memories."""
-    return _numbers(shapes(network)[layer.name].get("start", {}))
+    return numbers_in(shapes(network)[layer.name].get("start", {}))
 
 
 def layer_weight_count(network: Network, layer: Layer) -> int:
     """The number of all that a layer learns."""
-    return _numbers(shapes(network)[layer.name])
-
-
-def _numbers(tree: Any) -> int:
-    """How many numbers arrays of these shapes hold."""
-    return sum(map(_numbers, tree.values())) if isinstance(tree, dict) else prod(tree)
+    return numbers_in(shapes(network)[layer.name])

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from throughtime.drawing import facts
 from throughtime.network import Connection, Layer, LearnedDelays, Network
-from throughtime.texts import printable
+from throughtime.network.shapes import weight_count
+from throughtime.texts import printable, quantity
 
 Row = tuple[str, str, str, str, str]  # mark, source, when it is heard, kind of weight, number of weights
 
@@ -34,14 +35,14 @@ def show(network: Network, inputs: Sequence[str] = (), outputs: Sequence[str] = 
     titles = [
         (
             facts.listed(_title(layer), names.get(layer.name, ())),
-            _counted(facts.layer_weight_count(network, layer), "weight"),
+            quantity(facts.layer_weight_count(network, layer), "weight"),
         )
         for layer in layers
     ]
     widths = [max(len(row[i]) for table in tables for row in table) for i in range(5)]
     inner = max(sum(widths) + 12, *(len(left) + len(right) + 7 for left, right in titles))
     lines = [
-        f"{printable(name)} · {facts.listed(_counted(size, 'value'), names.get(name, ()))}"
+        f"{printable(name)} · {facts.listed(quantity(size, 'value'), names.get(name, ()))}"
         for name, size in network.inputs
     ]
     for (left, right), table in zip(titles, tables, strict=True):
@@ -62,12 +63,8 @@ def when(layer: Layer, delays: tuple[int, ...]) -> str:
     return f"{words[0]}, {words[1]} ... {words[-1]} ({len(words)} delays)"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _title(layer: Layer) -> str:
-    return f"{printable(layer.name)} · {_counted(layer.size, f'{printable(layer.unit.name)} unit')}" + (
+    return f"{printable(layer.name)} · {quantity(layer.size, f'{printable(layer.unit.name)} unit')}" + (
         " · backward in time" if layer.backward else ""
     )
 
@@ -120,6 +117,4 @@ def _summary(network: Network) -> str:
     in_loop = facts.loop_test(network)
     looped = any(in_loop(layer, c) for layer in network.layers for c in layer.connections)
     said = "↺ lies in a loop, which is stepped through time" if looped else "no loops: all time steps run at once"
-    return (
-        f"{_counted(facts.weight_count(network), 'weight')} to learn; output layer: {printable(network.output)}; {said}"
-    )
+    return f"{quantity(weight_count(network), 'weight')} to learn; output layer: {printable(network.output)}; {said}"

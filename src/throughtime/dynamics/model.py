@@ -27,6 +27,7 @@ from throughtime.models.ensemble import Ensemble
 from throughtime.models.members import stack
 from throughtime.models.model import Model
 from throughtime.network import Network
+from throughtime.texts import first_few, quantity
 
 Values = NDArray[np.float64]
 
@@ -108,6 +109,14 @@ class DynamicModel(Fitted):
         self.horizon = horizon
         self.first = first
         self.random_state = random_state
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # as scikit-learn has it
+        """In one line: the network, and what it has learned, if it has."""
+        if not hasattr(self, "weights_"):
+            return f"<DynamicModel: {self.network!r}, {quantity(self.restarts, 'restart')}; not fitted>"
+        heard, said = (first_few([column.name for column in own]) for own in (self.inputs_, self.outputs_))
+        members = quantity(len(self.members_), "member")
+        return f"<DynamicModel: {members} of {self.network_!r}; {heard or 'nothing'} -> {said}>"
 
     def fit(self, u: Any, y: Any) -> Self:
         """Learn from records: u (T, I), (T,) or None, y (T, O) or (T,), or lists of them; NaN in y are gaps.

@@ -1,6 +1,5 @@
 """First weights, drawn at random, and the check that weights fit a wiring."""
 
-from functools import cache
 from typing import Any
 
 import jax
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from throughtime.engine.door import placed, precision
 from throughtime.engine.effective import Weights
-from throughtime.engine.schedule import start_rows
 from throughtime.network import Connection, Layer, LearnedDelays, Network, a_network
+from throughtime.network.shapes import shapes
 
 Values = NDArray[np.float64]
 
@@ -91,36 +90,6 @@ def _fan_in(network: Network, layer: Layer, connection: Connection) -> int:
 def _bias(layer: Layer) -> Values:
     first = dict(layer.unit.bias)
     return np.repeat([[first.get(layer.nets[index], 0.0)] for index in layer.biased], layer.size, axis=1)
-
-
-@cache
-def shapes(network: Network) -> dict[str, dict[str, Any]]:
-    """The shape of every array in the network's weights, in a tree like theirs; by arithmetic, nothing is drawn.
-
-    >>> import throughtime as tt
-    >>> shapes(tt.elman(2, 3, 1))["hidden"]["input"]
-    (1, 2, 1, 3)
-    """
-    made: dict[str, dict[str, Any]] = {}
-    for layer in network.layers:
-        learned = [c for c in layer.connections if c.weight != "identity"]
-        own: dict[str, Any] = {c.key: _shape(network, layer, c) for c in learned}
-        if layer.biased:
-            own["bias"] = (len(layer.biased), layer.size)
-        if layer.start == "learned":
-            rows = {"activity": start_rows(network, layer), "memory": layer.memory}
-            own["start"] = {part: (count, layer.size) for part, count in rows.items() if count}
-        made[layer.name] = own
-    return made
-
-
-def _shape(network: Network, layer: Layer, connection: Connection) -> Any:
-    nets, size, count = len(layer.fed(connection.nets)), network.size_of(connection.source), len(connection.delays)
-    if connection.weight == "diagonal":
-        return (count, nets, layer.size)
-    if isinstance(connection.weight, LearnedDelays):
-        return {"weight": (size, nets, layer.size), "delay": (count, size, layer.size)}
-    return (count, size, nets, layer.size)
 
 
 def check(network: Network, weights: Weights) -> None:

@@ -55,6 +55,7 @@ from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import train
+from throughtime.training.origin import in_words
 
 Values = NDArray[np.floating[Any]]
 BATCH, LESSONS, VISITS, CLIP, RATE = 32, 6400, 2, 1.0, 0.01
@@ -73,7 +74,7 @@ def trained_learner(
 ) -> Any:
     """Weights that have learned to learn; every round draws new functions, and what stands after it is kept in `file`."""
     weights = engine.init(family.network, seed)
-    about = repr((family.network, family.rounds, LESSONS, VISITS, BATCH, CLIP, RATE, seed))
+    about = in_words((family.network, family.rounds, LESSONS, VISITS, BATCH, CLIP, RATE, seed))
     done, (weights, state) = resumed_state(file, (weights, optimizer.init(weights)), about)
     for number in range(done, family.rounds):
         drawn = family.draw(np.random.default_rng((seed, number)), LESSONS, False)

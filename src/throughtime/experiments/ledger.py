@@ -17,6 +17,7 @@ from throughtime.dynamics import standing
 from throughtime.experiments import KEPT
 from throughtime.io import trees
 from throughtime.training import progress
+from throughtime.training.origin import in_words
 from throughtime.training.report import NothingLeft
 
 ABOUT = "a piece of an experiment of throughtime, version 1"
@@ -66,7 +67,7 @@ class Ledger:
     def once(self, piece: str, work: Callable[[], Any], *settings: Any) -> Any:
         """What `work` brings, a tree as `io.trees` writes it, arrays as numpy's; where it is kept, it is not done again.
 
-        settings  all that the numbers depend on beside the name, told by their `repr`
+        settings  all that the numbers depend on beside the name, told as a training tells what it is made of
 
         raises  DamagedState, in one line, for a file that is no such thing
         """
@@ -105,8 +106,7 @@ class Ledger:
 
     def described(self, piece: str, settings: Any = ()) -> str:
         """The piece as text, the same in every process."""
-        told = [self.work, version("throughtime"), piece, *map(repr, settings)]
-        return re.sub(r" at 0x[0-9a-f]+", "", json.dumps(told))
+        return json.dumps([self.work, version("throughtime"), piece, *map(in_words, settings)])
 
     def _keep(self, piece: str, settings: Any, result: Any) -> None:
         write(self.file(piece), ABOUT, {"piece": self.described(piece, settings), "result": result})

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from throughtime.checks import is_number, is_text, is_whole
 from throughtime.engine import Weights
-from throughtime.engine.first import shapes
 from throughtime.engine.schedule import depths
 from throughtime.models.columns import Column
 from throughtime.network import Network, whole_number
+from throughtime.network.shapes import shapes
+from throughtime.texts import first_few, quantity
 
 MOST_HELD = 20_000_000  # numbers that networks keep from step to step
 
@@ -43,6 +44,13 @@ class Model:
     washout: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     members: int = 0
+
+    def __repr__(self) -> str:
+        """In one line, without the weights."""
+        heard, said = (first_few([column.name for column in own]) for own in (self.inputs, self.outputs))
+        named = f"; {heard or 'nothing'} -> {said}" if said else ""
+        classes = f"; {quantity(len(self.classes), 'class', 'classes')}" if self.classes else ""
+        return f"<Model: {f'{self.members} members of ' * bool(self.members)}{self.network!r}{named}{classes}>"
 
 
 def check(model: Model, arrays: Mapping[str, Values]) -> None:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from throughtime.checks import one_line
 from throughtime.engine.door import own_order
-from throughtime.engine.first import shapes
 from throughtime.io import container, files
 from throughtime.io.container import FileContentError
 from throughtime.models.columns import Column
 from throughtime.models.model import Model, check, named
 from throughtime.network import from_json
+from throughtime.network.shapes import shapes
 from throughtime.units import Unit
 
 FORMAT = "throughtime"

@@ -11,7 +11,7 @@ from throughtime.checks import quoted
 from throughtime.layers import Connection, Layer, LearnedDelays, settled, whole_number
 from throughtime.network.checking import CLOCK, check_wiring
 from throughtime.network.layer_graph import sources_of
-from throughtime.network.writing import plain
+from throughtime.network.writing import in_short, plain
 
 
 @dataclass(frozen=True, init=False)
@@ -46,6 +46,10 @@ class Network:
         settled(self, inputs=_inputs(inputs), layers=tuple(layers), output=output, lead=whole_number(lead, "lead", 0))
         check_wiring(self)
         settled(self, _hash=hash((self.inputs, self.layers, output, self.lead)))
+
+    def __repr__(self) -> str:
+        """In one line; `tt.show` tells all, `to_json` keeps it."""
+        return f"<Network: {in_short(self)}>"
 
     def __hash__(self) -> int:
         return self._hash

@@ -14,6 +14,7 @@ from throughtime.dynamics.residuals import ResidualTests
 from throughtime.dynamics.scores import Scores
 from throughtime.reports.rivals import Predicted
 from throughtime.reports.verdicts import REMEDY, Errors, Held, Verdict, error_of
+from throughtime.texts import first_few
 
 Judged = Mapping[str, Mapping[str, Scores]]  # mode, part -> the scores of every output
 MODES = (FREE, ONE_STEP)
@@ -104,6 +105,15 @@ class Judgement:
     coverage: tuple[Held, ...] = ()
     residuals: tuple[str, ...] = ()
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        """In one line: root mean squared errors on the part that speaks of the model, beside the linear model's."""
+        told = [
+            f"{verdict.output}, {verdict.part}: {verdict.network.free:.4g} in free run, {verdict.network.one_step:.4g} one step "
+            f"ahead (linear model {verdict.linear.free:.4g}, {verdict.linear.one_step:.4g})"
+            for verdict in self.verdicts
+        ] or [f"{name} on {', '.join(parts)}" for name, parts in self.network.items()]
+        return f"<Judgement: {first_few(told, 2)}>"
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

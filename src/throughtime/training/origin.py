@@ -102,6 +102,8 @@ def in_words(value: Any, deep: int = DEEP) -> str:
         return f"partial({', '.join(held)})"
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, Network):
+        return value.to_json()
     if is_dataclass(value):
         return _called(type(value).__qualname__, {f.name: getattr(value, f.name) for f in fields(value)}, words)
     if isinstance(value, Mapping):
