@@ -142,7 +142,7 @@ def test_recognise_shows_files_and_classes_as_they_are() -> None:
 
 def test_a_bar_shows_what_it_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with output.Bar("fit [/x]", quiet=False) as bar:
+    with output.ProgressBar("fit [/x]", quiet=False) as bar:
         bar(0.5, "[/y]\x1b]0;owned\x07")
     said = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
     assert "fit [/x]" in said

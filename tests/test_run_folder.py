@@ -12,7 +12,7 @@ import pytest
 
 import throughtime as tt
 from command_line import FILES, fit_plant, plant
-from throughtime.cli.output import Bar
+from throughtime.cli.output import ProgressBar
 from throughtime.dynamics.standing import load_study
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns
@@ -105,7 +105,7 @@ def test_what_no_file_can_hold_is_refused_before_anything_is_done() -> None:
     assert not Path("never").exists()
 
 
-class Interrupted(Bar):
+class Interrupted(ProgressBar):
     """A bar in which an interrupt falls at the look of that part."""
 
     part = 0.5
@@ -140,4 +140,4 @@ def test_an_interrupt_that_ends_the_work_ends_the_bar() -> None:
         raise KeyboardInterrupt("of its own")
 
     with pytest.raises(KeyboardInterrupt, match="of its own"):
-        Bar("work", True).follow(work())
+        ProgressBar("work", True).follow(work())

@@ -127,7 +127,7 @@ def carry_out(
     output.file(out, overwrite=True)  # a file of results goes on
     done, total, lost = list[Judged](), len(search.studies), ""
     try:
-        with output.Bar(f"{total} candidates", quiet) as bar:
+        with output.ProgressBar(f"{total} candidates", quiet) as bar:
             for look in search.run(data.u if data.inputs else None, data.y, out, workers, phases):
                 done += [] if look.judged is None else [look.judged]
                 bar.show(look)

@@ -155,7 +155,7 @@ def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -
     output.notes(notes, quiet)
     face = Face(command(study, parts.training, folder.path), results.REMEDY, phases)
     try:
-        with in_options(), output.Bar("fit", quiet) as bar:
+        with in_options(), output.ProgressBar("fit", quiet) as bar:
             looks = folder.resume(data, face) if job.begun else folder.run(study, data, job.overwrite, face)
             outcome = bar.follow(looks).outcome
     except Unjudged as late:

@@ -59,7 +59,7 @@ def _run(
     name: str, quick: bool, seeds: int | None, out: Path | None, overwrite: bool, json_: bool, quiet: bool
 ) -> None:
     path = output.free_folder(f"throughtime-{name}") if out is None else out
-    with in_options(), folders.own(path, overwrite), output.Bar(name, quiet) as bar:
+    with in_options(), folders.own(path, overwrite), output.ProgressBar(name, quiet) as bar:
         said = experiments.conduct(name, quick, seeds, path, bar)
         files.write(path / "results.json", json.dumps(said, indent=2) + "\n")
     if json_:

@@ -56,7 +56,7 @@ def notes(lines: Iterable[str], quiet: bool) -> None:
 Shown = TypeVar("Shown", bound=Look)
 
 
-class Bar:
+class ProgressBar:
     """A progress bar on standard error with a remark and the time left; silent if told so or not on a terminal."""
 
     def __init__(self, what: str, quiet: bool) -> None:
@@ -71,7 +71,7 @@ class Bar:
         self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
         self._task: TaskID = self._progress.add_task(printable(what), total=1.0, remark="compiling")
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._progress.start()
         return self
 

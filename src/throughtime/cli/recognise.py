@@ -77,7 +77,7 @@ def _asked(ready: Recogniser, files: list[Path], best: int, quiet: bool) -> tupl
     """The rows of all answers, and of each file that cannot be used what is wrong."""
     rows: list[dict[str, Any]] = []
     refused: list[str] = []
-    with output.Bar(f"{len(files)} recordings", quiet) as bar:
+    with output.ProgressBar(f"{len(files)} recordings", quiet) as bar:
         for number, file in enumerate(files):
             try:
                 rows += _rows(ready, file, best)

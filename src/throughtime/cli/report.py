@@ -52,7 +52,7 @@ def report(
     opened = open_model(model)
     data = opened.read(table, time, quiet=quiet)
     parts = _parts(opened, data, opened.led(start_rows), held_out, opened.learned(table, len(data)))
-    with output.Bar("report", quiet) as bar:
+    with output.ProgressBar("report", quiet) as bar:
         judgement = judging.judge(opened.model, data, parts, None if isinstance(parts, Parts) else opened.linears)
         bar(0.4, "pictures")
         remarks = [note.removeprefix("note: ") for note in notes(data)] + ([] if judgement.coverage else [UNCHECKED])

@@ -98,7 +98,7 @@ def predict(
 def _follow(
     opened: Opened, data: Data, known: Values, out: Path | None, json_: bool, quiet: bool, ahead: int = 1
 ) -> Values:
-    with output.Bar(f"running {len(data)} rows", quiet) as bar:
+    with output.ProgressBar(f"running {len(data)} rows", quiet) as bar:
         ys = opened.model.follow(data.u, known, bar, ahead)
     frame = pd.DataFrame(ys, data.times, pd.Index(data.outputs))
     deliver(frame, data.time, out, json_, quiet)
@@ -134,7 +134,7 @@ def evaluate(
         if np.isnan(data.y[start:, place]).all():
             raise Problem(f"{table}: column {name!r} is empty in all rows that count: nothing to measure")
     learned = opened.learned(table, len(data))
-    with output.Bar(f"running {len(data)} rows", quiet):
+    with output.ProgressBar(f"running {len(data)} rows", quiet):
         span = Span("all", slice(start, len(data)), begin=led)
         judgement = judging.judge(opened.model, data, [span], opened.linears, learned, ahead)
     if json_:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from throughtime.exchange.onnx_layers import Graph, activity, heard, net_inputs
-from throughtime.exchange.time_step import Part, TimeStep, Values, time_step_of
+from throughtime.exchange.time_step import HistoryPart, TimeStep, Values, time_step_of
 from throughtime.io import files
 from throughtime.models.columns import Column, limits
 from throughtime.models.model import Model
@@ -157,7 +157,7 @@ def _ends(library: Any, step: TimeStep) -> tuple[list[Any], list[Any]]:
     return [*given, *before], [value("y", ("B", len(step.y))), *after]
 
 
-def _shape(step: TimeStep, part: Part) -> tuple[int | str, ...]:
+def _shape(step: TimeStep, part: HistoryPart) -> tuple[int | str, ...]:
     members = 1 if step.members else 0
     return (*part.start.shape[:members], "B", *part.start.shape[members:])
 

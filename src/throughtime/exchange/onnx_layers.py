@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from throughtime.exchange.time_step import Names, Part, TimeStep, Values
+from throughtime.exchange.time_step import HistoryPart, Names, TimeStep, Values
 from throughtime.network import Connection, Layer
 
 
@@ -54,7 +54,7 @@ def heard(
     step: TimeStep,
     connection: Connection,
     now: Mapping[str, str],
-    past: Mapping[str, Part],
+    past: Mapping[str, HistoryPart],
     full: Mapping[str, str],
 ) -> str:
     """(B, D S): what a connection carries, delay after delay.

@@ -32,7 +32,7 @@ Values = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class HistoryPart:
     """One part of the history: the last activities of a source, or the memory of a layer.
 
     name    stable and fit for a program: "history_output", "memory_hidden"
@@ -66,7 +66,7 @@ class TimeStep:
     dtype: Any
     layers: tuple[Layer, ...]
     acting: Mapping[str, Mapping[str, Values]]
-    parts: tuple[Part, ...]
+    parts: tuple[HistoryPart, ...]
     inputs: tuple[tuple[str, int], ...]
     u: tuple[Column, ...]
     y: tuple[Column, ...]
@@ -164,15 +164,15 @@ def _check_weights(model: Model, dtype: Any) -> None:
         )
 
 
-def _parts(model: Model) -> tuple[Part, ...]:
+def _parts(model: Model) -> tuple[HistoryPart, ...]:
     network, named = model.network, Names()
     history = _over_members(partial(start, network, batch=1), model)(model.weights)
     heard, batch = depths(network), -2
     past = {source: np.asarray(history["a"][source]).squeeze(batch) for source in network.sizes if heard[source]}
     memory = {m.name: np.asarray(history["memory"][m.name])[..., 0, 0, :] for m in network.layers if m.memory}
     return (
-        *(Part(named(f"history_{source}"), "a", source, rows) for source, rows in past.items()),
-        *(Part(named(f"memory_{name}"), "memory", name, values) for name, values in memory.items()),
+        *(HistoryPart(named(f"history_{source}"), "a", source, rows) for source, rows in past.items()),
+        *(HistoryPart(named(f"memory_{name}"), "memory", name, values) for name, values in memory.items()),
     )
 
 

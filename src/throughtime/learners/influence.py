@@ -20,7 +20,7 @@ from throughtime.network import Connection, Layer, Network, sources_of
 Influence = dict[str, Array]
 
 
-class Part(NamedTuple):
+class WeightPart(NamedTuple):
     """Which numbers of a weight lie side by side in a unit's row: of net input `net` (of all, if None)."""
 
     key: tuple[str, ...]
@@ -38,16 +38,18 @@ def dense(layer: Layer) -> list[Connection]:
     return [c for c in layer.connections if not c.one_to_one]
 
 
-def parts(layer: Layer, acting: dict[str, Any]) -> list[Part]:
+def parts(layer: Layer, acting: dict[str, Any]) -> list[WeightPart]:
     """What a unit's row holds, in order."""
     made = []
     for net in range(len(layer.nets)):
         feeding = [c for c in dense(layer) if net in layer.fed(c.nets)]
-        made += [Part((c.key,), net, acting[c.key].shape[:2]) for c in feeding]
-        made += [Part(("bias",), net, ())] if layer.biased else []
+        made += [WeightPart((c.key,), net, acting[c.key].shape[:2]) for c in feeding]
+        made += [WeightPart(("bias",), net, ())] if layer.biased else []
     diagonal = [c for c in layer.connections if c.weight == "diagonal"]
-    made += [Part((c.key,), None, acting[c.key].shape[:2]) for c in diagonal]
-    return made + [Part(("start", name), None, first.shape[:1]) for name, first in acting.get("start", {}).items()]
+    made += [WeightPart((c.key,), None, acting[c.key].shape[:2]) for c in diagonal]
+    return made + [
+        WeightPart(("start", name), None, first.shape[:1]) for name, first in acting.get("start", {}).items()
+    ]
 
 
 def first(network: Network, acting: Weights, batch: int, dtype: Any) -> Influence:
