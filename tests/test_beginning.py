@@ -14,7 +14,7 @@ from throughtime.dynamics.records import Record
 from throughtime.engine import init
 from throughtime.models.columns import columns_of
 from throughtime.models.ensemble import Ensemble
-from throughtime.models.members import stack
+from throughtime.models.members import stack_members
 
 RANDOM = np.random.default_rng(0)
 U = RANDOM.normal(size=(90, 2))
@@ -34,7 +34,7 @@ NETWORKS = {
 def begins(network: Any, y: Any = Y) -> Ensemble:
     """Two networks, the first of which is asked the first rows, the other the last ones."""
     inputs, outputs = columns_of(U, "ab"), columns_of(Y, "pq")
-    drawn = stack([init(network, seed, np.float64) for seed in (0, 1)])
+    drawn = stack_members([init(network, seed, np.float64) for seed in (0, 1)])
     together = Ensemble(network, drawn, inputs, outputs)
     seen = [Record(*together.seen(U, y))]
     found = [as_linear(network, seen, [asked]) for asked in ASKED]

@@ -19,7 +19,7 @@ from throughtime.features import SpeechFeatures
 from throughtime.models import rollout
 from throughtime.models.columns import Column
 from throughtime.models.each import run_each
-from throughtime.models.members import stack
+from throughtime.models.members import stack_members
 from throughtime.sequences import inputs_of
 from wirings import wirings
 
@@ -123,7 +123,7 @@ def test_a_record_followed_in_blocks_is_every_step_of_it(name: str) -> None:
     network = zoo.NETWORKS[name]
     backward = network.backward
     both = [zoo.weights_of(network, seed) for seed in (0, 1)]
-    weights = stack(both)
+    weights = stack_members(both)
     for gaps in GAPS if network.feedback is not None else GAPS[:1]:
         u, y = record(network, 9, gaps)
         if backward:
@@ -147,7 +147,7 @@ def untrained(network: Network, members: int = 2, low: float | None = None) -> D
             ("y", network.size_of(network.output), (low, None)),
         )
     ]
-    weights = stack([tt.init(network, seed) for seed in range(members)])
+    weights = stack_members([tt.init(network, seed) for seed in range(members)])
     settings = {"members": [{"fold": 0}] * members, "single_output": False}
     return DynamicModel.from_model(tt.Model(network, weights, *columns, settings=settings, members=members))
 

@@ -91,10 +91,10 @@ def test_a_rate_that_diverges_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_knows_the_family_needs_six_examples_or_every_corner() -> None:
     functions = drawn(QUADRATIC, 5)
-    known = [l2l.query_error(l2l.least_squares(QUADRATIC, functions, n), functions) for n in (5, 8)]
+    known = [l2l.query_error(l2l.least_squares_answers(QUADRATIC, functions, n), functions) for n in (5, 8)]
     assert known[0] > 1e-3 > 1e-6 > known[1]
     tables = drawn(BOOLEAN, 5)
-    said = l2l.least_squares(BOOLEAN, tables, 6)
+    said = l2l.least_squares_answers(BOOLEAN, tables, 6)
     for x, guess, answers in zip(tables.x, said, tables.answers, strict=True):
         seen = (learning_families.CORNERS[:, None] == x[:6]).all(-1).any(-1)
         np.testing.assert_allclose(guess, np.where(seen[:, None], answers, 0), atol=1e-9)

@@ -12,7 +12,7 @@ from throughtime.dynamics.holding import held_out, split
 from throughtime.dynamics.preparing import filled, prepare
 from throughtime.dynamics.records import Record, records_of
 from throughtime.models import forecasts, rollout
-from throughtime.models.members import stack
+from throughtime.models.members import stack_members
 from throughtime.times import following
 
 NETWORK = tt.narx(2, 4, 2, (0, 3), (1, 2))
@@ -127,7 +127,7 @@ def test_following_a_record_is_the_recursion(known: str) -> None:
     elif known == "one output":
         y[5:, 1] = np.nan
     u = np.tile(U, (len(y) // 12, 1))
-    both = stack([WEIGHTS, tt.init(NETWORK, 1)])
+    both = stack_members([WEIGHTS, tt.init(NETWORK, 1)])
     ys = rollout.follow(NETWORK, both, u, y).outputs
     assert ys.shape == (2, len(y), 2)
     padded_u, padded_y = np.pad(u, ((USED, 0), (0, 0))), np.pad(y, ((USED, 0), (0, 0)))  # the start: zeros
@@ -135,7 +135,7 @@ def test_following_a_record_is_the_recursion(known: str) -> None:
 
 
 def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, y = stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5, 6, 7, 8)
+    both, y = stack_members([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5, 6, 7, 8)
     whole = rollout.follow(NETWORK, both, U, y)
     first = rollout.follow(NETWORK, both, U[:6], y[:6])
     second = rollout.follow(NETWORK, both, U[6:], y[6:], first.history)
@@ -145,7 +145,7 @@ def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPat
 
 
 def test_forecasts_from_every_origin_are_runs_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, y = stack([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
+    both, y = stack_members([WEIGHTS, tt.init(NETWORK, 1)]), gaps(Y, 5)
     monkeypatch.setattr(forecasts, "PLACES", (2, 3))
     monkeypatch.setattr(forecasts, "AHEAD", (1, 3))
     for places in ((3, 6), (1, 2, 3, 4, 5, 6, 7, 8)):

@@ -104,6 +104,7 @@ PROMISED = [
     "word_error_rate",
 ]
 
+PACKAGE = Path(tt.__file__).parent
 MODULES = [m.name for m in pkgutil.walk_packages(tt.__path__, "throughtime.") if "__main__" not in m.name]
 
 
@@ -143,12 +144,48 @@ def test_examples_in_docstrings_run(module: str):
     assert failed == 0
 
 
-def test_a_public_class_is_the_only_one_of_its_name():
-    """The border to C++ has its own: its records are called as the structs there."""
+# Functions that are called alike, since they are alike: by these names somebody else calls them.
+CONTRACTS = {"run", "read", "write"}  # of an experiment; of a format of files, or of a ledger's
+ROOMS = (
+    "architectures",
+    "datasets",
+    "decoding",
+    "drawing",
+    "estimators",
+    "experiments",
+    "features",
+    "network",
+    "training",
+)
+
+
+def defined(kind: type, folder: Path) -> dict[str, list[str]]:
+    """{name: the modules below the folder that define such a thing}; commands are called as they are typed."""
     found: dict[str, list[str]] = {}
-    for path in Path(tt.__file__).parent.rglob("*.py"):
+    for path in sorted(folder.rglob("*.py")):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name in tt.__all__ and path.parent.name != "native":
-                found.setdefault(node.name, []).append(str(path))
-    assert {"Layer", "Study", "Report"} <= found.keys()
+            if isinstance(node, kind) and not (kind is ast.FunctionDef and path.parent.name == "cli"):
+                found.setdefault(node.name, []).append(str(path.relative_to(folder)))
+    return found
+
+
+def test_a_class_is_the_only_one_of_its_name() -> None:
+    """But for records of the border to C++: they are called as the structs there."""
+    border = "engine/native/records.py"
+    found = {name: [m for m in where if m != border] for name, where in defined(ast.ClassDef, PACKAGE).items()}
+    assert {"Layer", "Study", "Report", "_Rounds"} <= found.keys()
     assert {name: where for name, where in found.items() if len(where) > 1} == {}
+
+
+def test_a_function_of_these_rooms_is_the_only_one_of_its_name() -> None:
+    found = {name: where for name, where in defined(ast.FunctionDef, PACKAGE).items() if name[0] != "_"}
+    here = {name: where for name, where in found.items() if any(m.split("/")[0] in ROOMS for m in where)}
+    assert {"train", "narx", "weight_count", *CONTRACTS} <= here.keys()
+    assert {name: where for name, where in here.items() if len(where) > 1 and name not in CONTRACTS} == {}
+
+
+def test_two_of_one_name_are_found(tmp_path: Path) -> None:
+    for module in ("one", "other"):
+        (tmp_path / f"{module}.py").write_text("class Form: ...\n\ndef judged(): ...\n")
+    assert defined(ast.ClassDef, tmp_path) == {"Form": ["one.py", "other.py"]}
+    assert defined(ast.FunctionDef, tmp_path) == {"judged": ["one.py", "other.py"]}

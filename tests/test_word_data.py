@@ -60,7 +60,7 @@ def test_all_nine_speakers_of_the_vowels_stand_in_all_parts() -> None:
 
 @pytest.mark.parametrize(("names", "wanted"), [(an4.LETTERS, (3011, 431)), (an4.DIGITS, (1719, 242))])
 def test_words_of_an4_are_as_many_as_are_told_and_speakers_never_cross(names, wanted) -> None:
-    corpus = an4.words(names)
+    corpus = an4.spoken_words(names)
     learning, validating, testing = counts(corpus)
     assert (learning + validating, testing) == wanted
     assert set(corpus.targets) == set(range(len(names)))
@@ -71,11 +71,11 @@ def test_words_of_an4_are_as_many_as_are_told_and_speakers_never_cross(names, wa
 
 
 def test_words_of_an4_are_cut_where_they_are_spoken() -> None:
-    corpus = an4.words(an4.LETTERS)
+    corpus = an4.spoken_words(an4.LETTERS)
     spoken = an4.utterances()
     number = next(n for n, said in enumerate(spoken.targets) if len(said.words[0]) == 1)
     begin, end = spoken.targets[number].times[0]
     place = next(n for n, x in enumerate(corpus.xs) if np.array_equal(x, spoken.xs[number][begin:end]))
     assert corpus.names[corpus.targets[place]] == an4.text_of(spoken.targets[number].words[0])
-    wider = an4.words(an4.LETTERS, lambda x: -x, margin=5)
+    wider = an4.spoken_words(an4.LETTERS, lambda x: -x, margin=5)
     np.testing.assert_array_equal(wider.xs[place], -spoken.xs[number][max(0, begin - 5) : end + 5])

@@ -153,11 +153,11 @@ def test_words_are_cut_out_of_an_utterance_where_they_are_spoken(monkeypatch: py
     spoken = Spoken("ann", spelled, ((2, 5), (5, 7), (8, 10)))
     one = Corpus([np.arange(11.0)[:, None]], [spoken], np.array(["ann"]), np.array(["test"]), NAMES)
     monkeypatch.setattr(an4, "utterances", lambda: one)
-    made = an4.words(an4.DIGITS, lambda x: 10 * x)
+    made = an4.spoken_words(an4.DIGITS, lambda x: 10 * x)
     assert [x.ravel().tolist() for x in made.xs] == [[20, 30, 40], [80, 90]]
     assert [made.names[k] for k in made.targets] == ["ONE", "TWO"]
     assert (made.who.tolist(), made.parts.tolist()) == (["ann"] * 2, ["test"] * 2)
-    assert [x.ravel().tolist() for x in an4.words(["TWO"], margin=3).xs] == [[5, 6, 7, 8, 9, 10]]
+    assert [x.ravel().tolist() for x in an4.spoken_words(["TWO"], margin=3).xs] == [[5, 6, 7, 8, 9, 10]]
 
 
 class TestReal:

@@ -60,7 +60,7 @@ def utterances() -> Corpus:
     return _corpus(arrays, _spoken, NAMES)
 
 
-def words(names: Sequence[str], features: Callable[[Values], Values] = np.asarray, margin: int = 0) -> Corpus:
+def spoken_words(names: Sequence[str], features: Callable[[Values], Values] = np.asarray, margin: int = 0) -> Corpus:
     """Single words, cut out of the utterances by forced alignment: `LETTERS`, `DIGITS`, or others.
 
     names     the words, label k is the k-th

@@ -24,7 +24,7 @@ from throughtime.engine.door import placed
 from throughtime.layers import an_instance
 from throughtime.models.columns import Column, columns_of, refuse_limits, squared_error
 from throughtime.models.ensemble import Ensemble
-from throughtime.models.members import stack
+from throughtime.models.members import stack_members
 from throughtime.models.model import Model
 from throughtime.network import Network
 from throughtime.texts import first_few, quantity
@@ -216,7 +216,7 @@ class DynamicModel(Fitted):
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
         begin = self.first or init
-        return stack([begin(self.network_, int(seed)) for seed in self._seeds])
+        return stack_members([begin(self.network_, int(seed)) for seed in self._seeds])
 
     def _as_linear(self, weights: Weights, seen: list[Record], parts: Sequence[Fold]) -> Weights:
         """Every member as the linear model of the steps that its fold is asked."""

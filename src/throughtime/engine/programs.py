@@ -49,7 +49,7 @@ _HEARD = (  # what JAX is told that a trace depends on
 _LOOKED = ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs", "jax_log_compiles", "jax_check_tracer_leaks")
 
 
-class Call(NamedTuple):
+class ProgramCall(NamedTuple):
     """What a program is compiled for: equal calls share it.
 
     fixed     the static arguments
@@ -65,7 +65,7 @@ class Call(NamedTuple):
     settings: tuple[Any, ...]
 
 
-class Program(Generic[Made]):
+class CompiledFunction(Generic[Made]):
     """A function, whose first argument is the network or holds it, that is compiled for every wiring, structure, shape and type."""
 
     def __init__(self, function: Callable[..., Made], static: Sequence[str]) -> None:
@@ -75,7 +75,7 @@ class Program(Generic[Made]):
         self.static = frozenset(i for i, name in enumerate(names) if name in static)
         self.weights = next(i for i, name in enumerate(names) if name in ("weights", "state", "iterate"))
         self.jitted = jax.jit(function, static_argnums=tuple(sorted(self.static)))
-        self.known: dict[Call, Callable[..., Made]] = {}
+        self.known: dict[ProgramCall, Callable[..., Made]] = {}
 
     def __call__(self, *given: Any) -> Made:
         """Compute it."""
@@ -93,7 +93,7 @@ class Program(Generic[Made]):
             return made
         fixed = tuple(value for i, value in enumerate(given) if i in self.static)
         options = _options(getattr(given[0], "network", given[0]), given[self.weights], leaves, often)
-        call = Call(
+        call = ProgramCall(
             fixed, tree, tuple(map(_kind, leaves)), options, (engine(), *(getattr(jax.config, n) for n in _HEARD))
         )
         found = self.known.get(call)
@@ -101,7 +101,7 @@ class Program(Generic[Made]):
             return found(*moving)
         return self._first(call, given, moving)
 
-    def _first(self, call: Call, given: tuple[Any, ...], moving: tuple[Any, ...]) -> Made:
+    def _first(self, call: ProgramCall, given: tuple[Any, ...], moving: tuple[Any, ...]) -> Made:
         """The first call of that kind in this process: with what an earlier one has kept, or compiled now."""
         if len(self.known) >= MOST:
             self.known.clear()
@@ -120,11 +120,11 @@ class Program(Generic[Made]):
         return done
 
 
-def program(*static: str) -> Callable[[Callable[..., Made]], Program[Made]]:
+def program(*static: str) -> Callable[[Callable[..., Made]], CompiledFunction[Made]]:
     """Make a program of a function of a network; static: the names of arguments that are compiled in, the network's too."""
 
-    def of(function: Callable[..., Made]) -> Program[Made]:
-        made = Program(function, static)
+    def of(function: Callable[..., Made]) -> CompiledFunction[Made]:
+        made = CompiledFunction(function, static)
         _all.append(made)
         return made
 
@@ -138,7 +138,7 @@ def forget() -> None:
         one.known.clear()
 
 
-_all: list[Program[Any]] = []
+_all: list[CompiledFunction[Any]] = []
 
 
 @cache

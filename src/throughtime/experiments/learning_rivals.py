@@ -65,7 +65,7 @@ def mean_so_far(_: Family, functions: Functions, count: int) -> Values:
     return np.mean(functions.y[:, :count], axis=1, keepdims=True)
 
 
-def least_squares(family: Family, functions: Functions, count: int) -> Values:
+def least_squares_answers(family: Family, functions: Functions, count: int) -> Values:
     """The smallest coefficients that fit all examples seen, on the features of the family."""
     seen, asked = (family.features(part.astype(np.float64)) for part in (functions.x[:, :count], functions.asked))
     return np.asarray(asked @ np.linalg.pinv(seen, rcond=1e-9) @ functions.y[:, :count])

@@ -46,7 +46,7 @@ from throughtime.experiments.learning_rivals import (
     DECISIVE,
     SHARE,
     backpropagations,
-    least_squares,
+    least_squares_answers,
     mean_so_far,
     query_error,
 )
@@ -128,7 +128,7 @@ def compared(name: str, family: Family, seeds: int, folder: Path, tell: Callable
     }
     rivals, rates = backpropagations(family, new, others, seeds)
     baselines = [made for rival, found in rivals.items() for made in _entries(name, rival, found)]
-    for known, guess in {"mean so far": mean_so_far, "knows the family": least_squares}.items():
+    for known, guess in {"mean so far": mean_so_far, "knows the family": least_squares_answers}.items():
         baselines += _entries(name, known, {n: [query_error(guess(family, new, n), new)] for n in POINTS})
     best = min(float(np.mean(found[DECISIVE])) for found in rivals.values())
     about = f"a tenth of the best backpropagation, {best:.3f}"

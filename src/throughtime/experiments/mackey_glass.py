@@ -51,7 +51,7 @@ from throughtime.experiments.mackey_glass_pictures import forecast_picture, rms
 from throughtime.io import files
 from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
-from throughtime.models.members import stack
+from throughtime.models.members import stack_members
 from throughtime.network import Network
 from throughtime.training import Report, evaluate, train
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
@@ -145,7 +145,7 @@ def trained_forecaster(
 def _forced(course: Schooling, z: Values, seed: int) -> Callable[..., Iterator[Report]]:
     """Training of all restarts with measured outputs."""
     network, restarts, damped = course.network.open_loop(), course.restarts, _damped(1e-3, TRAINED)
-    weights = stack([init(course.network, seed * restarts + k) for k in range(restarts)])
+    weights = stack_members([init(course.network, seed * restarts + k) for k in range(restarts)])
     told = prepare(network, None, z[:TRAINED]).sequences
     args = network, weights, BPTT(), LOSS, damped, told
     return partial(train, *args, epochs=course.opened, members=restarts, look=10)

@@ -125,7 +125,7 @@ def frame_error(outputs: list[Any], targets: list[Any]) -> float:
     return float(100 * np.mean(said != np.concatenate(targets)))
 
 
-def linear(corpus: Corpus) -> float:
+def linear_error(corpus: Corpus) -> float:
     """The error of linear discriminant analysis on 7 frames, side by side."""
 
     def seen(part: Any, stride: int) -> tuple[Values, Values]:
@@ -189,7 +189,7 @@ def run(quick: bool, seeds: int | None, out: Path, progress: Progress) -> Result
                 )
             notes.append(f"{name}, {label}: {weight_count(entry.network):,} weights")
             files.write(out / "phonemes-framewise.csv", pd.DataFrame(result_rows(results)).to_csv(index=False))
-        baselines.append(Result("LDA, 7 frames", name, METRIC, [linear(corpus)]))
+        baselines.append(Result("LDA, 7 frames", name, METRIC, [linear_error(corpus)]))
         files.write_whole(out / f"framewise-{name}-curves.png", curves_picture(curves, "validation frame error, %"))
     progress(1.0, "done")
     return Results(

@@ -120,7 +120,7 @@ def _vowels() -> WordQuestion:
 def _an4(name: str, names: tuple[str, ...]) -> WordQuestion:
     """Words, with mean 0 over their utterance: what is said before and after tells the room and the voice."""
     features = SpeechFeatures(deltas=2, normalised=False, frames=2)
-    corpus = an4.words(names, _centred, MARGIN)
+    corpus = an4.spoken_words(names, _centred, MARGIN)
     changed = WordAugmentation(
         SpeechChanges(0.1, 0.2, 2, 6, 0.2, Cepstrum(40, 0, False)), _scaled(features, corpus), 0.3
     )

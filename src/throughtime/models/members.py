@@ -13,7 +13,7 @@ from throughtime.engine.programs import program
 from throughtime.network import Network
 
 
-def stack(trees: list[Any]) -> Any:
+def stack_members(trees: list[Any]) -> Any:
     """Equal trees along a new first axis: the members' weights as one."""
     return jax.tree.map(lambda *leaves: placed(np.stack(leaves)), *trees)
 
