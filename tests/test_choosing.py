@@ -18,8 +18,9 @@ from throughtime.dynamics import choosing
 from throughtime.dynamics.choosing import Candidate, Judged, choose, grid, judge
 from throughtime.dynamics.holding import forward_chain
 from throughtime.dynamics.linear import Linear
-from throughtime.dynamics.teaching import Teaching, open_then_closed
+from throughtime.dynamics.teaching import Teaching
 from throughtime.models import ensemble
+from zoo import open_then_closed
 
 DRAWN = np.random.default_rng(0)
 U = np.repeat(DRAWN.normal(size=50), 5)

@@ -15,8 +15,9 @@ from sklearn.exceptions import NotFittedError
 import throughtime as tt
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.model import DynamicModel
-from throughtime.dynamics.teaching import Teaching, open_then_closed
+from throughtime.dynamics.teaching import Teaching
 from throughtime.models import ensemble
+from zoo import open_then_closed
 
 DRAWN = np.random.default_rng(0)
 LINEAR = tt.narx(1, 2, 1, (0, 1), (1, 2), skip=True)

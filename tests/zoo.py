@@ -318,3 +318,8 @@ def distance(got: Any, wanted: Any) -> float:
 def alive(tree: Any) -> bool:
     """True if every array has an entry that is not zero: a law about zeros would say nothing."""
     return all(bool(jnp.any(jnp.abs(leaf) > 1e-9)) for leaf in jax.tree.leaves(tree))
+
+
+def open_then_closed(**settings: Any) -> tuple[tt.Teaching, tt.Teaching]:
+    """Teacher forcing first, then the closed loop, with the same settings otherwise."""
+    return tt.Teaching(loop="open", **settings | {"horizon": None}), tt.Teaching(loop="closed", **settings)

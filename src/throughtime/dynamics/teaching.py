@@ -74,11 +74,6 @@ class Teaching:
                 )
 
 
-def open_then_closed(**settings: Any) -> tuple[Teaching, Teaching]:
-    """Teacher forcing first, then the closed loop, with the same settings otherwise."""
-    return Teaching(loop="open", **settings | {"horizon": None}), Teaching(loop="closed", **settings)
-
-
 def usual(network: Network) -> tuple[Teaching, ...]:
     """What serves most: Bayesian regularisation, with teacher forcing and then in closed loop where there is a loop to close.
 
