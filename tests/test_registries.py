@@ -13,6 +13,7 @@ import zoo
 from command_line import refused, run
 from throughtime import architectures, learners, losses, units
 from throughtime.architectures import ARCHITECTURES
+from throughtime.cli import choices
 from throughtime.dynamics import stages, wirings
 from throughtime.estimators import SequenceRegressor
 from throughtime.learners import LEARNERS
@@ -115,6 +116,15 @@ def test_a_unit_is_reached_by_its_name(name: str) -> None:
     assert tt.from_json(network.to_json()) == network
     if name in wirings.ELEMENTWISE:
         assert wirings.unit(name) == UNITS[name]
+
+
+def test_help_tells_of_what_there_is() -> None:
+    """Its lists are their own, so that it waits for no import."""
+    assert tuple(wirings.NETWORKS) == choices.NETWORKS
+    assert tuple(wirings.ELEMENTWISE) == choices.ELEMENTWISE
+    assert ", ".join(choices.LEARNERS) == stages.LEARNER_CHOICES
+    assert choices.LOOPS == stages.LOOPS
+    assert tuple(stages.OPTIMIZERS) == choices.OPTIMIZERS
 
 
 def test_a_newcomer_needs_no_second_line(monkeypatch: pytest.MonkeyPatch) -> None:

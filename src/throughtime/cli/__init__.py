@@ -2,21 +2,24 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
+from throughtime.cli import choose, delays, export, fit, forecast, lab, recognise, report, show, use
 from throughtime.cli.errors import INTERRUPTED, Ending, Group
-from throughtime.engine import engine_info
 
 __all__ = ["main", "program"]
 
 
-def program(commands: bool = True) -> typer.Typer:
-    """The program; without its commands, whose imports take seconds, it knows its version only."""
+COMMANDS = (
+    *(delays.delays, choose.choose, fit.fit, use.evaluate, use.simulate, use.predict, forecast.forecast, report.report),
+    *(export.export, show.show, recognise.recognise, lab.experiment, lab.demo),
+)
+
+
+def program() -> typer.Typer:
+    """The program. What its commands need of the library is imported when one of them runs."""
     app = typer.Typer(
         name="throughtime",
         cls=Group,
@@ -26,36 +29,29 @@ def program(commands: bool = True) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_about)
-    if commands:
-        _add_commands(app)
+    for command in COMMANDS:
+        app.command(no_args_is_help=command is not lab.demo)(command)
     return app
-
-
-def _add_commands(app: typer.Typer) -> None:
-    from throughtime.cli.choose import choose
-    from throughtime.cli.delays import delays
-    from throughtime.cli.export import export
-    from throughtime.cli.fit import fit
-    from throughtime.cli.forecast import forecast
-    from throughtime.cli.lab import demo, experiment
-    from throughtime.cli.recognise import recognise
-    from throughtime.cli.report import report
-    from throughtime.cli.show import show
-    from throughtime.cli.use import evaluate, predict, simulate
-
-    models = (delays, choose, fit, evaluate, simulate, predict, forecast, report, export, show)
-    for command in (*models, recognise, experiment, demo):
-        app.command(no_args_is_help=command is not demo)(command)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        from throughtime.engine.info import installed
+
         try:
             typer.echo(version("throughtime"))
         except PackageNotFoundError:  # run from a source folder
             typer.echo("unknown")
-        typer.echo(engine_info())
+        typer.echo(installed() or _asked_of_jax())
         raise typer.Exit
+
+
+def _asked_of_jax() -> object:
+    from throughtime.engine import engine_info
+
+    return engine_info()
 
 
 def _about(
@@ -71,22 +67,11 @@ def _about(
     """
 
 
-@contextmanager
-def _said_meanwhile(phase: str, words: Sequence[str]) -> Iterator[None]:
-    """The phase on standard error while it lasts, where that is a terminal and nobody asked for quiet."""
-    shown = sys.stderr.isatty() and not {"-q", "--quiet"} & {*words}
-    print(f"{phase} ...\r" if shown else "", end="", file=sys.stderr, flush=True)
-    yield
-    print(" " * len(f"{phase} ...") + "\r" if shown else "", end="", file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Run the program, and end as it says."""
     ending, began = Ending(), time.monotonic()
     try:
-        with _said_meanwhile("importing", sys.argv[1:]):
-            whole = program(commands=sys.argv[1:] != ["--version"])
-        whole(prog_name="throughtime", obj=began)
+        program()(prog_name="throughtime", obj=began)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             ending.at_once()

@@ -2,21 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
-from throughtime.cli import data as columns
-from throughtime.cli import options, output, wiring
-from throughtime.cli.command import in_options
+from throughtime.cli import options
 from throughtime.cli.errors import Problem
-from throughtime.dynamics.correlation import Correlations
-from throughtime.dynamics.delays import Delays, suggest_delays
-from throughtime.dynamics.table import Columns
-from throughtime.io import files, readers
-from throughtime.io.tables import Table
-from throughtime.reports.correlograms import plot_delays
+from throughtime.cli.importing import importing
 
 Inputs = Annotated[str, typer.Option(metavar="u[,u]", help="Columns of the inputs; none for a series.")]
 Outputs = Annotated[str, typer.Option(metavar="y[,y]", help="Columns of the outputs; empty cells are gaps.")]
@@ -41,6 +33,17 @@ def delays(
 
     Example: throughtime delays tanks.csv --inputs u --outputs y --out delays.png
     """
+    with importing():
+        from throughtime.cli import data as columns
+        from throughtime.cli import output, wiring
+        from throughtime.cli.command import in_options
+        from throughtime.cli.correlations import plain
+        from throughtime.dynamics.delays import suggest_delays
+        from throughtime.dynamics.table import Columns
+        from throughtime.io import files, readers
+        from throughtime.io.tables import Table
+        from throughtime.reports.correlograms import plot_delays
+
     with in_options():
         named = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(outputs)), time)
     data = columns.read(readers.read(table, Table), named.inputs, named.outputs, time)
@@ -55,22 +58,10 @@ def delays(
     if out is not None:
         files.write_whole(out, plot_delays(found))
     if json_:
-        typer.echo(json.dumps(_plain(found)))
+        typer.echo(json.dumps(plain(found)))
         return
     output.say(f"--output-delays {wiring.told(found.outputs) or 'none found'}")
     if data.inputs:
         output.say(f"--input-delays {wiring.told(found.inputs) or 'none found'}")
     if out is not None:
         output.say(f"written to {out}", err=True)
-
-
-def _plain(found: Delays) -> dict[str, Any]:
-    def listed(c: Correlations) -> dict[str, Any]:
-        return {"lags": np.asarray(c.lags).tolist(), "values": list(c.values), "bound": np.asarray(c.bound).tolist()}
-
-    return {
-        "inputs": list(found.inputs),
-        "outputs": list(found.outputs),
-        "partial autocorrelation": {name: listed(c) for name, c in found.partial.items()},
-        "cross-correlation": {" -> ".join(pair): listed(c) for pair, c in found.crossed.items()},
-    }

@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from throughtime.checks import one_line
-from throughtime.io import files
 from throughtime.texts import printable
 
 MENDED = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)  # by other words
@@ -88,6 +86,7 @@ class Group(TyperGroup):
         for option in ("--inputs", "--outputs"):  # the last one alone would count, silently
             if list(args[0] if args else extra.get("args") or sys.argv).count(option) > 1:
                 _end(f"{option} is given twice; name all columns in one, with commas: {option} a,b", BAD_INPUT)
+        self._help_alone([*(args[0] if args else extra.get("args") or sys.argv[1:])])
         if not extra.pop("standalone_mode", True):
             return super().main(*args, **(extra | {"standalone_mode": False}))
         try:
@@ -111,6 +110,19 @@ class Group(TyperGroup):
         _flush()
         sys.exit(code if isinstance(code, int) else OK)
 
+    def _help_alone(self, words: list[str]) -> None:
+        """Where a command's help is asked for and nothing else, give it: typer imports pydantic to read any option."""
+        command = self.commands.get(words[0]) if len(words) == 2 and words[1] == "--help" else None
+        if command is None:
+            return
+        above = typer.Context(self, info_name="throughtime")
+        try:
+            typer.echo(typer.Context(command, info_name=words[0], parent=above).get_help())
+        except BrokenPipeError:
+            _end_unheard(UNHEARD)
+        _flush()
+        sys.exit(OK)
+
 
 def _end_usage(problem: Any) -> NoReturn:
     message = problem.format_message().rstrip(".")
@@ -121,6 +133,9 @@ def _end_usage(problem: Any) -> NoReturn:
 
 
 def _said(problem: Exception) -> str:
+    from throughtime.checks import one_line  # here, since who asks for help waits for these
+    from throughtime.io import files
+
     if not isinstance(problem, OSError) or not problem.strerror:
         return one_line(str(problem))  # which may quote a file
     if problem.errno in files.ROOM and not problem.filename:  # the writer of files names them

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from throughtime.cli import options, output
+from throughtime.cli import options
 from throughtime.cli.errors import Problem
-from throughtime.exchange import WRITERS
-from throughtime.models.saving import load
+from throughtime.cli.importing import importing
 
 
 def export(
@@ -24,6 +23,11 @@ def export(
 
     Example: throughtime export tanks/model.safetensors --out tanks.c
     """
+    with importing():
+        from throughtime.cli import output
+        from throughtime.exchange import WRITERS
+        from throughtime.models.saving import load
+
     write = WRITERS.get(out.suffix.lower())
     if write is None:
         raise Problem(f"--out {out}: the name must end in {' or '.join(WRITERS)}")

@@ -1,30 +1,12 @@
 """`throughtime fit`: from a table to a trained model, its errors, its pictures and a file of it."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import typer
 
-from throughtime.cli import data as columns
 from throughtime.cli import fit_options as asked_for
-from throughtime.cli import options, output, results, wiring
-from throughtime.cli.again import Job, again, beside, go_on
-from throughtime.cli.command import command, in_options
-from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
-from throughtime.drawing import weight_count
-from throughtime.dynamics.shares import Shares
-from throughtime.dynamics.stages import Asked, stages_of
-from throughtime.dynamics.study import Study
-from throughtime.dynamics.table import Columns, Limits, TableFile
-from throughtime.io import readers
-from throughtime.io.files import fingerprint
-from throughtime.io.tables import Table
-from throughtime.reports.outcome import Face, Outcome
-from throughtime.reports.run_folder import FILES, RunFolder, Unjudged
-from throughtime.reports.verdicts import coverage_sentences
+from throughtime.cli import options
+from throughtime.cli.importing import importing
 
 
 def fit(
@@ -85,6 +67,21 @@ def fit(
     Once more, to the same numbers: throughtime fit tanks.csv --study tanks/study.json --out again.
     On with one that was interrupted or killed: throughtime fit tanks.csv --resume tanks
     """
+    with importing():
+        from throughtime.cli import data as columns
+        from throughtime.cli import wiring
+        from throughtime.cli.again import Job, again, beside, go_on
+        from throughtime.cli.command import in_options
+        from throughtime.cli.fitting import carry_out, limit
+        from throughtime.dynamics.shares import Shares
+        from throughtime.dynamics.stages import Asked, stages_of
+        from throughtime.dynamics.study import Study
+        from throughtime.dynamics.table import Columns, Limits, TableFile
+        from throughtime.io import readers
+        from throughtime.io.files import fingerprint
+        from throughtime.io.tables import Table
+        from throughtime.reports.run_folder import RunFolder
+
     clock = {"importing": context.obj or monotonic(), "reading": monotonic()}
     if resume is not None:
         beside(context, "resume", "table", "json_", "quiet")
@@ -117,68 +114,8 @@ def fit(
         shares = Shares(validation, folds, test, washout)
         data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
         stages = stages_of(made, network, shares.of(data, made).training, loop, teaching)
-        limits = Limits(*(_limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
+        limits = Limits(*(limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
         origin = TableFile(table.name, fingerprint(table))
         asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
         asked_study.rows(data)
     carry_out(Job(asked_study, data, RunFolder(out), overwrite), clock, json_, quiet)
-
-
-def _limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
-    """A limit for each output from a text such as '0,none'; a single one is that of all."""
-    if text is None:
-        return ()
-    try:
-        parts = [part.strip().lower() for part in text.split(",")]
-        made = tuple(None if part in ("", "none") else _number(part) for part in parts)
-    except ValueError:
-        raise Problem(f"--{side} {text!r} cannot be read; write a number for each output, or none: 0,none") from None
-    return made * outputs if len(made) == 1 else made
-
-
-def _number(part: str) -> float:
-    made = float(part)
-    if made != made:
-        raise ValueError(part)
-    return made
-
-
-def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -> None:
-    """Fit what was asked for, in its folder, and say what came of it."""
-    study, data, folder = job.study, job.data, job.folder
-    with in_options():
-        parts = study.rows(data)
-    asked_rows, weights = parts.training - parts.first, weight_count(study.network)
-    notes = [*columns.notes(data), *columns.constant(data), *columns.sparse(data)]
-    if asked_rows < weights:
-        notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
-    output.notes(notes, quiet)
-    face = Face(command(study, parts.training, folder.path), results.REMEDY, phases)
-    try:
-        with in_options(), output.ProgressBar("fit", quiet) as bar:
-            looks = folder.resume(data, face) if job.begun else folder.run(study, data, job.overwrite, face)
-            outcome = bar.follow(looks).outcome
-    except Unjudged as late:
-        raise Interrupted(f"{late}; throughtime fit --resume {folder.path} makes them") from None
-    assert outcome is not None
-    _report(folder.path, outcome, outcome.metrics(data, parts, results.REMEDY) if json_ else None, quiet)
-
-
-def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: bool) -> None:
-    if metrics is not None:
-        typer.echo(json.dumps(metrics))
-    elif not quiet:
-        judgement = outcome.judgement
-        results.show(judgement, results.headline(outcome))
-        written = f"written to {out}: {', '.join(FILES)}"
-        for line in ["", *results.verdicts(judgement), *coverage_sentences(judgement.coverage), "", written]:
-            output.say(line)
-    if outcome.ended == "interrupted":
-        output.say(
-            f"interrupted after {outcome.epochs} epochs: the best weights so far are saved in {out}; "
-            f"throughtime fit --resume {out} goes on",
-            err=True,
-        )
-        raise typer.Exit(INTERRUPTED)
-    if outcome.ended == "diverged":
-        raise Failure(f"{outcome.trouble}; the last good weights are saved in {out}")

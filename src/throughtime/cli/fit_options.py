@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from throughtime.cli.choices import LEARNERS, LOOPS, NETWORKS, OPTIMIZERS
 from throughtime.cli.errors import Problem
 from throughtime.cli.options import LEAVING, TRAINING, WIRING, RowTime
-from throughtime.dynamics.stages import LEARNER_CHOICES, LOOPS, OPTIMIZERS
-from throughtime.dynamics.wirings import NETWORKS
 
 ROWS = "Which rows are for what"
 
@@ -118,7 +117,7 @@ Optimizer = Annotated[
 ]
 Learner = Annotated[
     str | None,
-    _training(f"adam: how gradients are found, by {LEARNER_CHOICES}. Default: bptt."),
+    _training(f"adam: how gradients are found, by {', '.join(LEARNERS)}. Default: bptt."),
 ]
 Restarts = Annotated[int, _training("Networks trained side by side; the model is their mean.", least=1)]
 Keep = Annotated[int | None, _training("Keep only so many of them, the best on held-out rows (of each fold).", least=1)]

@@ -2,17 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from throughtime import experiments
-from throughtime.cli import options, output
-from throughtime.cli.command import in_options
+from throughtime.cli import options
 from throughtime.cli.errors import Problem
-from throughtime.io import files
-from throughtime.reports import folders
+from throughtime.cli.importing import importing
 
 Quick = Annotated[bool, typer.Option("--quick", help="A small version, to see that it works.")]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="K", help="Number of seeds; all are reported.")]
@@ -58,6 +55,14 @@ def demo(
 def _run(
     name: str, quick: bool, seeds: int | None, out: Path | None, overwrite: bool, json_: bool, quiet: bool
 ) -> None:
+    with importing():
+        from throughtime.cli import output
+        from throughtime.cli.command import in_options
+        from throughtime.cli.experimenting import show
+        from throughtime.io import files
+        from throughtime.reports import folders
+
+        experiments.run_function(name)  # here, where it is said that one waits for imports
     path = output.free_folder(f"throughtime-{name}") if out is None else out
     with in_options(), folders.own(path, overwrite), output.ProgressBar(name, quiet) as bar:
         said = experiments.conduct(name, quick, seeds, path, bar)
@@ -68,36 +73,3 @@ def _run(
         show(said)
         output.say()
         output.say(f"written to {path}: {', '.join(sorted(p.name for p in path.iterdir()))}")
-
-
-def show(said: dict[str, Any]) -> None:
-    """Print the results of an experiment: a line per split, a column per network."""
-    entries = [*said["results"], *said["baselines"]]
-    found = {(entry["split"], entry["network"]): _spread(entry["values"]) for entry in entries}
-    networks, splits = (list(dict.fromkeys(entry[key] for entry in entries)) for key in ("network", "split"))
-    measures = ", ".join(dict.fromkeys(entry["metric"] for entry in entries))
-    title = f"{said['experiment']}{', quick' if said['quick'] else ''}: {measures} ({said['seconds']:.1f} s)"
-    rows = [[str(split), *(found.get((split, network), "") for network in networks)] for split in splits]
-    output.table(title, ["", *networks], rows)
-    for bar in said["bars"]:
-        output.say(_reached(bar, entries))
-    for note in said["notes"]:
-        output.say(f"note: {note}")
-
-
-def _reached(bar: dict[str, Any], entries: list[dict[str, Any]]) -> str:
-    """How many seeds reach what they were meant to."""
-    same = [e for e in entries if (e["network"], e["split"]) == (bar["network"], bar["split"])]
-    values = [value for entry in same for value in entry["values"]]
-    good = sum(value <= bar["at_most"] for value in values)
-    return f"{bar['network']}, {bar['split']}: at most {_figure(bar['at_most'])} ({bar['about']}) in {good} of {len(values)}"
-
-
-def _spread(values: list[float]) -> str:
-    """The median, and below it the range over the seeds."""
-    low, middle, high = (_figure(float(q)) for q in np.quantile(values, [0, 0.5, 1]))
-    return middle if low == high else f"{middle}\n{low} to {high}"
-
-
-def _figure(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.01 or value == 0 else f"{value:.1e}"

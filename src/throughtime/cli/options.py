@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from throughtime.dynamics.wirings import ELEMENTWISE
+from throughtime.cli.choices import ELEMENTWISE
 
 WIRING, TRAINING, LEAVING = "The network", "Training", "What is written and said"
 

@@ -2,17 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import pandas as pd
 import typer
 
-from throughtime.cli import options, output, recordings
-from throughtime.cli.delivery import check_out, write
+from throughtime.cli import options
 from throughtime.cli.errors import Problem
-from throughtime.models.saving import load
-from throughtime.recognition import Answer, Recogniser
-from throughtime.texts import printable
+from throughtime.cli.importing import importing
 
 
 def recognise(
@@ -47,10 +43,17 @@ def recognise(
     point of each stroke, else 0), or JSON, a list of strokes, each a list of [x, y]. Recordings that cannot be used are told
     at the end; the others are answered.
     """
+    with importing():
+        import pandas as pd
+
+        from throughtime.cli import recordings
+        from throughtime.cli.delivery import check_out, write
+        from throughtime.cli.recognising import answers, opened, show
+
     check_out(out, overwrite)
-    ready = _opened(model, decoder, () if words is None else recordings.words(words), height)
+    ready = opened(model, decoder, () if words is None else recordings.words(words), height)
     try:
-        rows, refused = _asked(ready, files, best, quiet)
+        rows, refused = answers(ready, files, best, quiet)
     except ImportError as missing:
         raise Problem(str(missing)) from None
     if not rows:
@@ -60,56 +63,6 @@ def recognise(
     if json_:
         typer.echo(json.dumps({"model": str(model), "written": out and str(out), "answers": rows}))
     elif not quiet:
-        _show(rows)
+        show(rows)
     if refused:
         raise Problem("; ".join(refused))
-
-
-def _opened(model: Path, decoder: str | None, words: tuple[str, ...], height: float | None) -> Recogniser:
-    made = load(model)
-    try:
-        return Recogniser(made, decoder, words, height)
-    except ValueError as error:
-        raise Problem(f"{model}: {error}") from None
-
-
-def _asked(ready: Recogniser, files: list[Path], best: int, quiet: bool) -> tuple[list[dict[str, Any]], list[str]]:
-    """The rows of all answers, and of each file that cannot be used what is wrong."""
-    rows: list[dict[str, Any]] = []
-    refused: list[str] = []
-    with output.ProgressBar(f"{len(files)} recordings", quiet) as bar:
-        for number, file in enumerate(files):
-            try:
-                rows += _rows(ready, file, best)
-            except (ValueError, FileNotFoundError) as problem:
-                refused.append(str(problem))
-            bar((number + 1) / len(files), file.name)
-    return rows, refused
-
-
-def _rows(ready: Recogniser, file: Path, best: int) -> list[dict[str, Any]]:
-    """A row for each answer; if the decoder left none, one of nothing."""
-    answers = _answers(ready, file, recordings.read(file, ready.hears), best)
-    return [
-        {"file": str(file), "rank": place + 1, "answer": answer.text, "probability": answer.probability}
-        for place, answer in enumerate(answers or [Answer("", 0.0)])
-    ]
-
-
-def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[Answer]:
-    try:
-        return ready(recording, best)
-    except ValueError as error:
-        raise Problem(f"{file}: {error}") from None
-
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    """A line for each answer, which is the last thing on it and as long as it is."""
-    width = max(len(printable(row["file"])) for row in rows)
-    output.say(f"{'file':<{width}}  probability  answer")
-    for row in rows:
-        output.say(f"{printable(row['file']):<{width}}  {_figure(row['probability']):>11}  {row['answer']}")
-
-
-def _figure(probability: float) -> str:
-    return f"{probability:.4f}" if probability >= 0.001 else f"{probability:.1e}"

@@ -5,16 +5,10 @@ from typing import Annotated
 
 import typer
 
-from throughtime.cli import options, output, wiring
-from throughtime.cli.command import in_options
+from throughtime.cli import options
+from throughtime.cli.choices import NETWORKS
 from throughtime.cli.errors import Problem
-from throughtime.drawing import show as text_of
-from throughtime.drawing.picture import draw
-from throughtime.dynamics.beginning import is_linear, linears_of
-from throughtime.dynamics.wirings import NETWORKS
-from throughtime.models.ensemble import Ensemble
-from throughtime.models.model import Model
-from throughtime.models.saving import load
+from throughtime.cli.importing import importing
 
 
 def show(
@@ -38,6 +32,14 @@ def show(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Show how a network is wired: its layers, what each listens to and with which delays, and its weights."""
+    with importing():
+        from throughtime.cli import output, wiring
+        from throughtime.cli.command import in_options
+        from throughtime.cli.equations import equations
+        from throughtime.drawing import show as text_of
+        from throughtime.drawing.picture import draw
+        from throughtime.models.saving import load
+
     heard: list[str] = []
     told: list[str] = []
     lines: list[str] = []
@@ -61,7 +63,7 @@ def show(
         raise Problem(f"{what!r} is neither a file nor a network; networks: {', '.join(NETWORKS)}")
     else:
         made = load(what)
-        network, lines = made.network, _equations(made)
+        network, lines = made.network, equations(made)
         heard, told = ([column.name for column in side] for side in (made.inputs, made.outputs))
     if png is not None:
         if png.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -70,19 +72,3 @@ def show(
         draw(network, png, heard, told)
     for line in [*text_of(network, heard, told).split("\n"), *lines]:
         output.say(line)
-
-
-def _equations(made: Model) -> list[str]:
-    """What a linear model says, of each of its networks; nothing of another."""
-    together, lines = Ensemble.of(made).closed(), list[str]()
-    if not is_linear(together.network):
-        return []
-    inputs, outputs = ([column.name for column in side] for side in (together.inputs, together.outputs))
-    found = linears_of(together)
-    for number, linear in enumerate(found, 1):
-        if len(found) > 1:
-            lines.append(f"network {number} of {len(found)}, whose mean is the answer:")
-        lines += linear.equations(inputs, outputs)
-        ends = "settles" if linear.pole < 1 else "grows without end"
-        lines.append(f"largest pole {linear.pole:.4g}: a free run {ends}")
-    return ["", *lines]

@@ -3,20 +3,18 @@
 The engines stand in order: of those that may compute, the first that takes a loop runs it. The last takes everything.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 
 import jax
 
 from throughtime.engine import xla
 from throughtime.engine.backend import Backend, Loop
+from throughtime.engine.info import BY_VARIABLE, EngineInfo, asked, info_of
 from throughtime.engine.native import passes
-from throughtime.engine.native.build import LIBRARY, SETS, facts
+from throughtime.engine.native.build import SETS
 from throughtime.engine.native.loading import load
 
 BACKENDS: tuple[Backend, ...] = (passes, xla)
@@ -25,38 +23,6 @@ REMEDY = "reinstall throughtime, or run: python -m throughtime.engine.native (it
 
 # Part of the key of every cache of JAX, also of those of functions that others jit. None stands for the default.
 _chosen = jax.make_user_context(None)  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True)
-class EngineInfo:
-    """Which engine computes, and why; `str` makes one line of it.
-
-    engine           "native" or "xla"
-    why              what made it so
-    instruction_set  what the native engine uses: "avx512", "avx2" or "baseline"; "" with XLA
-    file             the library's file name; "" if there is none
-    built_with       the jaxlib it was built with; "" if there is none
-    running_with     the jaxlib that is installed
-    sanitizers       what the library was built with to find faults in it, "" as a rule
-    """
-
-    engine: str
-    why: str
-    instruction_set: str
-    file: str
-    built_with: str
-    running_with: str
-    sanitizers: str
-
-    def __str__(self) -> str:
-        parts = [
-            self.instruction_set,
-            self.built_with and f"built with jaxlib {self.built_with}",
-            f"running with jaxlib {self.running_with}",
-            self.sanitizers and f"sanitizers {self.sanitizers}",
-            self.why,
-        ]
-        return f"{self.engine} engine: {', '.join(filter(None, parts))}"
 
 
 def engine() -> str:
@@ -110,43 +76,27 @@ def engine_info() -> EngineInfo:
     True
     """
     name = _chosen.value or _default()
-    found = facts() if LIBRARY.exists() else {}
     loaded = load().loaded if name == "native" else None
-    return EngineInfo(
-        engine=name,
-        why=_why(),
-        instruction_set=loaded.throughtime_instruction_set().decode() if loaded else "",
-        file=LIBRARY.name if LIBRARY.exists() else "",
-        built_with=found.get("jaxlib", ""),
-        running_with=version("jaxlib"),
-        sanitizers=found.get("sanitizers", ""),
-    )
+    return info_of(name, _why(), loaded.throughtime_instruction_set().decode() if loaded else "")
 
 
 def _why() -> str:
     if _chosen.value:
         return "chosen by using_engine"
-    if _asked("THROUGHTIME_ENGINE", ENGINES):
-        return "chosen by THROUGHTIME_ENGINE"
+    if asked("THROUGHTIME_ENGINE", ENGINES):
+        return BY_VARIABLE
     return load().why
 
 
 @cache
 def _default() -> str:
     """The engine outside every `with`; the environment is looked at once, as JAX's caches outlive a change of it."""
-    _asked("THROUGHTIME_ISA", tuple(SETS))
-    asked = _asked("THROUGHTIME_ENGINE", ENGINES)
-    if asked:
-        _check(asked, "THROUGHTIME_ENGINE")
-        return asked
+    asked("THROUGHTIME_ISA", tuple(SETS))
+    wanted = asked("THROUGHTIME_ENGINE", ENGINES)
+    if wanted:
+        _check(wanted, "THROUGHTIME_ENGINE")
+        return wanted
     return "native" if load().loaded else "xla"
-
-
-def _asked(variable: str, possible: tuple[str, ...]) -> str:
-    value = os.environ.get(variable, "")
-    if value and value not in possible:
-        raise ValueError(f"{variable} is {value!r}: set it to {' or '.join(possible)}, or unset it")
-    return value
 
 
 def _check(name: str, source: str) -> None:
@@ -158,5 +108,5 @@ def _check(name: str, source: str) -> None:
 
 @cache
 def _warn_once() -> None:
-    if not _asked("THROUGHTIME_ENGINE", ENGINES) and load().broken:
+    if not asked("THROUGHTIME_ENGINE", ENGINES) and load().broken:
         warnings.warn(f"the native engine is not used, XLA computes instead: {load().why}: {REMEDY}", RuntimeWarning, 3)

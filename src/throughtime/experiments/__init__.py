@@ -19,8 +19,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from throughtime.io import files
-
 Progress = Callable[[float, str], None]
 
 
@@ -101,6 +99,8 @@ def run_function(name: str) -> Run:
 
 def conduct(name: str, quick: bool, seeds: int | None, out: Path, progress: Progress) -> dict[str, Any]:
     """Run the experiment of that name, from where it was interrupted; what its `results.json` holds."""
+    from throughtime.io import files  # here, as the names of experiments are asked for by help, too
+
     began = time.perf_counter()
     files.sweep(out / KEPT)
     found = run_function(name)(quick, seeds, out, progress)

@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import jax
 
-from throughtime.engine.native import records
 from throughtime.engine.native.build import LIBRARY, facts
-
-HANDLERS = ("throughtime_forward", "throughtime_sweep", "throughtime_gradient")
+from throughtime.engine.native.library import BY_DEFAULT, HANDLERS, checked, opened
 
 
 class Library(NamedTuple):
@@ -35,7 +33,7 @@ def load() -> Library:
     except RuntimeError:
         return Library(None, "JAX has no platform cpu here")
     try:
-        return Library(_registered(ctypes.CDLL(str(LIBRARY))), "the default where it is built")
+        return Library(_registered(opened(LIBRARY)), BY_DEFAULT)
     except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
         return Library(None, f"it was built and cannot be loaded: {str(error).splitlines()[0]}", broken=True)
 
@@ -44,7 +42,4 @@ def _registered(library: ctypes.CDLL) -> ctypes.CDLL:
     for name in HANDLERS:
         handler = jax.ffi.pycapsule(getattr(library, name))  # type: ignore[no-untyped-call]
         jax.ffi.register_ffi_target(name, handler, platform="cpu")
-    library.throughtime_instruction_set.restype = library.throughtime_records.restype = ctypes.c_char_p
-    if library.throughtime_records().decode() != records.told():
-        raise OSError("it reads other records than this version of throughtime writes")
-    return library
+    return checked(library)
