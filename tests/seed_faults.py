@@ -41,6 +41,63 @@ class Fault(NamedTuple):
 
 
 FAULTS = [
+    # Programs: how they are compiled, and what is kept of them.
+    Fault(
+        "a loop that XLA steps is compiled without its optimiser",
+        "engine/programs.py",
+        "if not _steps_natively(network, engine()):",
+        "if engine() == 'xla':",
+        "test_compiling.py",
+        "with_thought",
+    ),
+    Fault(
+        "what is early depends on how many epochs are one call",
+        "training/epochs.py",
+        "border = min(max(EARLY + 1, epochs.start), epochs.stop)",
+        "border = epochs.stop if epochs.start <= EARLY else epochs.start",
+        "test_compiling.py",
+        "early",
+    ),
+    Fault(
+        "a kept program is named without what it closes over",
+        "engine/naming.py",
+        "co_firstlineno, cells, function",
+        "co_firstlineno, function",
+        "test_compiling.py",
+        "whatever_differs",
+    ),
+    Fault(
+        "a kept program is named without its shapes",
+        "engine/programs.py",
+        "said = call._replace(tree=str(call.tree),",
+        "said = call._replace(tree=str(call.tree), leaves=(),",
+        "test_compiling.py",
+        "not_traced_again",
+    ),
+    Fault(
+        "a kept program is taken though its file is cut short",
+        "engine/kept.py",
+        "if hashlib.sha256(data[HEAD:]).digest() != data[:HEAD]:",
+        "if len(data) < HEAD:",
+        "test_compiling.py",
+        "is_no_program",
+    ),
+    Fault(
+        "a kept program calls LAPACK before it is there",
+        "engine/kept.py",
+        "        if algebra:\n            _with_algebra()\n",
+        "",
+        "test_compiling.py",
+        "same_bits",
+    ),
+    Fault(
+        "nobody minds that a process died of a kept program",
+        "engine/kept.py",
+        "if signs.fallen(place):",
+        "if False:",
+        "test_compiling.py",
+        "died",
+    ),
     # What users believe: judgement, report, correlations, intervals, scores.
     Fault(
         "the linear rival is fitted to what is held out, too",

@@ -7,9 +7,11 @@ one's own, is not kept.
 
     THROUGHTIME_CACHE    a folder; "off": nothing is kept. Unset: `throughtime` in the user's folder for caches
 
+Where a folder was chosen for JAX's own cache, that one keeps them, and nothing is kept here.
+
 Files appear whole or not at all, any number of processes may share the folder, and what was used longest ago goes when it is too
-large. What cannot be read is compiled anew. A program that some CPU does not bear may kill its process: while one is loaded and
-run for the first time a sign stands in the folder, and who finds that of a dead process empties it.
+large. What cannot be read, or does not run, is compiled anew. A program that some CPU does not bear may kill its process: while
+one is loaded and run for the first time a sign stands in the folder, and who finds that of a dead process empties it.
 """
 
 import hashlib
@@ -56,17 +58,22 @@ def folder() -> Path | None:
 
 def name_of(*what: Any) -> str | None:
     """The name under which a program is kept; None: it is not."""
-    if _opened() is None:
+    if _kept_by_jax() or opened() is None:
         return None
     with suppress(Unnamed, RecursionError):
         return hashlib.sha256(named(what).encode()).hexdigest()[:40]
     return None
 
 
+def _kept_by_jax() -> bool:
+    """Whether a folder was chosen for JAX's own cache, from which a program comes that cannot be kept once more."""
+    return all(getattr(jax.config, name) for name in ("jax_compilation_cache_dir", "jax_enable_compilation_cache"))
+
+
 @contextmanager
 def loaded(name: str | None) -> Iterator[Callable[..., Any] | None]:
     """What was kept under that name; to be called for the first time within this."""
-    place = _opened()
+    place = opened()
     if place is None or name is None or not (place / name).exists():
         yield None
         return
@@ -74,9 +81,16 @@ def loaded(name: str | None) -> Iterator[Callable[..., Any] | None]:
         yield _read(place / name)
 
 
+def drop(name: str | None) -> None:
+    """Keep it no longer."""
+    place = opened()
+    if place is not None and name is not None:
+        (place / name).unlink(missing_ok=True)
+
+
 def keep(name: str | None, lowered: Any, made: Any) -> None:
     """Keep a program, if that is possible."""
-    place = _opened()
+    place = opened()
     if place is None or name is None:
         return
     calls = {one or other for one, other in CALLS.findall(lowered.as_text())}
@@ -115,7 +129,7 @@ def _with_algebra() -> None:
 
 
 @cache
-def _opened() -> Path | None:
+def opened() -> Path | None:
     """The folder for programs of this machine and these packages, or None where there is none that is ours alone."""
     top = folder()
     if top is None:

@@ -92,7 +92,7 @@ class CompiledFunction(Generic[Made]):
             made: Made = self.jitted(*given)
             return made
         fixed = tuple(value for i, value in enumerate(given) if i in self.static)
-        options = _options(getattr(given[0], "network", given[0]), given[self.weights], leaves, often)
+        options = options_of(getattr(given[0], "network", given[0]), given[self.weights], leaves, often)
         call = ProgramCall(
             fixed, tree, tuple(map(_kind, leaves)), options, (engine(), *(getattr(jax.config, n) for n in _HEARD))
         )
@@ -109,15 +109,18 @@ class CompiledFunction(Generic[Made]):
         name = kept.name_of(self.name, said)
         with kept.loaded(name) as found:
             if found is not None:
-                done: Made = jax.block_until_ready(found(*moving))  # type: ignore[no-untyped-call]
-                self.known[call] = found
-                return done
+                try:
+                    done: Made = jax.block_until_ready(found(*moving))  # type: ignore[no-untyped-call]
+                except jax.errors.JaxRuntimeError:  # what was kept is not all of it
+                    kept.drop(name)
+                else:
+                    self.known[call] = found
+                    return done
         lowered = self.jitted.lower(*given)
         made = _compiled(lowered, call.options)
         self.known[call] = made
         kept.keep(name, lowered, made)
-        done = made(*moving)
-        return done
+        return made(*moving)
 
 
 def program(*static: str) -> Callable[[Callable[..., Made]], CompiledFunction[Made]]:
@@ -161,7 +164,7 @@ def _kind(leaf: Any) -> tuple[Any, ...]:
     return (type(leaf),)
 
 
-def _options(network: Network, weights: Any, leaves: Sequence[Any], often: bool) -> Options:
+def options_of(network: Network, weights: Any, leaves: Sequence[Any], often: bool) -> Options:
     if not _steps_natively(network, engine()):
         return ()
     return PLAIN if often or _work(getattr(weights, "weights", weights), leaves) > LITTLE else LIGHT
