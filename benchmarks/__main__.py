@@ -20,7 +20,7 @@ TABLES = {
     "rtrl": ("online", "rtrl"),
     "rtrl-peak": ("influence", "peak_of_rtrl"),
     "rtrl-block": ("influence", "block_against_bptt"),
-    "step": ("one_step", "one_step"),
+    "stream-step": ("stream_step", "stream_step"),
     "unequal": ("unequal", "unequal"),
     "first-call": ("first_call", "first_call"),
     "stream": ("stream", "stream"),
@@ -31,7 +31,7 @@ TABLES = {
     "learned-delays": ("learned_delays", "learned_delays"),
     "waiting": ("waiting", "waiting"),
 }
-ON_SEVERAL_CORES = ("grid", "rtrl-peak", "rtrl-block", "step", "unequal")  # the others are measured on one core only
+ON_SEVERAL_CORES = ("grid", "rtrl-peak", "rtrl-block", "unequal")  # the others are measured on one core only
 SHORT, RED = 1, 3
 
 
