@@ -4,6 +4,7 @@ from functools import partial
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -80,8 +81,9 @@ class XlaSteps:
         seen = self._seen(state, u, s.mean_u, s.scale_u)
         if seen is None or not np.isfinite(seen).all():
             return None
-        ys, flat = _tick(self._network, self._weights, own.flat(state), seen.astype(own.dtype))
-        shown = np.clip(np.asarray(ys, np.float64) * s.scale_y + s.mean_y, s.low_y, s.high_y)
+        made = np.asarray(_tick(self._network, self._weights, own.flat(state), seen.astype(own.dtype)))
+        ys, flat = np.split(made, [len(s.mean_y)], axis=1)
+        shown = np.clip(ys.astype(np.float64) * s.scale_y + s.mean_y, s.low_y, s.high_y)
         return shown.mean(axis=0), own.of(flat)
 
     def hear(self, state: bytes, measured: bytes) -> bytes | None:
@@ -104,13 +106,13 @@ class XlaSteps:
 
 
 @partial(jax.jit, static_argnames="network")
-def _tick(network: Network, weights: Weights, flat: Array, seen: Array) -> tuple[Array, Array]:
-    """One step of all members on inputs (I,), from their numbers (K, n): outputs (K, O), and the numbers after it."""
+def _tick(network: Network, weights: Weights, flat: Array, seen: Array) -> Array:
+    """(K, O + n) one step of all members on inputs (I,), from their numbers (K, n): outputs, and the numbers after it."""
     x = named_inputs(network, seen[None])
 
-    def one(w: Weights, numbers: Array) -> tuple[Array, Array]:
+    def one(w: Weights, numbers: Array) -> Array:
         y, later = step(network, w, history_of(network, numbers), x)
-        return y[0], numbers_of(network, later).astype(flat.dtype)
+        return jnp.concatenate([y[0], numbers_of(network, later).astype(flat.dtype)])
 
-    made: tuple[Array, Array] = each_member(one, weights)(weights, flat)
+    made: Array = each_member(one, weights)(weights, flat)
     return made
