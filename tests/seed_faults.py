@@ -806,10 +806,26 @@ FAULTS = [
     Fault(
         "a(0) paid in every stretch",
         "learners/bptt.py",
-        "begun = jnp.zeros_like(carry.first) if seen.lengths is None else carry.first & (seen.lengths == 0)",
-        "begun = carry.first",
+        "return jnp.zeros_like(first) if lengths is None else first & (lengths == 0)",
+        "return first",
         "test_cutting.py",
         "paid_once and BPTT",
+    ),
+    Fault(
+        "no errors go from a segment to the one before it",
+        "learners/segments.py",
+        "gradients(network, tape, deltas, lengths)), swept.history",
+        "gradients(network, tape, deltas, lengths)), later",
+        "test_exactness.py",
+        "segment and lstm and of_the_reference",
+    ),
+    Fault(
+        "the ends of sequences are counted from each segment's own beginning",
+        "learners/segments.py",
+        "jnp.clip(self.ready.lengths - first, 0, steps)",
+        "jnp.clip(self.ready.lengths, 0, steps)",
+        "test_segments.py",
+        "random and native",
     ),
     Fault(
         "a horizon that misses a(0) by one",

@@ -97,11 +97,13 @@ def test_run_can_be_differentiated_both_ways(name: str) -> None:
         assert float(jax.jvp(cost, (weights,), (along,))[1]) == pytest.approx(slope, rel=TOLERANCE)
 
 
+RULES = {"BPTT": tt.BPTT(), "RTRL(4)": tt.RTRL(4), "BPTT(9)": tt.BPTT(9), "BPTT(segment=4)": tt.BPTT(segment=4)}
+ONLY = {"BPTT(9)": "step", "BPTT(segment=4)": "sequence"}  # what the rule needs, or what is harder for it
 LOSS_CELLS = [
     pytest.param(loss, learner, id=f"{name}-{rule}")
     for name, loss in zoo.LOSSES.items()
-    for rule, learner in {"BPTT": tt.BPTT(), "RTRL(4)": tt.RTRL(4), "BPTT(9)": tt.BPTT(9)}.items()
-    if rule != "BPTT(9)" or traits_of(loss).per == "step"
+    for rule, learner in RULES.items()
+    if rule not in ONLY or traits_of(loss).per == ONLY[rule]
 ]
 
 
@@ -124,14 +126,17 @@ def test_dropout_masks_are_those_of_the_key() -> None:
     drawn = np.unique(np.concatenate([np.asarray(m).ravel() / m.max() for m in jax.tree.leaves(masks)]))
     assert drawn.tolist() == [0, 1], "the law needs units that are silent and units that are not"
     wanted = reference.learn(network, weights, xs, targets, ERROR, masks=masks).gradients
-    for learner in (tt.BPTT(), tt.RTRL(), tt.BPTT(9)):
+    for learner in (tt.BPTT(), tt.RTRL(), tt.BPTT(9), tt.BPTT(segment=4)):
         _, lesson = learner.learn(network, weights, learner.init(network, weights, zoo.BATCH, key), xs, targets, ERROR)
         assert zoo.distance(lesson.gradients, wanted) < TOLERANCE
     plain = reference.learn(network, weights, xs, targets, ERROR).gradients
     assert zoo.distance(wanted, plain) > 1e-3
 
 
-@pytest.mark.parametrize("learner", [tt.BPTT(), tt.RTRL(2), tt.BPTT(3), tt.Focused(), tt.Backprop()], ids=repr)
+RESTARTED = [tt.BPTT(), tt.BPTT(segment=4), tt.RTRL(2), tt.BPTT(3), tt.Focused(), tt.Backprop()]
+
+
+@pytest.mark.parametrize("learner", RESTARTED, ids=repr)
 def test_learning_is_pure_and_maps_over_restarts(learner: Any) -> None:
     """jit(vmap(learn)) over weights with a leading axis gives what each set of weights gives alone."""
     network = tt.lstm(2, 2, 1)

@@ -15,6 +15,7 @@ from throughtime import architectures, learners, losses, units
 from throughtime.architectures import ARCHITECTURES
 from throughtime.cli import choices
 from throughtime.dynamics import stages, wirings
+from throughtime.dynamics.teaching import Teaching
 from throughtime.estimators import SequenceRegressor
 from throughtime.learners import LEARNERS
 from throughtime.losses import LOSSES
@@ -80,11 +81,16 @@ def test_a_learner_is_reached_from_every_face(name: str) -> None:
     make: Any = LEARNERS[name]
     assert stages.learner_of(name) == make()
     assert any(learner == make() for learner in TABLE["learners"]())
-    for number in inspect.signature(make).parameters:
-        assert stages.learner_of(f"{name}:7") == make(**{number: 7})
-        assert f"{name}:{number.upper()}" in stages.LEARNER_CHOICES
+    for place, number in enumerate(inspect.signature(make).parameters):
+        key, learner = (f"{number}=" if place else ""), make(**{number: 7})
+        assert stages.learner_of(f"{name}:{number}=7") == stages.learner_of(f"{name}:{key}7") == learner
+        assert stages.learner_word(learner) == f"{name}:{key}7"
+        assert f"{name}:{key}{number.upper()}" in stages.LEARNER_CHOICES
     if not inspect.signature(make).parameters:
-        with pytest.raises(ValueError, match=f"{name}:7'? is not known; choose backprop, bptt, bptt:HORIZON, rtrl"):
+        with pytest.raises(
+            ValueError,
+            match=f"{name}:7'? is not known; choose backprop, bptt, bptt:HORIZON, bptt:segment=SEGMENT, rtrl",
+        ):
             stages.learner_of(f"{name}:7")
 
 
@@ -133,3 +139,16 @@ def test_a_newcomer_needs_no_second_line(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "another" in TABLE["networks"]()
     assert SequenceRegressor("another", hidden=2, epochs=1).fit(np.ones((2, 5, 1)), np.ones((2, 5, 1))).network_
     assert architectures.ARCHITECTURES is ARCHITECTURES
+
+
+def test_segments_are_asked_for_by_their_size_or_left_to_the_learner() -> None:
+    """What does not fit without them is told of them, and fits with them."""
+    word, network = "bptt:segment=auto", tt.lstm(1, 64, 1)
+    learner = stages.learner_of(word)
+    assert learner == tt.BPTT(segment="auto")
+    assert stages.learner_word(learner) == word
+    stages.refuse_large(network, [Teaching(learner=learner)], 1, 10**10)
+    with pytest.raises(ValueError, match=rf"restarts, or learner {word}$"):
+        stages.refuse_large(network, [Teaching()], 1, 10**10)
+    with pytest.raises(ValueError, match="'x' must be a whole number of steps, as in bptt:segment=20"):
+        stages.learner_of("bptt:segment=x")

@@ -182,7 +182,7 @@ def test_numbers_of_64_bits_survive_a_file_where_jax_computes_in_32(optimizer: A
 
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "network": ({"network": tt.elman(1, 2, 1, g=tt.units.tanh)}, "by its network: network."),
-    "learner": ({"learner": tt.RTRL()}, "by its learner: there BPTT(horizon=None), here RTRL(block=1)"),
+    "learner": ({"learner": tt.RTRL()}, "by its learner: there BPTT(horizon=None, segment=None), here RTRL(block=1)"),
     "loss": ({"loss": tt.SquaredError(low=(-1.0,))}, "by its loss: there "),
     "rate": ({"optimizer": optax.adam(0.01)}, "by its optimizer: there 0.05, here 0.01;"),
     "method": ({"optimizer": LM}, "by its optimizer: there an optimizer of optax, here LevenbergMarquardt"),
@@ -246,7 +246,7 @@ def test_a_file_says_of_which_training_it_is(tmp_path: Path) -> None:
     begun = trained(epochs=1)[-1]
     save_progress(tmp_path / "progress", begun)
     text = (tmp_path / "progress").read_bytes().decode("latin-1")
-    for word in ("BPTT(horizon=None)", "scale_by_adam", "0.05", begun.origin.data, "hidden", "checksum"):
+    for word in ("BPTT(horizon=None, segment=None)", "scale_by_adam", "0.05", begun.origin.data, "hidden", "checksum"):
         assert word in text
     assert list(tmp_path.iterdir()) == [tmp_path / "progress"]
     again = load_progress(tmp_path / "progress")

@@ -23,7 +23,7 @@ def test_what_is_not_called_exact_differs(network: Network, learner: tt.BPTT) ->
 
 
 TABLE = {
-    # network: Backprop, BPTT, BPTT(3), RTRL, RTRL(4), Focused, WeightNoise(BPTT)
+    # network: Backprop, BPTT, BPTT(3), RTRL, RTRL(4), Focused, WeightNoise(BPTT(segment=4))
     "feedforward": "always always always always always always always",
     "window": "always always always always always always always",
     "tdnn": "whole whole always always always never whole",

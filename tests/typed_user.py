@@ -133,6 +133,7 @@ def learn(network: tt.Network) -> float:
     learners: list[tt.Learner] = [
         tt.Backprop(),
         tt.BPTT(horizon=2),
+        tt.BPTT(segment="auto"),
         tt.RTRL(),
         tt.WeightNoise(tt.BPTT(), 0.1),
         Halved(tt.BPTT()),

@@ -204,9 +204,17 @@ LEARNERS: dict[str, Any] = {
     "RTRL": tt.RTRL(),
     "RTRL(4)": tt.RTRL(4),
     "Focused": tt.Focused(),
-    "WeightNoise": tt.WeightNoise(tt.BPTT(), 0.3),  # none without a key: the learner within, through its contract
+    "BPTT(segment=4)": tt.WeightNoise(
+        tt.BPTT(segment=4), 0.3
+    ),  # no noise without a key: who is within, by its contract
 }
-FORWARD_ONLY = ("BPTT(3)", "RTRL", "RTRL(4)", "Focused")  # what asks for a network without backward layers
+FORWARD_ONLY = (
+    "BPTT(3)",
+    "RTRL",
+    "RTRL(4)",
+    "Focused",
+    "BPTT(segment=4)",
+)  # what asks for a network without backward layers
 
 LENGTHS = ((4, 6), (1, 0))  # of the sequences of a batch of STEPS steps
 

@@ -33,8 +33,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "br": {"epochs": 100, "look": 10},
 }
 NUMBERS = {name: list(signature(make).parameters) for name, make in learners.LEARNERS.items()}
+AUTO = {"segment": "auto"}  # what stands in the place of a number
 LEARNER_CHOICES = ", ".join(
-    text for name, own in NUMBERS.items() for text in (name, *(f"{name}:{n.upper()}" for n in own))
+    text
+    for name, own in NUMBERS.items()
+    for text in (name, *(f"{name}:{n.upper()}" for n in own[:1]), *(f"{name}:{n}={n.upper()}" for n in own[1:]))
 )
 WHOLE = ("lm", "br")  # take whole steps on all rows at once
 AFTER_OPEN = 60  # epochs of Levenberg-Marquardt in closed loop, if it comes second
@@ -191,18 +194,25 @@ def learner_word(learner: Any) -> str | None:
         if learner == kind():
             return word
         if type(learner) is kind:
-            return f"{word}:{getattr(learner, NUMBERS[word][0])}"
+            key = next(n for n in NUMBERS[word] if getattr(learner, n) != getattr(kind(), n))
+            return f"{word}:{'' if key == NUMBERS[word][0] else f'{key}='}{getattr(learner, key)}"
     return None
 
 
 def learner_of(text: Any) -> learners.Learner:
-    """'bptt', 'bptt:20' (horizon), 'rtrl', 'rtrl:20' (block), 'focused' or 'backprop'."""
-    name, colon, number = str(text).partition(":")
-    if name not in NUMBERS or (colon and not NUMBERS[name]):
+    """'bptt', 'bptt:20' (horizon), 'bptt:segment=auto', 'rtrl', 'rtrl:20' (block), 'focused' or 'backprop'."""
+    name, colon, said = str(text).partition(":")
+    key, equals, number = said.partition("=") if "=" in said else ("".join(NUMBERS.get(name, ())[:1]), "", said)
+    if name not in NUMBERS or (colon and key not in NUMBERS[name]):
         raise Wrong(f"{{learner}} {quoted(text)} is not known; choose {LEARNER_CHOICES}")
-    if colon and not (number.isdecimal() and len(number) < 1000 and int(number)):
-        raise Wrong(f"{{learner}} {quoted(text)}: {quoted(number)} must be a whole number of steps, as in {name}:20")
-    return learners.LEARNERS[name](*(int(number),) if colon else ())
+    if not colon:
+        return learners.LEARNERS[name]()
+    if number == AUTO.get(key):
+        return learners.LEARNERS[name](**AUTO)
+    if not (number.isdecimal() and len(number) < 1000 and int(number)):
+        shown = f"{name}:{key}{equals}20" if equals else f"{name}:20"
+        raise Wrong(f"{{learner}} {quoted(text)}: {quoted(number)} must be a whole number of steps, as in {shown}")
+    return learners.LEARNERS[name](**{key: int(number)})
 
 
 def optimizer_said(optimizer: Any) -> str | dict[str, Any] | None:
@@ -262,16 +272,24 @@ def stage_from_dict(said: Mapping[str, Any]) -> Teaching:
 def refuse_large(network: Network, stages: Sequence[Teaching], members: int, rows: int) -> None:
     """Refuse what cannot be trained in the memory of this machine, with the least that it needs: 4 bytes a number.
 
-    Of every weight of every network there are the value, its gradient, the next and the best one; of every step of a record
-    what its units hold. What takes whole steps (Levenberg-Marquardt) has a number for each pair of weights, twice.
+    Of every weight of every network there are the value, its gradient, the next and the best one; of every step that has
+    a tape what its units hold. What takes whole steps (Levenberg-Marquardt) has a number for each pair of weights, twice.
     """
     members, known = min(members, MOST), weight_count(network)
     units = sum(layer.size * (1 + len(layer.nets) + layer.memory) for layer in network.layers)
     pairs = 2 * known**2 if any(getattr(stage.optimizer, "whole", False) for stage in stages) else 0
-    steps = max(min(stage.every or rows, rows) for stage in stages)
+    steps = max(_taped(stage, network, min(stage.every or rows, rows)) for stage in stages)
     past = sum(depth * network.size_of(source) for source, depth in depths(network).items())
+    longer = not pairs and not network.backward and steps * units > 4 * known + past
     refuse_size(
         4 * members * (4 * known + pairs + steps * units + past),
         f"training {members:.3g} x {known:.3g} weights",
-        "use fewer units ({hidden}, {slots}), delays or {restarts}",
+        "use fewer units ({hidden}, {slots}), delays or {restarts}"
+        + (", or {learner} bptt:segment=auto" if longer else ""),
     )
+
+
+def _taped(stage: Teaching, network: Network, steps: int) -> int:
+    """Of how many steps what the units hold is kept at a time."""
+    learner = stage.learner
+    return learner.taped(network, steps, 1) if isinstance(learner, learners.BPTT) else steps

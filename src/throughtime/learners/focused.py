@@ -24,15 +24,8 @@ from throughtime.engine.slopes import local
 from throughtime.engine.sweep import gradients, sweep
 from throughtime.engine.tape import Arrays, History, Tape, keep, tapped, within
 from throughtime.engine.wires import pick, spread
-from throughtime.learners.lesson import (
-    Exact,
-    JudgedStretch,
-    Lesson,
-    check_carry,
-    compiled,
-    judged_stretch,
-    refuse_backward,
-)
+from throughtime.learners.lesson import Exact, Lesson, check_carry, compiled, refuse_backward
+from throughtime.learners.stretches import JudgedStretch, judged_stretch
 from throughtime.losses import Loss
 from throughtime.network import Connection, Layer, Network
 

@@ -20,7 +20,8 @@ from throughtime.engine.schedule import depths, present_order, schedule, start_r
 from throughtime.engine.slopes import elementwise, local, slopes
 from throughtime.engine.sweep import gradients
 from throughtime.engine.tape import Arrays, History, Tape, last_rows
-from throughtime.learners.lesson import JudgedStretch, Lesson, judged_stretch, together
+from throughtime.learners.lesson import Lesson, together
+from throughtime.learners.stretches import JudgedStretch, judged_stretch
 from throughtime.losses import Loss
 from throughtime.network import Connection, Layer, Network
 

@@ -1,4 +1,4 @@
-"""What every learner shares: the contract, and the part of a lesson that does not depend on how errors travel.
+"""What every learner shares: the contract, and what keeps to it.
 
     learner.init(network, weights, batch, key=None) -> carry
     learner.learn(network, weights, carry, xs, targets, loss, lengths=None) -> (carry, Lesson)
@@ -16,14 +16,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from throughtime.engine.door import own_order
-from throughtime.engine.effective import Weights, effective
+from throughtime.engine.effective import Weights
 from throughtime.engine.elsewhere import found_by_platform
-from throughtime.engine.first import check
-from throughtime.engine.forward import forward
-from throughtime.engine.looking import errors
-from throughtime.engine.running import as_history, as_inputs, as_lengths, outputs
-from throughtime.engine.tape import Arrays, History, Tape, within
-from throughtime.losses import Loss, asked, judged
+from throughtime.engine.running import as_inputs
+from throughtime.engine.tape import Arrays
+from throughtime.losses import Loss
 from throughtime.network import Network
 
 Exact = Literal["always", "whole", "never"]
@@ -50,7 +47,7 @@ class Learner(Protocol):
     A learner of your own is a frozen dataclass (compiled code is kept by its hash), which may hold other learners. It keeps:
 
     xs         `train` gives {input: (T, B, S)}, always a dict; by hand a learner is also given (T, B, I), where the network
-               has one input (`judged_stretch` in `learners.lesson`, from which ours begin, takes both)
+               has one input (`judged_stretch` in `learners.stretches`, from which ours begin, takes both)
     targets    numbers (T, B, O), NaN where nothing is asked; labels (T, B), -1 where not; for CTC (labels, frames)
     loss       (ys, targets) -> (T, B), a loss for each step, or (B,), one for each sequence
     lengths    (B,) steps of each sequence in this stretch, T or fewer, 0 where it has ended; None: all have T
@@ -126,66 +123,6 @@ def compiled(learn: Learn) -> Learn:
         return inner(self, network, loss, *own_order((weights, carry, xs, targets, lengths)))
 
     return call
-
-
-class JudgedStretch(NamedTuple):
-    """One stretch, run and judged: what every learner starts from."""
-
-    acting: Weights
-    chain: Callable[[Weights], Weights]  # dL/d effective weights -> dL/d weights
-    tape: Tape
-    history: History
-    seed: Array  # dL/dy (T, B, O)
-    loss: Array
-    asked: Array
-    outputs: Array
-    lengths: Array | None
-
-    def lesson(self, gradients: Weights) -> Lesson:
-        """The lesson, given dL/d effective weights."""
-        return Lesson(self.loss, self.asked, self.outputs, self.chain(gradients))
-
-
-def judged_stretch(
-    network: Network, weights: Weights, history: History, xs: Any, targets: Any, loss: Loss, lengths: Any
-) -> JudgedStretch:
-    """Run a stretch forward and find the errors at its outputs."""
-    inputs = as_inputs(network, weights, xs)
-    steps, batch, _ = next(iter(inputs.values())).shape
-    if steps < 1:
-        raise ValueError("a stretch to learn from needs at least one time step, T >= 1")
-    check(network, weights)
-    history, lengths = as_history(network, weights, history, batch), as_lengths(lengths, steps, batch)
-    acting, pull = jax.vjp(lambda w: effective(network, w), weights)
-    tape, after = forward(network, acting, inputs, history, lengths)
-    ys = outputs(network, tape, lengths)
-    seed, value = errors(partial(judged, loss), ys, targets, lengths)
-    return JudgedStretch(
-        acting, _chain(acting, pull), tape, after, seed, value, _count(targets, lengths, steps), ys, lengths
-    )
-
-
-def _chain(acting: Weights, pull: Callable[[Weights], tuple[Weights]]) -> Callable[[Weights], Weights]:
-    def chain(found: Weights) -> Weights:
-        silent = jax.tree.map(jnp.zeros_like, acting)
-        whole = {
-            name: {
-                key: found[name].get(key, part) if key != "start" else {**part, **found[name].get("start", {})}
-                for key, part in own.items()
-            }
-            for name, own in silent.items()
-        }
-        return pull(jax.tree.map(lambda g, like: g.astype(like.dtype), whole, acting))[0]
-
-    return chain
-
-
-def _count(targets: Any, lengths: Array | None, steps: int) -> Array:
-    wanted = asked(targets)
-    valid = within(lengths, steps)
-    if valid is not None and wanted.shape == valid.shape:
-        wanted = wanted & valid
-    return wanted.sum()
 
 
 def check_carry(learner: Learner, network: Network, weights: Weights, carry: Any, xs: Any) -> None:

@@ -29,15 +29,8 @@ from throughtime.engine.sweep import gradients, identity_rows, sweep
 from throughtime.engine.tape import Arrays, History, Tape
 from throughtime.learners import influence
 from throughtime.learners.influence import Influence
-from throughtime.learners.lesson import (
-    Exact,
-    JudgedStretch,
-    Lesson,
-    check_carry,
-    compiled,
-    judged_stretch,
-    refuse_backward,
-)
+from throughtime.learners.lesson import Exact, Lesson, check_carry, compiled, refuse_backward
+from throughtime.learners.stretches import JudgedStretch, judged_stretch
 from throughtime.losses import Loss
 from throughtime.memory import refuse_size
 from throughtime.network import Network, whole_number
