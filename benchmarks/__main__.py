@@ -28,6 +28,7 @@ TABLES = {
     "fitting": ("levenberg", "fitting"),
     "records": ("records", "records"),
     "lengths": ("lengths", "lengths"),
+    "long": ("long_stretch", "long_stretch"),
     "learned-delays": ("learned_delays", "learned_delays"),
     "waiting": ("waiting", "waiting"),
 }
