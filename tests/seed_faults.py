@@ -825,7 +825,7 @@ FAULTS = [
         "jnp.clip(self.ready.lengths - first, 0, steps)",
         "jnp.clip(self.ready.lengths, 0, steps)",
         "test_segments.py",
-        "random",
+        "follows",
     ),
     Fault(
         "a horizon that misses a(0) by one",

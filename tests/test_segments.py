@@ -26,6 +26,7 @@ def test_random_wirings(network: Network, size: int) -> None:
     lesson = zoo.lessons(network, tt.BPTT(segment=size), weights, xs, targets, ERROR, lengths=(5, 3))
     assert lesson.loss == pytest.approx(known.loss, rel=TOLERANCE)
     assert zoo.distance(lesson.gradients, known.gradients) < TOLERANCE
+    assert zoo.distance(lesson.outputs, known.tape["activities"][network.output]) < TOLERANCE
 
 
 def test_errors_that_stay_in_their_segment_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
