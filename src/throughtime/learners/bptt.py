@@ -107,7 +107,7 @@ class BPTT:
     horizon  None: every loss of a stretch reaches back to the start of the stretch; h: the loss at t reaches deltas at
              t-h+1, ..., t, in time, not in depth, across the borders of stretches
     segment  None: the tape of a stretch is kept whole; k: that of k steps at a time, for the same gradient; "auto": so many
-             that it has some 4 MB and stays in the cache, or whole where it has no more, or layers run backward
+             that it has some 2 MB and stays in the cache, or whole where it has no more than 4, or layers run backward
 
     Cost, with W weights: horizon=None: time O(T B W), memory O(T B units) per stretch; horizon=h: time O(h T B W), memory
     O((T + h) B units); segment=k: time O(T B W), a forward pass more than without, memory O(k B units + T B outputs) and T/k

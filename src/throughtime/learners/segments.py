@@ -26,17 +26,17 @@ from throughtime.engine.tape import Arrays, History
 from throughtime.learners.stretches import Ready
 from throughtime.network import Network
 
-ROOM = 4e6  # bytes of a tape that stays in the cache
+ROOM = 2e6  # bytes of a tape that stays in the cache
 LEAST = 16  # steps, and no fewer than a history has: in shorter segments, what each needs anew is too much
 
 Parts = dict[str, Arrays]  # "a" and "memory", of histories or of the errors there
 
 
 def usual_size(network: Network, steps: int, batch: int, itemsize: int) -> int:
-    """The steps of segments whose tape has some 4 MB, or all; a size that divides the stretch, if one is near."""
+    """The steps of segments whose tape has some 2 MB, or all if that has 4 MB; a size that divides the stretch, if one is near."""
     least = max(LEAST, *depths(network).values())
     most = max(least, int(ROOM / (itemsize * batch * _numbers(network))))
-    if steps <= most:
+    if steps <= 2 * most:
         return steps
     even = (size for size in range(most, max(most // 2, least - 1), -1) if steps % size == 0)
     return next(even, most)
