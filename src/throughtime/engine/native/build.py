@@ -108,7 +108,8 @@ def _sanitizers() -> str:
 def _flags() -> list[str]:
     extra = ["-O1", f"-fsanitize={_sanitizers()}", "-fno-omit-frame-pointer", "-g"] if _sanitizers() else []
     hurried = ["-O1"] if _hurried() else []
-    return [*shlex.split(os.environ.get("CXXFLAGS", "")), *COMMON, *hurried, *extra]
+    poison = ["-DTT_POISON"] if _hurried() or _sanitizers() else []  # results are NaN before a kernel writes them
+    return [*shlex.split(os.environ.get("CXXFLAGS", "")), *COMMON, *hurried, *extra, *poison]
 
 
 def _hurried() -> bool:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #endif
 
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -84,14 +85,16 @@ class Numbers {
   size_t place_ = 0;
 };
 
-// XLA takes new memory for every run, and its first touch, page after page, can cost a third of a training step. All pages of
-// a large result at once cost less, where the system knows how (Linux 5.14); elsewhere it refuses, and nothing is lost.
+// XLA takes new memory for every run, and its first touch, page after page, can cost a third of a training step. Large pages,
+// and all pages of a large result at once, cost less, where the system knows how (Linux 5.14); elsewhere it refuses, and nothing
+// is lost.
 inline void take_pages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
   constexpr size_t kLarge = size_t{1} << 22;
   if (bytes < kLarge) return;
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(data);
   const uintptr_t first = begin / page * page;
+  madvise(reinterpret_cast<void*>(first), begin + bytes - first, MADV_HUGEPAGE);
   madvise(reinterpret_cast<void*>(first), begin + bytes - first, MADV_POPULATE_WRITE);
 #endif
 }
@@ -112,6 +115,9 @@ class Operands {
     auto buffer = rets_.get<::xla::ffi::AnyBuffer>(ret_++);
     if (buffer.has_error()) throw std::invalid_argument("too few results");
     take_pages((*buffer)->untyped_data(), (*buffer)->size_bytes());
+#ifdef TT_POISON
+    std::memset((*buffer)->untyped_data(), 0xff, (*buffer)->size_bytes());  // NaN where nothing is written
+#endif
     return {(*buffer)->untyped_data(), (*buffer)->dimensions(), own, ::xla::ffi::ByteWidth((*buffer)->element_type())};
   }
 
