@@ -65,7 +65,7 @@ class Beside:
         if self.asked(loop):
             odd = {name: beyond(given.inside, error, 0, 2) for name, error in errors.items()}
             found = self.other.sweep_back(loop, strange_rest(loop, given, own=True), odd, later)
-            self.note(f"sweep {[m.name for m in loop.layers]}", *(summed(loop, one) for one in (found, wanted)))
+            self.note(f"sweep {[m.name for m in loop.layers]}", *(summed(loop, given, one) for one in (found, wanted)))
             for layer in loop.layers:
                 for c in loop.component.inner(layer):
                     self.pull(loop.network, layer, c, given, wanted.deltas[layer.name])
@@ -80,8 +80,8 @@ class Beside:
     def gradients(self, network: Network, layer: Layer, tape: Tape, delta: Any, lengths: Any) -> Arrays:
         wanted = xla.gradients(network, layer, tape, delta, lengths)
         inside = None if lengths is None else jnp.arange(len(delta))[:, None] < lengths
-        odd = strange_tape(network, layer.backward, tape, inside, ())
-        self.note(f"gradients {layer.name}", self.other.gradients(network, layer, odd, delta, lengths), wanted)
+        odd = strange_tape(network, layer.backward, tape, inside, ()), beyond(inside, delta)
+        self.note(f"gradients {layer.name}", self.other.gradients(network, layer, *odd, lengths), wanted)
         return wanted
 
 
@@ -142,8 +142,11 @@ def past_of(loop: Loop, done: Stepped) -> Arrays:
     return {name: rows[: loop.depth(name)] for name, rows in done.full.items() if loop.depth(name)}
 
 
-def summed(loop: Loop, swept: Swept) -> Any:
-    """Everything, with the parts of the errors at the past added up."""
+def summed(loop: Loop, given: Given, swept: Swept) -> Any:
+    """Everything, with the parts of the errors at the past added up; where it is loose, deltas within the sequences."""
+    if given.loose:
+        seen = True if given.inside is None else given.inside[:, None, :, None, None]
+        swept = swept._replace(deltas={n: jnp.where(seen, d, 0) for n, d in swept.deltas.items()}, activity={})
     rows = {m.name: loop.depth(m.name) for m in loop.layers if loop.depth(m.name)}
     past: Arrays = {}
     for name, error in swept.past:
@@ -181,7 +184,7 @@ def asked(other: Backend, case: Case, rows: int) -> Any:
             inputs = xs if isinstance(xs, dict) else {network.inputs[0][0]: xs}
             forward(network, acting, inputs, history, lengths, taped=False)
             tape, after = forward(network, acting, inputs, history, lengths)
-            found = sweep(network, acting, tape, *seeds(case, rows, after, lengths), lengths)
+            found = sweep(network, acting, tape, *seeds(case, rows, after, lengths), lengths, loose=rows == 1)
             gradients(network, tape, {name: delta[:, 0] for name, delta in found.deltas.items()}, lengths)
         return beside.calls
 

@@ -34,6 +34,8 @@ def test_a_record_is_its_numbers_in_order():
     """A list after its number of members, nested records in place."""
     heard = records.Connection(1, 2, True, (0, 3), (5,))
     layer = records.Layer(0, 0, 6, 1, 0, 4, False, True, (heard,))
-    call = records.SweepCall(9, 8, 7, (True, False), records.Wiring(True, (layer,), (records.Outer(2, 3),)))
-    wanted = [9, 8, 7, 2, 1, 0, 1, 1, 0, 0, 6, 1, 0, 4, 0, 1, 1, 1, 2, 1, 2, 0, 3, 1, 5, 1, 2, 3]
+    call = records.SweepCall(
+        9, 8, 7, (True, False), (False, True), records.Wiring(True, (layer,), (records.Outer(2, 3),))
+    )
+    wanted = [9, 8, 7, 2, 1, 0, 2, 0, 1, 1, 1, 0, 0, 6, 1, 0, 4, 0, 1, 1, 1, 2, 1, 2, 0, 3, 1, 5, 1, 2, 3]
     assert records.numbers(call) == wanted

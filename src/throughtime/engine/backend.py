@@ -45,12 +45,14 @@ class Given(NamedTuple):
     tape     forward: what the loop hears from outside, and the dropout masks; backward: what the pass left behind
     lengths  (B,); what lies beyond them is not looked at, and may be NaN
     inside   (T, B) which steps lie within them
+    loose    backward: beyond `lengths` nobody looks at deltas, which then need not be 0
     """
 
     weights: Weights
     tape: Tape
     lengths: Array | None
     inside: Array | None
+    loose: bool = False
 
     def mask(self, layer: Layer, connection: Connection) -> Array | None:
         """(B, S): what of a connection's taps is kept; None: everything."""
@@ -82,7 +84,7 @@ class Stepped(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What K rows of errors came to; 0 beyond each sequence's end.
+    """What K rows of errors came to; 0 beyond each sequence's end (where `loose`, deltas and activity may be anything there).
 
     deltas    {layer: (T, K, B, nets, N)} dL/dnet
     activity  {layer: (T, K, B, N)} dL/da, with what came around the loop
@@ -118,4 +120,4 @@ class Backend(Protocol):
         """(D + T, K, B, S): what deltas (T, K, B, nets, N) send through a connection to its source."""
 
     def gradients(self, network: Network, layer: Layer, tape: Tape, delta: Array, lengths: Array | None) -> Arrays:
-        """{connection: dL/dW, "bias": dL/db} from deltas (T, B, nets, N), which are 0 beyond `lengths`."""
+        """{connection: dL/dW, "bias": dL/db} from deltas (T, B, nets, N), which are not looked at beyond `lengths`."""

@@ -48,12 +48,14 @@ def sweep(
     later: dict[str, Arrays] | None = None,
     lengths: Array | None = None,
     through: Through = "time",
+    loose: bool = False,
 ) -> Adjoint:
     """Send K rows of errors back over the tape.
 
     seeds    {layer: (T, K, B, N)} errors at activities (may be missing for a layer)
     later    errors at the new history, {"a": {source: (D, K, B, S)}, "memory": {layer: (K, B, M, N)}}
     through  "time": everywhere; "delays": not around loops; "layers": only within each time step
+    loose    beyond `lengths` the deltas and errors at activities may be anything: who asks looks at `gradients` only
     """
     steps, rows, batch, _ = next(iter(seeds.values())).shape
     dtype = next(iter(seeds.values())).dtype
@@ -64,7 +66,7 @@ def sweep(
         waiting.add_later(source, error)
     after = (later or {}).get("memory", {})
     found = Adjoint({}, {}, {"a": {}, "memory": {}}, {})
-    given = Given(acting, tape, lengths, within(lengths, steps))
+    given = Given(acting, tape, lengths, within(lengths, steps), loose)
     for component in reversed(schedule(network)):
         _component(network, component, given, waiting, after, through, found)
     for source, depth in depths(network).items():
@@ -236,7 +238,7 @@ def _present_delta(network: Network, layer: Layer, tape: Tape, error: Array) -> 
 def gradients(network: Network, tape: Tape, deltas: Arrays, lengths: Array | None = None) -> Weights:
     """dL/d effective weights from deltas (T, B, nets, N) of one row: one product per connection.
 
-    Beyond `lengths` the deltas are 0; what is heard there may be infinite, and is not looked at.
+    Beyond `lengths` deltas and what is heard may be infinite, and are not looked at.
     """
     by = backends()[0]
     return {m.name: by.gradients(network, m, tape, deltas[m.name], lengths) for m in network.layers}

@@ -199,9 +199,10 @@ def at_taps(layer: Layer, connection: Connection, given: Given, delta: Array) ->
 
 
 def gradients(network: Network, layer: Layer, tape: Tape, delta: Array, lengths: Array | None) -> Arrays:
-    """One product per connection. What is heard beyond `lengths` may be infinite, and is not looked at."""
-    made: dict[str, Any] = {"bias": delta.sum((0, 1))} if layer.biased else {}
+    """One product per connection. What is there beyond `lengths` may be infinite, and is not looked at."""
     inside = within(lengths, len(delta))
+    delta = keep(inside, delta)
+    made: dict[str, Any] = {"bias": delta.sum((0, 1))} if layer.biased else {}
     for c in layer.connections:
         if c.weight != "identity":
             heard = keep(inside, tapped(tape, network, layer, c))

@@ -57,7 +57,7 @@ def one_sweep(
     """A lesson from one backward sweep over the stretch."""
     seen = judged_stretch(network, weights, carry.history, xs, targets, loss, lengths)
     found = sweep(
-        network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, lengths=seen.lengths, through=through
+        network, seen.acting, seen.tape, {network.output: seen.seed[:, None]}, None, seen.lengths, through, loose=True
     )
     deltas = {name: delta[:, 0] for name, delta in found.deltas.items()}
     direct = gradients(network, seen.tape, deltas, seen.lengths)

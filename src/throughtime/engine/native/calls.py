@@ -108,8 +108,13 @@ def step(call: Call, passed: Passed, taped: bool = True) -> Stepped:
     return stepped
 
 
-def sweep(call: Call, passed: Passed, done: Stepped, errors: Arrays, later: Arrays) -> tuple[Arrays, Arrays]:
-    """Deltas (T, K, B, nets, N) from errors at activities (T, K, B, N), and errors at the memories (K, B, M, N), first and last."""
+def sweep(
+    call: Call, passed: Passed, done: Stepped, errors: Arrays, later: Arrays, loose: frozenset[str] = frozenset()
+) -> tuple[Arrays, Arrays]:
+    """Deltas (T, K, B, nets, N) from errors at activities (T, K, B, N), and errors at the memories (K, B, M, N), first and last.
+
+    Beyond `lengths` the deltas are 0; those of the `loose` layers may be anything.
+    """
     like = next(iter(errors.values()))
     steps, rows, batch, _ = like.shape
     operands: list[Array] = []
@@ -125,7 +130,8 @@ def sweep(call: Call, passed: Passed, done: Stepped, errors: Arrays, later: Arra
         if layer.memory:
             shapes.append((True, name, (rows, batch, layer.memory, n)))
     silent = tuple(layer.name not in errors for layer in call.layers)
-    record = records.SweepCall(steps, batch, rows, silent, _wiring(call, passed))
+    filled = tuple(layer.name not in loose for layer in call.layers)
+    record = records.SweepCall(steps, batch, rows, silent, filled, _wiring(call, passed))
     found = _call("throughtime_sweep", [s for *_, s in shapes], like.dtype, operands + _ragged(passed), record)
     deltas, sooner = (
         {n: a for (m, n, _), a in zip(shapes, found, strict=True) if m == memory} for memory in (False, True)

@@ -10,7 +10,7 @@ from throughtime.engine import wires
 from throughtime.engine.backend import Stepped
 from throughtime.engine.native.calls import Passed, step, sweep
 from throughtime.engine.native.wiring import Call
-from throughtime.engine.tape import Arrays
+from throughtime.engine.tape import Arrays, keep, within
 from throughtime.units import Activation
 
 
@@ -67,8 +67,9 @@ def _deltas(call: Call, passed: Passed, done: Stepped, seeds: Arrays, after: Arr
         return sweep(call._replace(fused=False), passed, done, seeds, after)
     (layer,) = call.layers
     activity = done.full[layer.name][call.depth(layer.name) :]
+    seed = keep(within(passed.lengths, len(activity)), seeds[layer.name][:, 0])
     assert isinstance(layer.unit.activate, Activation)
-    return {layer.name: (layer.unit.activate.slope(activity)[:, None] * seeds[layer.name])[..., None, :]}, {}
+    return {layer.name: (layer.unit.activate.slope(activity) * seed)[:, None, :, None, :]}, {}
 
 
 run_through.defvjp(_forward, _back)

@@ -18,7 +18,7 @@ from throughtime.engine.native.calls import Passed
 from throughtime.engine.native.derivative import run_through
 from throughtime.engine.native.wiring import Call, kind_of, knows
 from throughtime.engine.schedule import depths
-from throughtime.engine.tape import Arrays, Tape, keep
+from throughtime.engine.tape import Arrays, Tape
 from throughtime.network import Connection, Layer, Network
 
 NAME = "native"
@@ -38,13 +38,7 @@ def step_through(loop: Loop, given: Given, first: First, taped: bool = True) -> 
     call = Call(loop, _fuses(loop, given.weights))
     passed = _passed(call, given, first)
     done = calls.step(call, passed) if taped else _untaped(call, passed)
-    full = dict(done.full)
-    if not loop.component.stepped and given.lengths is not None:
-        for name, rows in full.items():
-            depth = loop.depth(name)
-            full[name] = jnp.concatenate([rows[:depth], keep(given.inside, rows[depth:])])
-    nets = {m.name: _nets(loop, given, m, full) for m in loop.layers} if taped else {}
-    return done._replace(full=full, nets=nets)
+    return done._replace(nets={m.name: _nets(loop, given, m, done.full) for m in loop.layers} if taped else {})
 
 
 def _fuses(loop: Loop, weights: Weights) -> bool:
@@ -65,7 +59,7 @@ def _passed(call: Call, given: Given, first: First) -> Passed:
         first.past,
         first.memory,
         *_in_call(call, given),
-        given.lengths if loop.component.stepped else None,
+        given.lengths,
     )
 
 
@@ -103,21 +97,30 @@ def sweep_back(loop: Loop, given: Given, errors: Arrays, later: Arrays) -> Swept
     heard = tape.heard(component.backward)
     done = Stepped({m.name: heard[m.name] for m in loop.layers}, {}, tape.gates, tape.before, {})
     passed = Passed({}, {}, {}, {}, {}, *_in_call(call, given), given.lengths)
-    deltas, sooner = calls.sweep(call, passed, done, errors, later)
+    loose = frozenset(m.name for m in loop.layers if given.loose and not _pulled(loop, m))
+    deltas, sooner = calls.sweep(call, passed, done, errors, later, loose)
     activity: dict[str, Any] = {m.name: errors.get(m.name, 0) for m in loop.layers}
     past = []
     for layer in loop.layers:
         for c in component.inner(layer):
-            depth, near = loop.depth(c.source), deltas[layer.name][: max(c.delays)]
-            if max(c.delays):
+            depth, far = loop.depth(c.source), max(c.delays)
+            if far:
+                near = _keep(None if given.inside is None else given.inside[:far], deltas[layer.name][:far])
                 past.append((c.source, wires.untaps(xla.at_taps(layer, c, given, near), depth, c.delays)[:depth]))
             activity[c.source] = activity[c.source] + pull(loop.network, layer, c, given, deltas[layer.name])[depth:]
     return Swept(deltas, {name: _keep(given.inside, error) for name, error in activity.items()}, past, sooner)
 
 
+def _pulled(loop: Loop, layer: Layer) -> bool:
+    """Whether its deltas are sent on to layers outside the loop."""
+    return any(c.source in loop.network.by_name for c in loop.component.outer(layer))
+
+
 def _keep(inside: Array | None, errors: Array) -> Array:
-    """(T, K, B, N), 0 beyond the end of each sequence."""
-    return errors if inside is None else jnp.where(inside[:, None, :, None], errors, 0)
+    """(T, K, B, ...), 0 beyond the end of each sequence."""
+    if inside is None:
+        return errors
+    return jnp.where(jnp.expand_dims(inside, (1, *range(3, errors.ndim))), errors, 0)
 
 
 def pull(network: Network, layer: Layer, connection: Connection, given: Given, delta: Array) -> Array:

@@ -77,12 +77,13 @@ class ForwardCall:
 
 @dataclass(frozen=True)
 class SweepCall:
-    """Sweep back; silent: whether no errors come to a layer from outside, layer by layer."""
+    """Sweep back; layer by layer, silent: whether no errors come from outside; filled: whether deltas are 0 beyond `lengths`."""
 
     steps: int
     batch: int
     rows: int
     silent: tuple[bool, ...]
+    filled: tuple[bool, ...]
     wiring: Wiring
 
 

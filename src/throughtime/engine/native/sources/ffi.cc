@@ -114,9 +114,11 @@ void sweep_back(Threads& threads, Numbers numbers, Operands operands) {
   const Grouped lengths = wiring.ragged ? operands.arg(1) : Grouped();
   each_group(Groups(all[0].out.lead()), threads, [&](const std::vector<int64_t>& g) {
     Sweep<T> s{&wiring, call.steps, call.batch, call.rows * call.batch, lengths.at<const int32_t>(g), {}};
-    for (const Buffers& b : all)
-      s.layers.push_back({b.first.at<const T>(g), b.full.at<const T>(g), b.gates.at<const T>(g), b.before.at<const T>(g),
+    for (size_t l = 0; l < all.size(); ++l) {
+      const Buffers& b = all[l];
+      s.layers.push_back({call.filled[l] != 0, b.first.at<const T>(g), b.full.at<const T>(g), b.gates.at<const T>(g), b.before.at<const T>(g),
                           b.memory.at<const T>(g), all_at<T>(b.weights, g), all_at<T>(b.masks, g), b.out.at<T>(g), b.last.at<T>(g)});
+    }
     return s;
   });
 }

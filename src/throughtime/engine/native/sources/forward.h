@@ -47,14 +47,15 @@ class Stepping {
     for (Stage<T>& stage : stages_) look_ahead(stage);
   }
 
-  void run(const Rows& rows) const {
-    for (const Stage<T>& stage : stages_) begin(stage, rows);
+  void run(const Rows& rows, bool first_part) const {
+    for (const Stage<T>& stage : stages_) begin(stage, rows, first_part);
     ptrdiff_t alive = static_cast<ptrdiff_t>(rows.index.size());
     for (ptrdiff_t t = 0; t < steps_; ++t) {
       alive = rows.alive(t, alive);
       for (const Stage<T>& stage : stages_) {
         for (ptrdiff_t first = 0; first < alive; first += kTogether) {
           const ptrdiff_t last = std::min(alive, first + kTogether);
+          if (f_.at_once && f_.lengths) fetch_rows(stage, rows.index.data() + last, std::min(alive, last + kTogether) - last);
           sum(stage, t, rows.index.data() + first, last - first);
           for (ptrdiff_t i = first; i < last; ++i) fire(stage, t, rows.index[i]);
         }
@@ -140,8 +141,8 @@ class Stepping {
     if (stage.layer->kept) stage.ahead.push_back({stage.nets, batch_ * columns, columns, columns});
   }
 
-  void begin(const Stage<T>& stage, const Rows& rows) const {
-    if (f_.at_once && stage.layer->joined && !rows.index.empty() && rows.index.front() == 0)
+  void begin(const Stage<T>& stage, const Rows& rows, bool first_part) const {
+    if (f_.at_once && stage.layer->joined && first_part)
       std::copy_n(stage.at->past, stage.layer->depth * f_.batch * stage.layer->size, stage.at->full);
     const ptrdiff_t n = stage.layer->size, m = stage.layer->memory * n;
     for (int32_t row : rows.index) {
@@ -159,6 +160,12 @@ class Stepping {
     const ptrdiff_t n = stage.layer->size;
     for (const Masked<T>& one : stage.masked)
       for (ptrdiff_t i = 0; i < n; ++i) one.heard[place + i] = from[i] * one.mask[row * n + i];
+  }
+
+  // What the next rows read and write, where these do not lie behind each other.
+  static void fetch_rows(const Stage<T>& stage, const int32_t* rows, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; ++i)
+      for (const Ahead<T>& one : stage.ahead) fetch(one, 0, rows[i]);
   }
 
   void sum(const Stage<T>& stage, ptrdiff_t t, const int32_t* rows, ptrdiff_t count) const {
@@ -183,14 +190,13 @@ class Stepping {
       for (const Ahead<T>& one : stage.ahead) fetch(one, t + 1, row);
   }
 
-  // A sequence that has ended: nothing happens.
+  // A sequence that has ended: nothing happens. Its gates nobody looks at.
   void rest(const Stage<T>& stage, ptrdiff_t t, int32_t row) const {
     const Layer& layer = *stage.layer;
     const ptrdiff_t n = layer.size, m = layer.memory * n;
     T* activity = stage.activities + (t * batch_ + row) * n;
     std::fill_n(activity, n, T(0));
     mask(stage, activity, (layer.depth * f_.batch + t * batch_ + row) * n, row);
-    if (layer.kept) std::fill_n(stage.nets + t * stage.nets_step + row * layer.columns(), layer.columns(), T(0));
     if (stage.at->before) std::fill_n(stage.at->before + (t * batch_ + row) * m, m, T(0));
   }
 
@@ -205,7 +211,9 @@ void forward(const Forward<T>& f, ptrdiff_t threads, const Share& share) {
   const Stepping<T> stepping(f);
   const ptrdiff_t rows = f.at_once ? f.steps * f.batch : f.batch;
   const ptrdiff_t parts = parts_for(*f.wiring, f.at_once ? 1 : f.steps, rows, threads);
-  share(parts, [&](ptrdiff_t part) { stepping.run(rows_of(rows, rows, f.lengths, part, parts)); });
+  share(parts, [&](ptrdiff_t part) {
+    stepping.run(f.at_once ? rows_at_once(f.steps, f.batch, f.lengths, part, parts) : rows_of(rows, rows, f.lengths, part, parts), part == 0);
+  });
 }
 
 }  // namespace TT_ISA

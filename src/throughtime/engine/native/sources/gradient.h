@@ -131,7 +131,9 @@ class Summing {
       for (ptrdiff_t b = 0; b < g_.batch; ++b) {
         if (g_.lengths && t >= g_.lengths[b]) continue;
         T* copy = copied_ + count_ * stride_;
-        std::copy_n(g_.deltas + (t * g_.batch + b) * columns_, columns_, copy);
+        const T* deltas = g_.deltas + (t * g_.batch + b) * columns_;
+        if (g_.lengths && t + 1 < g_.steps) fetch(deltas + g_.batch * columns_, columns_);
+        std::copy_n(deltas, columns_, copy);
         deltas_[count_] = copy;
         step_[count_] = t;
         row_[count_] = b;
@@ -158,11 +160,16 @@ class Summing {
     });
   }
 
+  static void fetch(const T* from, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i += 64 / static_cast<ptrdiff_t>(sizeof(T))) __builtin_prefetch(from + i);
+  }
+
   // What is heard at each place of the chunk.
   void listen(const Heard<T>& one, size_t d) {
     for (ptrdiff_t j = 0; j < count_; ++j) {
       const ptrdiff_t t = one.depth + step_[j] - one.connection->delays[d];
       const T* from = one.full + (t * g_.batch + row_[j]) * one.sources;
+      if (g_.lengths) fetch(from, one.sources);  // rows that do not lie behind each other
       if (one.mask) {
         T* to = masked_ + j * widest_;
         for (ptrdiff_t s = 0; s < one.sources; ++s) to[s] = from[s] * one.mask[row_[j] * one.sources + s];

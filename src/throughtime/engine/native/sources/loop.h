@@ -78,6 +78,22 @@ inline Rows rows_of(ptrdiff_t rows, ptrdiff_t batch, const int32_t* lengths, ptr
   return made;
 }
 
+// The same of a layer in no loop, in which every step of every sequence is a row: those beyond the ends come last.
+inline Rows rows_at_once(ptrdiff_t steps, ptrdiff_t batch, const int32_t* lengths, ptrdiff_t part, ptrdiff_t parts) {
+  if (!lengths) return rows_of(steps * batch, batch, nullptr, part, parts);
+  Rows made;
+  for (const bool within : {true, false}) {
+    std::vector<int32_t> all;
+    for (ptrdiff_t t = 0; t < steps; ++t)
+      for (ptrdiff_t b = 0; b < batch; ++b)
+        if ((t < lengths[b]) == within) all.push_back(static_cast<int32_t>(t * batch + b));
+    const ptrdiff_t count = static_cast<ptrdiff_t>(all.size());
+    made.index.insert(made.index.end(), all.begin() + count * part / parts, all.begin() + count * (part + 1) / parts);
+    made.lengths.resize(made.index.size(), within);
+  }
+  return made;
+}
+
 inline ptrdiff_t units_of(const throughtime::Wiring& wiring, int source) {
   const size_t place = static_cast<size_t>(source);
   return place < wiring.layers.size() ? wiring.layers[place].size : wiring.outer[place - wiring.layers.size()].size;

@@ -26,6 +26,7 @@ struct Back {
   T *error, *part;              // (R, N)
   std::vector<Ahead<T>> ahead;  // of its rows
   std::vector<Ahead<T>> beside; // of its sequences
+  ptrdiff_t reach;              // its largest delay
 };
 
 template <class T>
@@ -34,7 +35,7 @@ class Sweeping {
   explicit Sweeping(const Sweep<T>& s) : s_(s), batch_(s.batch), rows_(s.rows) {
     for (size_t l = 0; l < s.layers.size(); ++l) {
       const Layer& layer = s.wiring->layers[l];
-      backs_.push_back({&layer, &s.layers[l], {}, {}, scratch_.template take<T>(rows_ * layer.size), nullptr, {}, {}});
+      backs_.push_back({&layer, &s.layers[l], {}, {}, scratch_.template take<T>(rows_ * layer.size), nullptr, {}, {}, reach_of(layer)});
     }
     for (const bool masked : {true, false})
       for (size_t l = 0; l < s.layers.size(); ++l)
@@ -55,14 +56,18 @@ class Sweeping {
       for (size_t l = backs_.size(); l-- > 0;) {
         sum(backs_[l], t, rows.index.data(), alive);
         for (ptrdiff_t i = 0; i < alive; ++i) fire(backs_[l], t, rows.index[i]);
-        const ptrdiff_t columns = backs_[l].layer->columns();
-        for (ptrdiff_t i = alive; i < static_cast<ptrdiff_t>(rows.index.size()); ++i)
-          std::fill_n(backs_[l].at->deltas + (t * rows_ + rows.index[i]) * columns, columns, T(0));
+        rest(backs_[l], t, rows, alive);
       }
     }
   }
 
  private:
+  static ptrdiff_t reach_of(const Layer& layer) {
+    int64_t reach = 0;
+    for (const Connection& c : layer.connections) reach = std::max(reach, *std::max_element(c.delays.begin(), c.delays.end()));
+    return reach;
+  }
+
   // File a connection of `back` with its source: the source hears deltas, from d steps later.
   void listen(const Back<T>& back, size_t number) {
     const Connection& c = back.layer->connections[number];
@@ -151,6 +156,15 @@ class Sweeping {
     if (!t) return;
     for (const Ahead<T>& one : back.ahead) fetch(one, t - 1, row);
     for (const Ahead<T>& one : back.beside) fetch(one, t - 1, static_cast<int32_t>(b));
+  }
+
+  // Sequences that have ended: 0 as far as sources within the loop hear it from before their ends, or everywhere.
+  void rest(const Back<T>& back, ptrdiff_t t, const Rows& rows, ptrdiff_t alive) const {
+    const ptrdiff_t columns = back.layer->columns();
+    for (ptrdiff_t i = alive; i < static_cast<ptrdiff_t>(rows.index.size()); ++i) {
+      if (!back.at->filled && t >= rows.lengths[i] + back.reach) break;
+      std::fill_n(back.at->deltas + (t * rows_ + rows.index[i]) * columns, columns, T(0));
+    }
   }
 
   const Sweep<T>& s_;

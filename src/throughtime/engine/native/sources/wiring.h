@@ -67,12 +67,12 @@ struct ForwardCall {
   TT_FIELDS(steps, batch, taped, driven, at_once, wiring)
 };
 
-// `silent`: no errors come to that layer from outside.
+// `silent`: no errors come to that layer from outside. `filled`: its deltas are 0 beyond each sequence's end; else nobody looks there.
 struct SweepCall {
   ptrdiff_t steps, batch, rows;
-  std::vector<int> silent;
+  std::vector<int> silent, filled;
   Wiring wiring;
-  TT_FIELDS(steps, batch, rows, silent, wiring)
+  TT_FIELDS(steps, batch, rows, silent, filled, wiring)
 };
 
 // The wiring is one layer; `heard`: what each of its connections hears.
@@ -117,6 +117,7 @@ struct Forward {
 // The same for one sweep back; R = K B rows of errors.
 template <class T>
 struct SweepLayer {
+  bool filled;
   const T *errors;                          // (T, R, N); null: none from outside
   const T *full, *gates, *before, *memory;  // as above; memory: errors that come from later (R, M N)
   std::vector<const T*> weights, masks;
