@@ -19,7 +19,7 @@ TABLES = {
     "grid": ("grid", "grid"),
     "rtrl": ("online", "rtrl"),
     "rtrl-peak": ("influence", "peak_of_rtrl"),
-    "rtrl-block": ("influence", "block_against_bptt"),
+    "rtrl-block": ("influence", "peak_of_blocks"),
     "stream-step": ("stream_step", "stream_step"),
     "unequal": ("unequal", "unequal"),
     "first-call": ("first_call", "first_call"),
