@@ -13,7 +13,7 @@ from throughtime.cli import program
 APP = program()
 FILES = {"model.safetensors", "metrics.json", "wiring.png", "training.png", "prediction.png"}
 FILES |= {"study.json", "events.jsonl"}
-TINY = ["--hidden", "2", "--epochs", "2", "--look", "1", "--every", "40", "--restarts", "2"]
+TINY = ["--network", "narx", "--hidden", "2", "--epochs", "2", "--look", "1", "--every", "40", "--restarts", "2"]
 
 
 def run(*arguments: object) -> Result:
@@ -50,7 +50,7 @@ def fitted() -> Path:
     folder = Path(tempfile.mkdtemp())
     dated().to_csv(folder / "hours.csv", index=False)
     given = ["--inputs", "u", "--outputs", "y", "--time", "hour", "--test", "0.2", "--hidden", "3", "--restarts", "2"]
-    given += ["--epochs", "20", "--output-delays", "1", "--input-delays", "1"]
+    given += ["--network", "narx", "--epochs", "20", "--output-delays", "1", "--input-delays", "1"]
     result = run("fit", folder / "hours.csv", *given, "--out", folder / "out", "--quiet")
     assert result.exit_code == 0, result.stderr
     return folder

@@ -116,6 +116,22 @@ FAULTS = [
         "least_squares",
     ),
     Fault(
+        "small models that judge delays have heard the held-out outputs",
+        "dynamics/pruning.py",
+        "~_reached(masks[fold], self.most)",
+        "~masks[fold]",
+        "test_pruning.py",
+        "least_squares",
+    ),
+    Fault(
+        "a network that begins as the linear model hears its hidden units at once",
+        "dynamics/beginning.py",
+        "            own[key][k] = 0.0",
+        "            own[key][k] *= 0.5",
+        "test_beginning.py",
+        "before_any_epoch",
+    ),
+    Fault(
         "the last value is the value itself",
         "reports/rivals.py",
         "measured.y])[:-lag])",

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from command_line import FILES, TINY, dated, fit_plant, fitted, plant, refused, run
+from throughtime.cli.fit import _stayed
+from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.stages import OPTIMIZERS
 from throughtime.io.files import fingerprint
@@ -40,7 +42,7 @@ def test_fit_writes_everything_that_is_known() -> None:
     assert len(metrics["members"]) == 2
     assert metrics["verdict"][0] in said.stdout
     assert metrics["seconds"] > 0
-    command = "throughtime fit plant.csv --outputs y --out out --inputs u --hidden 2"
+    command = "throughtime fit plant.csv --outputs y --out out --inputs u --network narx --hidden 2"
     assert metrics["settings"]["command"].startswith(command)
     assert "--input-delays 0:1" in metrics["settings"]["command"]
 
@@ -121,7 +123,7 @@ def test_a_network_that_is_no_better_than_the_linear_model_is_told_so() -> None:
     ids=lambda options: " ".join(options[1:4]),
 )
 def test_fit_takes_every_kind_of_network_and_learner(options: list[str]) -> None:
-    result = run("fit", "plant.csv", *options, *TINY, "--out", "out", "--json")
+    result = run("fit", "plant.csv", *TINY, *options, "--out", "out", "--json")
     assert result.exit_code == 0, result.stderr
     said = json.loads(result.stdout)
     stages = len(said["settings"]["loop"].split("-"))
@@ -164,6 +166,31 @@ def test_levenberg_marquardt(optimizer: str) -> None:
         )
 
 
+def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_that_are_found() -> None:
+    table = dated(120)
+    table.to_csv("hours.csv", index=False)
+    said = run(
+        "fit", "hours.csv", "--inputs", "u", "--outputs", "y", "--effort", "quick", "--epochs", "1", "--out", "out"
+    )
+    assert said.exit_code == 0, said.stderr
+    study, metrics = json.loads(Path("out/study.json").read_text()), metrics_of()
+    found = suggest_delays(table[["u"]], table[["y"]])
+    wanted = {"input_delays": list(found.inputs), "output_delays": list(found.outputs), "skip": True}
+    assert study["wiring"] == {"name": "narx", "hidden": [10], "options": wanted}
+    assert (study["parts"]["folds"], study["restarts"], study["keep"]) == (3, 1, 1)
+    assert [member["fold"] for member in metrics["members"]] == [0, 1, 2]
+    own, linear = (
+        who["free run"]["validation"]["y"]["rmse"] for who in (metrics["network"], metrics["baselines"]["linear"])
+    )
+    assert own <= linear * (1 + 1e-6)
+
+
+def test_networks_that_stay_the_linear_model_are_told() -> None:
+    assert _stayed([{"epoch": 3}]) == []
+    assert _stayed([{"epoch": 3}, {"epoch": 0}])[0].startswith("1 of the 2 networks are the linear model, where")
+    assert _stayed([{"epoch": 0}, {"epoch": 0}])[0].startswith("the linear model is the answer: no training was better")
+
+
 def test_without_options_of_adam_small_networks_are_taught_by_bayesian_regularisation() -> None:
     assert metrics_of(fitted() / "out")["settings"]["optimizer"] == "br"
     assert list(OPTIMIZERS) == ["adam", "lm", "br"]
@@ -200,7 +227,7 @@ def test_a_series_is_learned_from_its_past_and_continued() -> None:
     np.testing.assert_allclose(ahead[30:], pd.read_csv("further.csv")["y"])
     assert np.isfinite(ahead).all()
     refused(run("fit", "plant.csv", *given, "--input-delays", "0", "--out", "o"), "--input-delays needs --inputs")
-    refused(run("fit", "plant.csv", "--outputs", "y", "--network", "lstm", *TINY, "--out", "o"), "needs --inputs")
+    refused(run("fit", "plant.csv", "--outputs", "y", *TINY, "--network", "lstm", "--out", "o"), "needs --inputs")
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another() -> None:
@@ -314,7 +341,20 @@ def test_too_few_rows_for_so_many_weights_are_noted() -> None:
 
 
 def test_a_diverging_run_keeps_the_last_good_weights() -> None:
-    given = ["--activation", "linear", "--restarts", "1", "--loop", "closed", "--epochs", "50", "--look", "1"]
+    given = [
+        "--network",
+        "narx",
+        "--activation",
+        "linear",
+        "--restarts",
+        "1",
+        "--loop",
+        "closed",
+        "--epochs",
+        "50",
+        "--look",
+        "1",
+    ]
     wild = ["--learning-rate", "3", "--clip", "0", "--every", "20"]
     result = run("fit", "plant.csv", "--inputs", "u", "--outputs", "y", *given, *wild, "--out", "out", "--quiet")
     refused(result, "diverged in epoch", "learning rate", "saved in out", code=1)

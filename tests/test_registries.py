@@ -15,6 +15,7 @@ from throughtime import architectures, learners, losses, units
 from throughtime.architectures import ARCHITECTURES
 from throughtime.cli import choices
 from throughtime.dynamics import stages, wirings
+from throughtime.dynamics.efforts import EFFORTS
 from throughtime.dynamics.teaching import Teaching
 from throughtime.estimators import SequenceRegressor
 from throughtime.learners import LEARNERS
@@ -130,6 +131,7 @@ def test_help_tells_of_what_there_is() -> None:
     assert tuple(wirings.ELEMENTWISE) == choices.ELEMENTWISE
     assert ", ".join(choices.LEARNERS) == stages.LEARNER_CHOICES
     assert choices.LOOPS == stages.LOOPS
+    assert tuple(EFFORTS) == choices.EFFORTS
     assert tuple(stages.OPTIMIZERS) == choices.OPTIMIZERS
 
 

@@ -7,4 +7,5 @@ NETWORKS = (
 ELEMENTWISE = ("linear", "tanh", "logistic", "relu", "saturated_linear")
 LEARNERS = ("backprop", "bptt", "bptt:HORIZON", "rtrl", "rtrl:BLOCK", "focused")
 LOOPS = ("closed", "open", "open-closed")
+EFFORTS = ("quick", "usual", "thorough")
 OPTIMIZERS = ("adam", "lm", "br")

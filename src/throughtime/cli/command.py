@@ -7,11 +7,12 @@ from pathlib import Path
 
 from throughtime.cli import wiring
 from throughtime.cli.errors import Problem
+from throughtime.dynamics.efforts import RESTARTS
 from throughtime.dynamics.shares import Shares
 from throughtime.dynamics.stages import asked_of
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Limits
-from throughtime.dynamics.wirings import Wiring
+from throughtime.dynamics.wirings import LINEAR, Wiring
 from throughtime.dynamics.wrong import Wrong
 
 OPTIONS = {
@@ -51,7 +52,7 @@ ORDER = (
     *("washout", "loop", "horizon", "optimizer", "learner", "restarts", "keep", "epochs", "rate", "every", "decay"),
     *("patience", "look", "clip", "seed"),
 )
-USUAL = {"network": "narx", "hidden": "10", "restarts": "5", "seed": "0"}
+USUAL = {"hidden": "10", "seed": "0"}
 
 
 def option(field: str) -> str:
@@ -98,12 +99,18 @@ def words(study: Study, rows: int) -> dict[str, str | bool] | None:
     made |= _limits(study.limits) | wiring.words(study.wiring) | _shares(study.parts)
     if not columns.inputs:
         made.pop("input_delays", None)
-    made |= {"restarts": str(study.restarts), "seed": str(study.seed)}
     made |= {} if study.keep is None else {"keep": str(study.keep)}
+    made |= {"seed": str(study.seed)} | _restarts(study, any(key in made for key in ("validation", "folds", "keep")))
     made |= {} if loop is None else {"loop": loop}
     made |= {field: _number(value) for field, value in asked.said.items()}
     made |= {} if asked.optimizer is None else {"optimizer": asked.optimizer}
     return {field: text for field, text in made.items() if text != USUAL.get(field, "")}
+
+
+def _restarts(study: Study, counted: bool) -> dict[str, str]:
+    """How many networks there are, unless it is as usual where something else says that they are counted at all."""
+    usual = 1 if study.name == LINEAR else RESTARTS
+    return {} if counted and study.restarts == usual else {"restarts": str(study.restarts)}
 
 
 def _can_be_listed(*names: str) -> bool:

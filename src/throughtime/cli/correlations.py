@@ -17,6 +17,7 @@ def plain(found: Delays) -> dict[str, Any]:
     return {
         "inputs": list(found.inputs),
         "outputs": list(found.outputs),
+        "tried": [tried._asdict() for tried in found.search.tried] if found.search else [],
         "partial autocorrelation": {name: listed(c) for name, c in found.partial.items()},
         "cross-correlation": {" -> ".join(pair): listed(c) for pair, c in found.crossed.items()},
     }

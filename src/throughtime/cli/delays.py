@@ -26,10 +26,11 @@ def delays(
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
 ) -> None:
-    """Suggest delays to begin with, from correlations with their bounds of chance.
+    """Suggest delays to begin with, from correlations with their bounds of chance and from free runs of small models.
 
-    Output delays come from the partial autocorrelation, input delays from the cross-correlation after the input was made
-    white. They are linear views: `throughtime choose` decides.
+    Input delays begin where the cross-correlation does after the input was made white. There are as many, and as many outputs
+    are heard, as the linear model needs one step ahead, at most ten; fewer, if small models run as well free over blocks held out
+    in turn. A series has those of its partial autocorrelation. They are where a search begins: `throughtime choose` decides.
 
     Example: throughtime delays tanks.csv --inputs u --outputs y --out delays.png
     """
@@ -63,5 +64,7 @@ def delays(
     output.say(f"--output-delays {wiring.told(found.outputs) or 'none found'}")
     if data.inputs:
         output.say(f"--input-delays {wiring.told(found.inputs) or 'none found'}")
+    for sentence in found.sentences:
+        output.say(sentence)
     if out is not None:
         output.say(f"written to {out}", err=True)

@@ -18,7 +18,7 @@ def fit(
     time: asked_for.Time = None,
     low: asked_for.Low = None,
     high: asked_for.High = None,
-    network: asked_for.Name = "narx",
+    network: asked_for.Name = None,
     hidden: options.Hidden = "10",
     input_delays: options.InputDelays = None,
     output_delays: options.OutputDelays = None,
@@ -30,15 +30,16 @@ def fit(
     learned_start: options.LearnedStart = False,
     increments: options.Increments = False,
     skip: options.Skip = False,
-    validation: asked_for.Validation = 0.2,
-    folds: asked_for.Folds = 0,
+    effort: asked_for.EffortName = "usual",
+    validation: asked_for.Validation = None,
+    folds: asked_for.Folds = None,
     test: asked_for.Test = 0.0,
     washout: asked_for.Washout = None,
     loop: asked_for.Loop = None,
     horizon: asked_for.Horizon = None,
     optimizer: asked_for.Optimizer = None,
     learner: asked_for.Learner = None,
-    restarts: asked_for.Restarts = 5,
+    restarts: asked_for.Restarts = None,
     keep: asked_for.Keep = None,
     epochs: asked_for.Epochs = None,
     learning_rate: asked_for.LearningRate = None,
@@ -61,8 +62,12 @@ def fit(
     network is trained, training ends early by its free run over rows that were held out. The columns are standardised inside
     the model. With Ctrl-C the best weights so far are saved.
 
-    Example: throughtime fit tanks.csv --inputs u --outputs y --network narx --input-delays 0:2 --output-delays 1:2
-    --hidden 10 --out tanks
+    Without --network it is a NARX network that begins as the linear model, with delays that are found (throughtime delays);
+    of the networks that share a held-out block the best is kept, so that over the held-out rows none is worse than linear.
+
+    Examples: throughtime fit tanks.csv --inputs u --outputs y --out tanks
+
+    throughtime fit tanks.csv --inputs u --outputs y --network narx --input-delays 0:2 --output-delays 1:2 --hidden 10 --out tanks
 
     Once more, to the same numbers: throughtime fit tanks.csv --study tanks/study.json --out again.
     On with one that was interrupted or killed: throughtime fit tanks.csv --resume tanks
@@ -72,11 +77,13 @@ def fit(
         from throughtime.cli import wiring
         from throughtime.cli.again import Job, again, beside, go_on
         from throughtime.cli.command import in_options
-        from throughtime.cli.fitting import carry_out, limit
+        from throughtime.cli.fitting import carry_out, found_wiring, limit
+        from throughtime.dynamics.efforts import effort_of
         from throughtime.dynamics.shares import Shares
         from throughtime.dynamics.stages import Asked, stages_of
         from throughtime.dynamics.study import Study
         from throughtime.dynamics.table import Columns, Limits, TableFile
+        from throughtime.dynamics.wirings import LINEAR
         from throughtime.io import readers
         from throughtime.io.files import fingerprint
         from throughtime.io.tables import Table
@@ -96,7 +103,7 @@ def fit(
             tuple(wiring.names(inputs)), tuple(wiring.names(asked_for.given("fit", outputs, "--outputs"))), time
         )
         wired = wiring.wired(
-            network,
+            network or "narx",
             hidden,
             input_delays=input_delays,
             output_delays=output_delays,
@@ -107,13 +114,19 @@ def fit(
             bidirectional=bidirectional,
             learned_start=learned_start,
             increments=increments,
-            skip=skip,
+            skip=skip or network is None,
         )
-        teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
-        made = wired.build(len(asked.inputs), len(asked.outputs))
+        meant, alike = effort_of(effort), wired.name == LINEAR
+        restarts, folds, validation, keep = meant.counts(restarts, folds, validation, keep, alike)
         shares = Shares(validation, folds, test, washout)
         data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
-        stages = stages_of(made, network, shares.of(data, made).training, loop, teaching)
+        if network is None:
+            said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
+            wired = found_wiring(wired, said, data, shares)
+        epochs = epochs or (meant.epochs if optimizer in (None, "br", "lm") else None)
+        teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
+        made = wired.build(len(asked.inputs), len(asked.outputs))
+        stages = stages_of(made, wired.name, shares.of(data, made).training, loop, teaching)
         limits = Limits(*(limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
         origin = TableFile(table.name, fingerprint(table))
         asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)

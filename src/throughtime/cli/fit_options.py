@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from throughtime.cli.choices import LEARNERS, LOOPS, NETWORKS, OPTIMIZERS
+from throughtime.cli.choices import EFFORTS, LEARNERS, LOOPS, NETWORKS, OPTIMIZERS
 from throughtime.cli.errors import Problem
 from throughtime.cli.options import LEAVING, TRAINING, WIRING, RowTime
 
@@ -65,19 +65,29 @@ High = Annotated[
     ),
 ]
 Name = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help=f"One of {', '.join(NETWORKS)}. linear: least squares (ARX: --loop open), then for the free run (OE).",
+        help=f"One of {', '.join(NETWORKS)}. linear: least squares (ARX: --loop open), then for the free run (OE). Default: narx "
+        "--skip, which begins as the linear model, with delays that are found.",
+        show_default=False,
         rich_help_panel=WIRING,
     ),
 ]
 
+EffortName = Annotated[
+    str,
+    _rows(
+        "Where neither --folds, --validation, --restarts nor --keep is given, how many blocks of time are held out in turn, and "
+        "how many networks are trained for each; the best of each is kept. If one is given: 5 restarts, a validation of 0.2.",
+        "|".join(EFFORTS),
+    ),
+]
 Validation = Annotated[
-    float,
+    float | None,
     _rows("Last part of the rows, held out: training ends, and networks are chosen, by the free run over it."),
 ]
 Folds = Annotated[
-    int,
+    int | None,
     _rows(
         "In place of --validation: so many blocks of time, each held out from --restarts networks in turn; the model is "
         "the mean of all, and all rows are learned from.",
@@ -119,7 +129,7 @@ Learner = Annotated[
     str | None,
     _training(f"adam: how gradients are found, by {', '.join(LEARNERS)}. Default: bptt."),
 ]
-Restarts = Annotated[int, _training("Networks trained side by side; the model is their mean.", least=1)]
+Restarts = Annotated[int | None, _training("Networks trained side by side; the model is their mean.", least=1)]
 Keep = Annotated[int | None, _training("Keep only so many of them, the best on held-out rows (of each fold).", least=1)]
 Epochs = Annotated[
     int | None, _training("At most so many in each loop. Default: 100, then 60 in closed loop; adam: 500.", least=1)

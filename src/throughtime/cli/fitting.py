@@ -1,7 +1,7 @@
 """A fit is carried out: its limits read, its notes said, what came of it printed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,22 @@ from throughtime.cli import data as columns
 from throughtime.cli import output, results
 from throughtime.cli.again import Job
 from throughtime.cli.command import command, in_options
+from throughtime.cli.data import Data
 from throughtime.cli.errors import INTERRUPTED, Failure, Interrupted, Problem
 from throughtime.drawing import weight_count
+from throughtime.dynamics.efforts import proposal
+from throughtime.dynamics.shares import Shares
+from throughtime.dynamics.wirings import FAR, Wiring
 from throughtime.reports.outcome import Face, Outcome
 from throughtime.reports.run_folder import FILES, Unjudged
 from throughtime.reports.verdicts import coverage_sentences
+
+
+def found_wiring(wired: Wiring, said: set[str], data: Data, shares: Shares) -> Wiring:
+    """The wiring with the delays that the rows before the test show, but for those that were said."""
+    end = len(data) - round(shares.test * len(data))
+    given = {key: value for key, value in wired.options.items() if key in said or key not in FAR}
+    return proposal(data.u[:end] if data.inputs else None, data.y[:end], wired.hidden, given)
 
 
 def limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
@@ -58,6 +69,15 @@ def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -
     _report(folder.path, outcome, outcome.metrics(data, parts, results.REMEDY) if json_ else None, quiet)
 
 
+def _stayed(members: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on the networks that are still the linear model with which they began."""
+    linear = sum(member["epoch"] == 0 for member in members)
+    if linear == len(members):
+        return ["the linear model is the answer: no training was better in free run over the held-out rows"]
+    where = "where training found nothing better on the held-out rows"
+    return [f"{linear} of the {len(members)} networks are the linear model, {where}"] if linear else []
+
+
 def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: bool) -> None:
     if metrics is not None:
         typer.echo(json.dumps(metrics))
@@ -65,7 +85,8 @@ def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: 
         judgement = outcome.judgement
         results.show(judgement, results.headline(outcome))
         written = f"written to {out}: {', '.join(FILES)}"
-        for line in ["", *results.verdicts(judgement), *coverage_sentences(judgement.coverage), "", written]:
+        stayed = _stayed(outcome.model.members_)
+        for line in ["", *results.verdicts(judgement), *stayed, *coverage_sentences(judgement.coverage), "", written]:
             output.say(line)
     if outcome.ended == "interrupted":
         output.say(

@@ -1,6 +1,7 @@
 """Models of dynamic systems: how they are learned from records, and read from a file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import jax
@@ -11,7 +12,8 @@ from sklearn.utils import check_random_state
 from throughtime import answers
 from throughtime.architectures import built
 from throughtime.checks import is_whole, quoted
-from throughtime.dynamics.beginning import as_linear, begun, direct
+from throughtime.dynamics.beginning import as_linear, begun, direct, is_linear
+from throughtime.dynamics.efforts import Counts, effort_of, proposal
 from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, learned
@@ -46,14 +48,17 @@ class DynamicModel(Fitted):
     """A model of a dynamic system: networks of one wiring, trained from many starts, whose mean simulates and forecasts.
 
     network       a `Network` in closed loop, such as `tt.narx(1, 10, 1, range(3), range(1, 3))` or `tt.gru(1, 6, 1)`, or a
-                  function (inputs, outputs) -> Network
+                  function (inputs, outputs) -> Network; None: a NARX network that begins as the linear model, with delays that
+                  are found (see `throughtime.dynamics.efforts`)
     teaching      the stages of training, `Teaching` values; None: Bayesian regularisation, for a network that hears its
-                  outputs with teacher forcing first, then in closed loop
+                  outputs with teacher forcing first, then in closed loop; the linear model is least squares, then for the free run
     restarts      networks trained at once, each from its own first weights (for each fold)
     folds         0: the last part of every record is held out, and tells when to stop. F: F blocks of time are held out in
                   turn, with `restarts` networks for each; the model is the mean of all, and all data are used
     validation    share of every record that is held out, with folds=0; 0: nothing is, and the last weights are kept
     keep          how many networks of each fold to keep, the best by their free run on held-out data; None: all
+    effort        "quick", "usual" or "thorough": how many `restarts` and `folds`, with keep=1, where none of these four is
+                  given; if some are, the others are restarts=5, folds=0, validation=0.2, keep=None
     washout       steps, after those that fill the delays, in which nothing is asked
     low, high     limits that the output sensors can show (a number, or one per output; None: none): outputs are shown within
                   them, and in training a target at its limit is no reproach to an output beyond it; what is fed back is not
@@ -82,11 +87,11 @@ class DynamicModel(Fitted):
 
     def __init__(
         self,
-        network: Any,
+        network: Any = None,
         teaching: Sequence[Teaching] | None = None,
-        restarts: int = 10,
-        folds: int = 0,
-        validation: float = 0.2,
+        restarts: int | None = None,
+        folds: int | None = None,
+        validation: float | None = None,
         keep: int | None = None,
         washout: int = 0,
         low: Any = None,
@@ -95,6 +100,7 @@ class DynamicModel(Fitted):
         horizon: int = 50,
         first: Callable[[Network, int], Weights] | None = None,
         random_state: Any = 0,
+        effort: str = "usual",
     ) -> None:
         self.network = network
         self.teaching = teaching
@@ -109,11 +115,14 @@ class DynamicModel(Fitted):
         self.horizon = horizon
         self.first = first
         self.random_state = random_state
+        self.effort = effort
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # as scikit-learn has it
         """In one line: the network, and what it has learned, if it has."""
         if not hasattr(self, "weights_"):
-            return f"<DynamicModel: {self.network!r}, {quantity(self.restarts, 'restart')}; not fitted>"
+            what = "a narx network whose delays are found" if self.network is None else repr(self.network)
+            count = f"effort {self.effort}" if self.restarts is None else quantity(self.restarts, "restart")
+            return f"<DynamicModel: {what}, {count}; not fitted>"
         heard, said = (first_few([column.name for column in own]) for own in (self.inputs_, self.outputs_))
         members = quantity(len(self.members_), "member")
         return f"<DynamicModel: {members} of {self.network_!r}; {heard or 'nothing'} -> {said}>"
@@ -159,7 +168,8 @@ class DynamicModel(Fitted):
         """`lessons`, which also tells of each stage before it is compiled."""
         records = records_of(u, y)
         self._decide(records)
-        parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, self.folds, self.validation)]
+        counts = self._counts
+        parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, counts.folds, counts.validation)]
         self._scale(u, y, records, scaled or [np.asarray(p.asked.any(axis=0)) for p in parts])
         masks = [part.held_out for part in parts]
         weights = self._draw(len(masks[0]))
@@ -182,7 +192,11 @@ class DynamicModel(Fitted):
     def _decide(self, records: list[Record]) -> None:
         """The network."""
         inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
-        network = built(self.network, inputs, outputs)
+        if self.network is None:
+            heard = [r.u for r in records] if inputs else None
+            network = proposal(heard, [r.y for r in records]).build(inputs, outputs)
+        else:
+            network = built(self.network, inputs, outputs)
         if network.is_open or network.lead:
             raise ValueError(
                 "give the network in closed loop and without removed delays: training opens the loop where it needs to"
@@ -209,14 +223,15 @@ class DynamicModel(Fitted):
 
     def _draw(self, folds: int) -> Weights:
         """First weights of every fold and restart."""
-        count = folds * self.restarts
+        restarts = self._counts.restarts
+        count = folds * restarts
         first = int(check_random_state(self.random_state).randint(2**31 - 1 - count))
         self._seeds = first + np.arange(count)
-        self._fold = np.repeat(np.arange(folds), self.restarts)
+        self._fold = np.repeat(np.arange(folds), restarts)
         self.losses_: list[list[Any]] = []
         self.validations_: list[list[Any]] = []
-        begin = self.first or init
-        return stack_members([begin(self.network_, int(seed)) for seed in self._seeds])
+        draw = self.first or init
+        return stack_members([draw(self.network_, int(seed)) for seed in self._seeds])
 
     def _as_linear(self, weights: Weights, seen: list[Record], parts: Sequence[Fold]) -> Weights:
         """Every member as the linear model of the steps that its fold is asked."""
@@ -236,7 +251,14 @@ class DynamicModel(Fitted):
         an_instance(self.teaching, "teaching")
         if self.teaching is not None:
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
-        return usual(self.network_)
+        epochs = effort_of(self.effort).epochs
+        return [stage if epochs is None else replace(stage, epochs=epochs) for stage in usual(self.network_)]
+
+    @property
+    def _counts(self) -> Counts:
+        """How many networks there are, and what is held out from them."""
+        given = (self.restarts, self.folds, self.validation, self.keep)
+        return effort_of(self.effort).counts(*given, alike=self.first is None and is_linear(self.network_))
 
     def _note(self, at: StageReport, validated: bool) -> None:
         self.losses_ = [list(looks) for looks in at.losses]
@@ -248,7 +270,7 @@ class DynamicModel(Fitted):
         error, kept = np.asarray(report.best_loss if validated else report.loss), []  # without one, of the last weights
         for fold in range(int(self._fold[-1]) + 1):
             own = np.flatnonzero((self._fold == fold) & np.isfinite(error))
-            kept += sorted(own[np.argsort(error[own], kind="stable")][: self.keep])
+            kept += sorted(own[np.argsort(error[own], kind="stable")][: self._counts.keep])
         chosen = np.array(kept, int)
         weights = report.best if validated else report.weights
         self.weights_ = jax.tree.map(lambda leaf: placed(np.asarray(leaf)[chosen]), weights)
