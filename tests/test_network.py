@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import throughtime as tt
 import zoo
 from throughtime import Connection, Layer, LearnedDelays, Network, graph, units
+from throughtime.engine.schedule import start_rows
+from throughtime.network.shapes import shapes
 from wirings import wirings
 
 
@@ -233,6 +235,9 @@ def test_a_network_shows_in_one_short_line_and_is_compared_whole(name: str) -> N
     assert shown.isprintable()
     assert len(shown) < 200
     assert shown.endswith(f"; {sum(leaf.size for leaf in jax.tree.leaves(tt.init(network, 0)))} weights>")
+    for own in network.layers:
+        rows = shapes(network)[own.name].get("start", {}).get("activity", (0,))[0]
+        assert rows == (start_rows(network, own) if own.start == "learned" else 0)
 
 
 def test_networks_that_show_alike_are_not_taken_for_one_another() -> None:
