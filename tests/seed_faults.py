@@ -116,6 +116,14 @@ FAULTS = [
         "least_squares",
     ),
     Fault(
+        "what is below its range is not told",
+        "dynamics/ranges.py",
+        "np.maximum(known - high, low - known)",
+        "known - high",
+        "test_ranges.py",
+        "beyond_them",
+    ),
+    Fault(
         "small models that judge delays have heard the held-out outputs",
         "dynamics/pruning.py",
         "~_reached(masks[fold], self.most)",

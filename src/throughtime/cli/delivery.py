@@ -45,7 +45,7 @@ def check_finite(frame: pd.DataFrame, outputs: Sequence[str]) -> None:
         row, place = np.argwhere(wild)[0]
         raise Failure(
             f"column {outputs[place]!r} is not finite from row {row + 1} on: the network ran away; check the inputs, or fit "
-            "with --loop closed"
+            "with --loop closed, or without --network: then it begins as the linear model"
         )
 
 

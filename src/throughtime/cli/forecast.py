@@ -1,5 +1,6 @@
 """`throughtime forecast`: a saved model goes on where a table ends."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,8 @@ def forecast(
     Example: throughtime forecast tanks/model.safetensors tanks.csv --future pump.csv --level 0.8
     """
     with importing():
+        import numpy as np
+
         from throughtime.cli import forecasting as asked
         from throughtime.cli import output
         from throughtime.cli.delivery import check_finite, check_out, deliver
@@ -63,10 +66,12 @@ def forecast(
         else [*asked.check_level(opened, model, level, steps), *asked.held(opened, table, data, level)]
     )
     remarks += asked.check_times(data, ahead)
-    made = opened.model.forecast(
-        steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
-    )
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a run that ran away is told below
+        made = opened.model.forecast(
+            steps, None if ahead is None else ahead.frames(slice(0, steps))[0], data.frames(), level
+        )
     frame, *ends = [made] if level is None else made
+    remarks += opened.beyond(np.zeros((steps, 0)) if ahead is None else ahead.u[:steps], frame[data.outputs].to_numpy())
     named = asked.named_ends(data)
     for end, edge in zip(ends, asked.ENDS, strict=False):
         for name in data.outputs:

@@ -35,6 +35,12 @@ class Opened:
         plain, model = self.made.settings.get("linear"), self.model
         return {} if plain is None else {None: Linear.from_dict(plain, len(model.inputs_), len(model.outputs_))}
 
+    def beyond(self, u: Any, y: Any) -> list[str]:
+        """Notes on inputs (T, I), and outputs (T, O) of a run, that are beyond what was learned from."""
+        model, ranges = self.model, self.model.ranges_
+        names = [[column.name for column in side] for side in (model.inputs_, model.outputs_)]
+        return [] if ranges is None else [f"note: {told}" for told in ranges.sentences(u, y, *names)]
+
     @property
     def series(self) -> bool:
         """True if it hears nothing but its own past."""

@@ -25,6 +25,7 @@ def follow(
     with output.ProgressBar(f"running {len(data)} rows", quiet) as bar:
         ys = opened.model.follow(data.u, known, bar, ahead)
     frame = pd.DataFrame(ys, data.times, pd.Index(data.outputs))
+    output.notes(opened.beyond(data.u, ys), quiet)
     deliver(frame, data.time, out, json_, quiet)
     check_finite(frame, data.outputs)
     return ys

@@ -1,5 +1,6 @@
 """What a fitted model of a dynamic system does: it predicts, simulates, forecasts, streams, and is judged."""
 
+import warnings
 from copy import copy
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.misses import misses
+from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, columns, in_order, index_of, many, records_of, table
 from throughtime.dynamics.scores import Scores, relative_variances, scores
 from throughtime.dynamics.settling import settle
@@ -40,6 +42,19 @@ def _check_steps(name: str, steps: Any, least: int, what: str) -> None:
         raise ValueError(f"{name} must be a whole number of at least {least}, {what}, not {quoted(steps)}")
 
 
+def _finite(what: str, ys: Values) -> Values:
+    """The run, with a warning if it is not finite."""
+    wild = np.flatnonzero(~np.isfinite(ys).all(axis=1))
+    if len(wild):
+        warnings.warn(
+            f"{what}: the outputs are not finite from step {wild[0]} on: the network ran away; check the inputs, train in closed "
+            "loop, or begin with the linear model (tt.narx(..., skip=True))",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return ys
+
+
 def leading_only(y: Values, steps: int) -> Values:
     """The first steps of y (T, O), NaN after them: measured outputs that lead a free run at its beginning."""
     return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
@@ -57,6 +72,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     outputs_: tuple[Column, ...]
     members_: list[dict[str, Any]]
     intervals_: Conformal | None
+    ranges_: Ranges | None
     single_: bool
 
     def __getattr__(self, name: str) -> Any:
@@ -102,6 +118,8 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         u        (T, I), (T,), a table, or a list of records; None with `steps` for a series without inputs
         history  (u, y) measured before, any number of steps: the run goes on from there, and so do the times of u, if there
                  are any; None: from the start
+
+        warns    `RuntimeWarning` where the run is no longer finite
         """
         if u is not None and many(u):
             return [self.simulate(one, history) for one in u]
@@ -113,7 +131,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         together, past = self.ensemble(), None if history is None else self._past(*history)
         if history is not None and index is not None:
             check_plan(index_of(*history), index, "history", "u")
-        return self._shown(together.run(inputs, history=past), index)
+        return self._shown(_finite("simulate", together.run(inputs, history=past)), index)
 
     def forecast(self, horizon: int, u_future: Any = None, history: Any = None, level: float | None = None) -> Any:
         """The next `horizon` outputs after the last record of `fit`, or after `history` (u, y).
@@ -140,7 +158,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if len(given) != horizon:
             raise ValueError(f"u_future has {len(given)} steps; a forecast of {horizon} needs {horizon}")
         later = coming(index, horizon, index_of(u_future))
-        ys = together.run(given, history=past)
+        ys = _finite("forecast", together.run(given, history=past))
         if level is None:
             return self._shown(ys, later)
         if self.intervals_ is None:
@@ -288,6 +306,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             "single_output": self.single_,
             "members": self.members_,
             "intervals": intervals and intervals.to_dict(),
+            "ranges": self.ranges_ and self.ranges_.to_dict(),
         } | settings
         weights = jax.tree.map(np.asarray, self.weights_)
         return Model(

@@ -19,6 +19,7 @@ from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, learned
 from throughtime.dynamics.misses import misses
 from throughtime.dynamics.preparing import used_by
+from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, teach, usual
 from throughtime.engine import Weights, init
@@ -72,7 +73,8 @@ class DynamicModel(Fitted):
     random_state  of the first weights
 
     Fitted: `network_`, `weights_` (with a leading axis of members), `inputs_` and `outputs_` (`Column`), `members_` (fold,
-    seed, held-out free-run error and best epoch of each), `intervals_` (`Conformal`, or None where too little is held out),
+    seed, held-out free-run error and best epoch of each; epoch 0: the linear model with which it began), `ranges_` (`Ranges`,
+    beyond which it extrapolates), `intervals_` (`Conformal`, or None where too little is held out),
     `losses_` and `validations_` (stage by stage, per look and member).
 
     Cost: training time is `restarts` times that of one network at most, far less for small ones, which run side by side.
@@ -167,6 +169,7 @@ class DynamicModel(Fitted):
     ) -> Iterator[Begun | StageReport]:
         """`lessons`, which also tells of each stage before it is compiled."""
         records = records_of(u, y)
+        self.ranges_ = Ranges.of(records)
         self._decide(records)
         counts = self._counts
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, counts.folds, counts.validation)]
@@ -309,7 +312,8 @@ class DynamicModel(Fitted):
         made.network_, made.used_ = together.network, used_by(together.network)
         made.weights_, made.inputs_, made.outputs_ = together.weights, together.inputs, together.outputs
         made.single_, made.members_ = _single(model), _members(model)
-        intervals = model.settings.get("intervals")
+        ranges, intervals = model.settings.get("ranges"), model.settings.get("intervals")
+        made.ranges_ = None if ranges is None else Ranges.from_dict(ranges, len(made.inputs_), len(made.outputs_))
         made.intervals_ = None if intervals is None else Conformal.from_dict(intervals)
         if made.intervals_ is not None and len(made.intervals_.widths[0][0]) != len(model.outputs):
             raise ValueError(f"the forecast intervals are not for {len(model.outputs)} outputs, which the model has")

@@ -23,7 +23,8 @@ from throughtime.reports.shown import response
 from throughtime.reports.verdicts import REMEDY
 
 MODEL, METRICS = "model.safetensors", "metrics.json"
-KEPT = ("single_output", "members", "intervals", "linear")  # of the model's settings, said elsewhere or for machines
+# Of the model's settings, said elsewhere or for machines.
+KEPT = ("single_output", "members", "intervals", "linear", "ranges")
 
 
 @dataclass(frozen=True)
