@@ -116,6 +116,22 @@ FAULTS = [
         "least_squares",
     ),
     Fault(
+        "no network is found to run away",
+        "dynamics/trying_out.py",
+        "> WIDTHS * (high - low)",
+        "> 1e9 * (high - low)",
+        "test_ranges.py",
+        "another_order",
+    ),
+    Fault(
+        "a network that runs away is kept as if it did not",
+        "dynamics/model.py",
+        "np.where(wild[own], np.inf, error[own])",
+        "error[own]",
+        "test_ranges.py",
+        "kept_last",
+    ),
+    Fault(
         "what is below its range is not told",
         "dynamics/ranges.py",
         "np.maximum(known - high, low - known)",

@@ -135,7 +135,8 @@ def test_held_out_outputs_are_not_heard_of() -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    one, two, other = (DynamicModel(LINEAR, QUICK, restarts=2, random_state=s).fit(U, Y) for s in (3, 3, 4))
+    bent = np.tanh(Y)  # what is linear is found without a training
+    one, two, other = (DynamicModel(LINEAR, QUICK, restarts=2, random_state=s).fit(U, bent) for s in (3, 3, 4))
     np.testing.assert_array_equal(one.simulate(U), two.simulate(U))
     assert np.abs(one.simulate(U) - other.simulate(U)).max() > 1e-6
     assert clone(one).get_params()["random_state"] == 3

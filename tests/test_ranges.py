@@ -12,9 +12,13 @@ import pytest
 import throughtime as tt
 from command_line import fitted, run
 from throughtime import units
+from throughtime.dynamics import model as dynamic
 from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record
+from throughtime.dynamics.trying_out import run_away
+from throughtime.models.ensemble import Ensemble
 
+TEACHING = tt.Teaching(epochs=1, look=1)
 RANGES = Ranges(((0.0, 1.0), (5.0, 5.0)), ((-5.0, 5.0),))
 
 
@@ -90,3 +94,35 @@ def test_a_run_that_is_no_longer_finite_is_warned_of_in_python() -> None:
         model.simulate(np.ones(30))
     with pytest.warns(RuntimeWarning, match="forecast: the outputs are not finite from step"):
         model.forecast(30, np.ones(30), history=(np.ones(3), np.ones(3)))
+
+
+def test_a_network_that_runs_away_on_inputs_in_another_order_is_found() -> None:
+    network = tt.narx(1, [], 1, 0, 1)
+    fed = {
+        "input": np.ones((3, 1, 1, 1, 1)),
+        "output": np.array([0.5, 1.2, 0.9]).reshape(3, 1, 1, 1, 1),
+        "bias": np.zeros((3, 1, 1)),
+    }
+    together = Ensemble(network, {"output": fed}, (tt.Column("u"),), (tt.Column("y"),))
+    u = np.random.default_rng(0).normal(size=(60, 1))
+    y = together.each(u)[0]  # of the first, which is the system
+    assert run_away(together, [Record(u, y)], Ranges.of([Record(u, y)])).tolist() == [False, True, True]
+    assert not run_away(together, [Record(0 * u, y)], Ranges.of([Record(u, y)])).any()
+
+
+def test_of_the_networks_of_a_block_one_that_runs_away_is_kept_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    u = np.random.default_rng(0).normal(size=60)
+    y = np.convolve(u, 0.5 ** np.arange(9))[:60]
+
+    def kept(*wild: bool) -> int:
+        monkeypatch.setattr(dynamic, "run_away", lambda *_: np.array(wild))
+        model = tt.DynamicModel(tt.narx(1, [], 1, 0, 1), TEACHING, restarts=2, keep=1, first=tt.init, horizon=0).fit(
+            u, y
+        )
+        (member,) = model.members_
+        return int(member["seed"])
+
+    best, second, first = kept(False, False), kept(True, False), kept(False, True)
+    assert first < second  # seeds, in the order of the networks
+    assert best in (first, second)
+    assert kept(True, True) == best

@@ -108,7 +108,22 @@ def test_what_is_no_standing_is_refused_in_one_line(tmp_path: Path) -> None:
         load_standing(path)
 
 
-TINY = ["--inputs", "u", "--outputs", "y", "--hidden", "2", "--epochs", "6", "--look", "1", "--restarts", "2"]
+TINY = [
+    "--inputs",
+    "u",
+    "--outputs",
+    "y",
+    "--network",
+    "narx",
+    "--hidden",
+    "2",
+    "--epochs",
+    "6",
+    "--look",
+    "1",
+    "--restarts",
+    "2",
+]
 DROPPED = {"seconds": 0}
 
 

@@ -22,6 +22,7 @@ from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, many, names_of, records_of
 from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, teach, usual
+from throughtime.dynamics.trying_out import run_away
 from throughtime.engine import Weights, init
 from throughtime.engine.door import placed
 from throughtime.layers import an_instance
@@ -57,7 +58,8 @@ class DynamicModel(Fitted):
     folds         0: the last part of every record is held out, and tells when to stop. F: F blocks of time are held out in
                   turn, with `restarts` networks for each; the model is the mean of all, and all data are used
     validation    share of every record that is held out, with folds=0; 0: nothing is, and the last weights are kept
-    keep          how many networks of each fold to keep, the best by their free run on held-out data; None: all
+    keep          how many networks of each fold to keep, the best by their free run on held-out data, those that run away on the
+                  inputs in another order after all others; None: all
     effort        "quick", "usual" or "thorough": how many `restarts` and `folds`, with keep=1, where none of these four is
                   given; if some are, the others are restarts=5, folds=0, validation=0.2, keep=None
     washout       steps, after those that fill the delays, in which nothing is asked
@@ -185,10 +187,15 @@ class DynamicModel(Fitted):
         validated, loss = any(mask.any() for mask in masks), squared_error(self.outputs_)
         if after is not None:
             self._note(after, validated)
+        last = after
         for at in teach(self.network_, weights, self._stages(), questions, loss, int(self._seeds[0]), after, linear):
             if isinstance(at, StageReport):
                 self._note(at, validated)
+                last = at
             yield at
+        if self._counts.keep is not None and last is not None and validated:
+            every = Ensemble(self.network_, last.report.best, self.inputs_, self.outputs_)
+            self._choose(last.report, validated, run_away(every, records, self.ranges_))
         self.intervals_ = self._intervals(records, masks)
         self._last = self.ensemble().after(records[-1].u, records[-1].y), records[-1].index
 
@@ -268,12 +275,13 @@ class DynamicModel(Fitted):
         self.validations_ = [list(looks) for looks in at.validations]
         self._choose(at.report, validated)
 
-    def _choose(self, report: Any, validated: bool) -> None:
-        """Keep the best networks of each fold, of those that stayed finite."""
+    def _choose(self, report: Any, validated: bool, wild: Any = None) -> None:
+        """Keep the best networks of each fold, of those that stayed finite; those that run away elsewhere after all others."""
         error, kept = np.asarray(report.best_loss if validated else report.loss), []  # without one, of the last weights
         for fold in range(int(self._fold[-1]) + 1):
             own = np.flatnonzero((self._fold == fold) & np.isfinite(error))
-            kept += sorted(own[np.argsort(error[own], kind="stable")][: self._counts.keep])
+            rank = error[own] if wild is None else np.where(wild[own], np.inf, error[own])
+            kept += sorted(own[np.lexsort((error[own], rank))][: self._counts.keep])
         chosen = np.array(kept, int)
         weights = report.best if validated else report.weights
         self.weights_ = jax.tree.map(lambda leaf: placed(np.asarray(leaf)[chosen]), weights)
