@@ -2269,6 +2269,14 @@ FAULTS = [
         "one_after_the_other",
     ),
     Fault(
+        "taps side by side are all the first one",
+        "engine/native/sources/gradient.h",
+        "(one.depth + step_[j] - delay)",
+        "(one.depth + step_[j] - one.connection->delays[0])",
+        "test_backends.py",
+        "zoo and narx",
+    ),
+    Fault(
         "the last steps and sequences have no gradient",
         "engine/native/sources/gradient.h",
         "    flush();\n  }\n",

@@ -122,7 +122,7 @@ class Summing {
       : g_(g), columns_(g.nets * g.size), stride_((columns_ + kLanes<T> - 1) / kLanes<T> * kLanes<T> + kLanes<T>), part_(part), parts_(parts) {
     copied_ = scratch_.template take<T>(kChunk * stride_);
     widest_ = 0;
-    for (const Heard<T>& one : g.heard) widest_ = std::max(widest_, one.mask ? one.sources : 0);
+    for (const Heard<T>& one : g.heard) widest_ = std::max({widest_, one.mask ? one.sources : 0, gathers(one) ? taps(one) : 0});
     masked_ = scratch_.template take<T>(kChunk * widest_ + 1);
   }
 
@@ -148,7 +148,12 @@ class Summing {
     if (!count_) return;
     if (g_.bias && part_ == 0) add_bias();
     for (const Heard<T>& one : g_.heard)
-      for (size_t d = 0; d < one.connection->delays.size(); ++d) one.connection->kind == Kind::dense ? add_dense(one, d) : add_diagonal(one, d);
+      if (gathers(one)) {
+        gather(one);
+        add_dense(one, taps(one), one.gradient);
+      } else {
+        for (size_t d = 0; d < one.connection->delays.size(); ++d) one.connection->kind == Kind::dense ? add_dense(one, d) : add_diagonal(one, d);
+      }
     count_ = 0;
   }
 
@@ -179,11 +184,34 @@ class Summing {
     }
   }
 
+  // Few sources at several delays: side by side they are one product, as their weights lie.
+  static bool gathers(const Heard<T>& one) {
+    return one.connection->kind == Kind::dense && one.sources < kRows && one.connection->delays.size() > 1;
+  }
+  static ptrdiff_t taps(const Heard<T>& one) { return static_cast<ptrdiff_t>(one.connection->delays.size()) * one.sources; }
+
+  void gather(const Heard<T>& one) {
+    for (ptrdiff_t j = 0; j < count_; ++j) {
+      T* to = masked_ + j * widest_;
+      const T* mask = one.mask ? one.mask + row_[j] * one.sources : nullptr;
+      heard_[j] = to;
+      for (const int64_t delay : one.connection->delays) {
+        const T* from = one.full + ((one.depth + step_[j] - delay) * g_.batch + row_[j]) * one.sources;
+        for (ptrdiff_t s = 0; s < one.sources; ++s) *to++ = mask ? from[s] * mask[s] : from[s];
+      }
+    }
+  }
+
   void add_dense(const Heard<T>& one, size_t d) {
     listen(one, d);
     const ptrdiff_t own = static_cast<ptrdiff_t>(one.connection->places.size()) * g_.size;
-    T* to = one.gradient + static_cast<ptrdiff_t>(d) * one.sources * own;
-    const ptrdiff_t first = one.sources * part_ / parts_, last = one.sources * (part_ + 1) / parts_;
+    add_dense(one, one.sources, one.gradient + static_cast<ptrdiff_t>(d) * one.sources * own);
+  }
+
+  // Rows of weights of what is heard now.
+  void add_dense(const Heard<T>& one, ptrdiff_t rows, T* to) {
+    const ptrdiff_t own = static_cast<ptrdiff_t>(one.connection->places.size()) * g_.size;
+    const ptrdiff_t first = rows * part_ / parts_, last = rows * (part_ + 1) / parts_;
     for (const Run& run : runs_of(*one.connection, g_.size)) {
       if (run.count <= kNarrow<T>) {
         for (ptrdiff_t column = 0; column < run.count; ++column)
