@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from throughtime.dynamics import correlation
 from throughtime.dynamics.correlation import autocorrelation, cross_correlation, partial_autocorrelation
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.residuals import residual_tests
@@ -247,3 +248,9 @@ def test_lags_outside_that_are_no_finding_come_with_how_often_chance_makes_so_ma
     assert (
         "white within bounds (2 of 9 lags outside, 0.5 expected by chance; so many and more by chance in 7 %" in found
     )
+
+
+@pytest.mark.parametrize(("later", "earlier"), [(1, 1), (5, 3), (500, 501), (501, 501), (900, 700)])
+def test_sums_over_all_lags_are_the_same_by_fourier_transforms(later: int, earlier: int) -> None:
+    one, other = (np.random.default_rng(n).normal(size=n) for n in (later, earlier))
+    np.testing.assert_allclose(correlation._correlate(one, other), np.correlate(one, other, "full"), atol=1e-11)

@@ -6,12 +6,15 @@ import sys
 from unittest.mock import Mock
 
 import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
 
 import throughtime as tt
 from throughtime.engine import info
 from throughtime.engine.choice import ENGINES
 
 HEAVY = ("jax", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "pyarrow", "optax")
+LATE = {"scipy.linalg", "scipy.special", "scipy.stats", "scipy.signal", "pandas", "sklearn", "matplotlib"}
 RUNS = f"""
 import contextlib, io, json, sys
 from throughtime.cli import COMMANDS, program
@@ -62,7 +65,9 @@ def test_a_name_brings_what_it_needs() -> None:
     nothing, network, system = map(set, asked(NAMES))
     assert not nothing & set(HEAVY)
     assert {"jax", "throughtime.training"} <= network
+    assert not network & LATE
     assert "throughtime.dynamics.model" in system
+    assert not system & LATE
 
 
 def test_the_engine_is_told_without_jax_as_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +93,19 @@ def test_the_engine_is_told_without_jax_as_with_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("THROUGHTIME_ENGINE", "other")
     with pytest.raises(ValueError, match="THROUGHTIME_ENGINE is 'other'"):
         info.installed()
+
+
+def test_a_model_of_a_system_is_what_scikit_learn_asks_of_an_estimator() -> None:
+    """Without being one of its classes, whose import takes longer than JAX's."""
+    model = tt.DynamicModel(tt.narx(1, 2, 1, 0, 1), restarts=2)
+    twin = clone(model)
+    assert twin is not model
+    assert twin.get_params() == model.get_params()
+    assert model.set_params(restarts=3) is model
+    assert (model.restarts, twin.restarts) == (3, 2)
+    assert "restarts=3)" in repr(model)
+    assert not is_classifier(model)
+    with pytest.raises(ValueError, match="DynamicModel has no setting 'nets'; it has first, folds, "):
+        model.set_params(nets=1)
+    with pytest.raises(NotFittedError, match="call fit"):
+        model.ensemble()

@@ -3,7 +3,16 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
+
+
+class LaterModule(ModuleType):
+    """A module that is imported when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What the module has under that name."""
+        return getattr(import_module(self.__name__), name)
 
 
 def getattr_of(package: str, places: Mapping[str, Iterable[str]]) -> Callable[[str], Any]:

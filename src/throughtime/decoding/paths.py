@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, logsumexp
 
 Values = NDArray[Any]
 
@@ -39,7 +38,7 @@ def ctc_greedy(ys: ArrayLike, blank: int = 0) -> tuple[int, ...]:
 
 def log_probabilities(ys: ArrayLike, blank: int = 0) -> Values:
     """log softmax(ys) (T, O) in float64; the shape and the blank are checked."""
-    return np.asarray(log_softmax(checked_outputs(ys, blank), axis=1))
+    return _log_softmax(checked_outputs(ys, blank))
 
 
 def checked_outputs(ys: ArrayLike, blank: int) -> Values:
@@ -65,4 +64,15 @@ def mixed(said: Sequence[ArrayLike]) -> NDArray[np.float64]:
     >>> np.exp(mixed([[0.0, 0.0], [-2000.0, 0.0]])).round(3).tolist()
     [0.25, 0.75]
     """
-    return np.asarray(logsumexp([log_softmax(np.asarray(y, float), axis=-1) for y in said], axis=0) - np.log(len(said)))
+    logs = np.stack([_log_softmax(np.asarray(y, float)) for y in said])
+    most = logs.max(axis=0)
+    most = np.where(np.isfinite(most), most, 0.0)
+    with np.errstate(divide="ignore"):  # of what all think impossible the logarithm is -inf
+        return most + np.log(np.exp(logs - most).sum(axis=0)) - np.log(len(said))
+
+
+def _log_softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the last axis. scipy's is as good; importing it takes as long as all of this package."""
+    most = values.max(axis=-1, keepdims=True)
+    less = values - np.where(np.isfinite(most), most, 0.0)
+    return less - np.log(np.exp(less).sum(axis=-1, keepdims=True))

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import correlate
-from scipy.stats import norm
 
 from throughtime.dynamics.signals import Records, Values, centred, same_lengths
 
 NOTHING = 1e-12  # of a signal's power: less is rounding
+DIRECT = 1000  # lags up to which sums are quicker than Fourier transforms
 ROWS = 10_000  # of a regression held in memory at once
 
 
@@ -146,7 +145,9 @@ def partial_autocorrelation(values: Records, lags: int, level: float = 0.95) -> 
 def _deviations(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level}")
-    return float(norm.ppf((1 + level) / 2))
+    from scipy.special import ndtri  # the normal distribution's quantiles; here, as scipy takes long to import
+
+    return float(ndtri((1 + level) / 2))
 
 
 def _bound(level: float, factor: float, pairs: Values) -> Values:
@@ -169,11 +170,20 @@ def _pooled(first: Sequence[Values], second: Sequence[Values], lags: NDArray[np.
         within = np.abs(lags) < len(x)
         places = lags[within] + len(x) - 1
         for total, (later, earlier) in zip(sums, ((b, a), (d, a**2), (b**2, c), (d, c)), strict=True):
-            total[within] += correlate(later, earlier)[places]
+            total[within] += _correlate(later, earlier)[places]
     pairs = np.round(sums[3])
     some = (pairs > 0) & (sums[1:3] > NOTHING * sums[1:3].max(axis=1, keepdims=True)).all(axis=0)
     power = np.where(some, sums[1] * sums[2], 1.0)
     return np.where(some, sums[0] / np.sqrt(power), np.nan), pairs
+
+
+def _correlate(later: Values, earlier: Values) -> Values:
+    """sum over t of later(t + lag) earlier(t), the lowest lag first; scipy.signal, which has it, takes long to import."""
+    lags = len(later) + len(earlier) - 1
+    if lags <= DIRECT:
+        return np.correlate(later, earlier, "full")
+    size = 1 << (lags - 1).bit_length()
+    return np.fft.irfft(np.fft.rfft(later, size) * np.fft.rfft(earlier[::-1], size), size)[:lags]
 
 
 def _bartlett(first: Sequence[Values], second: Sequence[Values], level: float) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from throughtime.dynamics.correlation import (
     Correlations,
@@ -152,6 +151,8 @@ def _material(found: Correlations) -> tuple[int, ...]:
 
 def _whitening(signal: Sequence[Values], most: int) -> Callable[[Sequence[Values]], list[Values]]:
     """The filter 1 - sum_i a_i q^-i that makes this signal white."""
+    from scipy.linalg import solve_triangular  # here, as it takes long to import
+
     triangle, rows = regression(signal, most)
     left = unexplained(triangle)
     orders = np.flatnonzero(left > PREDICTED * left[0])

@@ -7,13 +7,11 @@ from typing import Any, Self
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics.intervals import Conformal, Coverage
 from throughtime.dynamics.misses import misses
+from throughtime.dynamics.parameters import Parameters
 from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, columns, in_order, index_of, many, records_of, table
 from throughtime.dynamics.scores import Scores, relative_variances, scores
@@ -60,7 +58,7 @@ def leading_only(y: Values, steps: int) -> Values:
     return np.where((np.arange(len(y)) < steps)[:, None], y, np.nan)
 
 
-class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Fitted(Parameters):
     """Networks of one wiring that have learned, and run; `DynamicModel` is this, and the learning."""
 
     washout: int
@@ -78,12 +76,13 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def __getattr__(self, name: str) -> Any:
         """What only `fit` gives, asked for before it; `NotFittedError` is an AttributeError, too."""
         if name.endswith("_") and not name.startswith("_") and "weights_" not in vars(self):
+            from sklearn.exceptions import NotFittedError  # here, since it takes long to import
+
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit(u, y) first")
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def ensemble(self) -> Ensemble:
         """The networks and their scaling, which run."""
-        check_is_fitted(self, "weights_")
         return Ensemble(self.network_, self.weights_, self.inputs_, self.outputs_)
 
     def predict(self, u: Any, y: Any, ahead: int = 1) -> Any:
@@ -300,7 +299,6 @@ class Fitted(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def to_model(self, **settings: Any) -> Model:
         """The fitted model, to be saved in a file that cannot run code (`tt.save`) or exported."""
-        check_is_fitted(self, "weights_")
         intervals = getattr(self, "intervals_", None)  # None too where the training was stopped early
         about = {
             "single_output": self.single_,

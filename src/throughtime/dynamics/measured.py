@@ -1,15 +1,23 @@
 """What was measured of a system, as named columns with the times of their rows: what is learned from, and what judges."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from throughtime.dynamics.records import index_of, names_of, records_of
+from throughtime.later import LaterModule
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LaterModule("pandas")
+
 
 Values = NDArray[np.float64]
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from throughtime import answers
 from throughtime.architectures import built
@@ -18,6 +17,7 @@ from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
 from throughtime.dynamics.intervals import Conformal, learned
 from throughtime.dynamics.misses import misses
+from throughtime.dynamics.parameters import random_state
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, many, names_of, records_of
@@ -235,7 +235,7 @@ class DynamicModel(Fitted):
         """First weights of every fold and restart."""
         restarts = self._counts.restarts
         count = folds * restarts
-        first = int(check_random_state(self.random_state).randint(2**31 - 1 - count))
+        first = int(random_state(self.random_state).randint(2**31 - 1 - count))
         self._seeds = first + np.arange(count)
         self._fold = np.repeat(np.arange(folds), restarts)
         self.losses_: list[list[Any]] = []

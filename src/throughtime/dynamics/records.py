@@ -7,16 +7,24 @@ Both may be pandas tables, whose names and index are kept, and lists of several 
 tables, or of lists of rows. A list of lists of numbers is one record, row by row.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from throughtime.later import LaterModule
 from throughtime.sequences import TOO_LARGE, numbers_of, refuse_first, too_large
 from throughtime.times import refuse
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LaterModule("pandas")
+
 
 Values = NDArray[np.float64]
 

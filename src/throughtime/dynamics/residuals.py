@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
 
 from throughtime.dynamics.correlation import Correlations, autocorrelation, cross_correlation
 from throughtime.dynamics.signals import Records, named_signals, same_lengths, unchanging
@@ -85,10 +84,12 @@ def residual_tests(
 
 def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[bool, str]:
     """Whether chance explains these correlations, and a sentence that says so."""
+    from scipy.special import bdtrc  # the binomial distribution's tail; here, as scipy takes long to import
+
     tested, outside, chance = max(int(np.isfinite(found.values).sum()), 1), found.outside, 1 - found.level
     alarms = chance / 2 if cause is None else chance  # what the joint bound may give of the false alarms
     loud = found.at((1 - alarms) ** (1 / tested)).outside
-    many = binom.sf(len(outside) - 1, tested, chance) < chance / 2
+    many = bdtrc(len(outside) - 1, tested, chance) < chance / 2
     count = f"{len(outside)} of {tested} lags outside, {chance * tested:.1f} expected by chance"
     if cause is None and len(outside) > chance * tested and not loud and not many:
         count += f"; so many and more by chance in {100 * binom.sf(len(outside) - 1, tested, chance):.0f} % of tests"

@@ -1,12 +1,12 @@
 """A study: what one fit is asked to do, as a value. Command line, Python and files say the same one, and run it."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics import stages as teaching
@@ -21,7 +21,14 @@ from throughtime.dynamics.teaching import StageReport, Teaching
 from throughtime.dynamics.wirings import Wiring
 from throughtime.dynamics.written import study_from_dict, study_to_dict
 from throughtime.dynamics.wrong import Wrong
+from throughtime.later import LaterModule
 from throughtime.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LaterModule("pandas")
+
 
 MOST = 10**30
 

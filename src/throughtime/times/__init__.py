@@ -3,14 +3,16 @@
 Class and command line ask the same functions, so that neither knows better.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from throughtime.later import LaterModule
 from throughtime.times.steps import (
     after,
     kind_of,
@@ -24,10 +26,15 @@ from throughtime.times.steps import (
     usual_step,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LaterModule("pandas")
+
+
 Rows = NDArray[np.int64]
 WIDE, NARROW = 1.5, 1 / 1.5  # of the usual step: beyond them a row comes late, or early
 ALIKE = 1.25  # times the step of the record, or a part of it: so far inputs to come may have another one
-HOUR = pd.Timedelta(hours=1)
 REMEDIES = {
     "levels": "give each record as a table of its own, whose index is its times",
     "kind": "turn it into dates, as with y.index = pd.to_datetime(y.index), or drop it with reset_index(drop=True)",
@@ -74,12 +81,20 @@ def fault(index: pd.Index) -> Fault | None:
     return _disorder(times, int(np.argmax(late)) + 1) if late.any() else None
 
 
+def _hour() -> pd.Timedelta:
+    return pd.Timedelta(hours=1)
+
+
 def _disorder(times: pd.Index, row: int) -> Fault:
     here, before = times[row], times[row - 1]
     if isinstance(times, pd.DatetimeIndex) and times.tz is None and _by_night(here):
         steps = np.diff(times.to_numpy())
-        usual = pd.Timedelta(np.median(steps[steps > np.timedelta64(0)])) if (steps > np.timedelta64(0)).any() else HOUR
-        if before - here + usual == HOUR:
+        usual = (
+            pd.Timedelta(np.median(steps[steps > np.timedelta64(0)]))
+            if (steps > np.timedelta64(0)).any()
+            else pd.Timedelta(hours=1)
+        )
+        if before - here + usual == _hour():
             return Fault("twice", row, f"{here} comes after {before}: the hour that comes twice when summer time ends")
     return Fault("same" if here == before else "late", row, f"{here} is not after {before}, the row before")
 
@@ -167,7 +182,7 @@ def told_uneven(index: pd.Index, found: Uneven) -> str:
 def _skipped(index: pd.Index, row: int, step: Any) -> bool:
     """True for the hour that does not come when summer time begins."""
     local = isinstance(index, pd.DatetimeIndex) and index.tz is None and isinstance(step, pd.Timedelta)
-    return local and step <= HOUR and _by_night(index[row]) and index[row] - index[row - 1] == step + HOUR
+    return local and step <= _hour() and _by_night(index[row]) and index[row] - index[row - 1] == step + _hour()
 
 
 def says_times(index: pd.Index | None) -> bool:

@@ -4,18 +4,25 @@ A step is a `DateOffset` of the calendar (months, quarters, business days, days 
 number.
 """
 
+from __future__ import annotations
+
 import warnings
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from throughtime.later import LaterModule
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = LaterModule("pandas")
+
+
 WEEKEND, PASSED = {5, 6}, 3  # a weekday that was passed so often without a row never has one
-MONTHS = (pd.offsets.MonthEnd, pd.offsets.MonthBegin, pd.offsets.BMonthEnd, pd.offsets.BMonthBegin)
-QUARTERS = (pd.offsets.QuarterEnd, pd.offsets.QuarterBegin, pd.offsets.BQuarterEnd, pd.offsets.BQuarterBegin)
-YEARS = (pd.offsets.YearEnd, pd.offsets.YearBegin, pd.offsets.BYearEnd, pd.offsets.BYearBegin)
+MONTHS = {"Month": 1, "Quarter": 3, "Year": 12}  # in each, by pandas' names of its ends and beginnings
 
 
 def native(index: pd.Index) -> pd.Index:
@@ -178,8 +185,9 @@ def told_step(step: Any) -> str:
 
 
 def _told_offset(step: pd.offsets.BaseOffset) -> str:
-    for kinds, months in ((MONTHS, 1), (QUARTERS, 3), (YEARS, 12)):
-        if isinstance(step, kinds):
+    for kind, months in MONTHS.items():
+        kinds = [getattr(pd.offsets, f"{days}{kind}{end}") for days in ("", "B") for end in ("End", "Begin")]
+        if isinstance(step, tuple(kinds)):
             return _told_months(step.n * months)
     if isinstance(step, pd.offsets.Day):
         return f"{step.n} d"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from throughtime.features.joined import Joined, Values
@@ -43,6 +42,8 @@ def in_usual_heights(drawings: Sequence[ArrayLike], who: ArrayLike, widest: floa
     >>> low[1].tolist(), high[1].tolist()
     ([0.0, 0.5, 1.0], [0.0, 1.5, 1.0])
     """
+    import pandas as pd  # here, since it takes long to import
+
     people = np.asarray(who)
     if people.shape != (len(drawings),):
         raise ValueError(f"{len(drawings)} drawings need as many writers in `who`; it has shape {people.shape}")

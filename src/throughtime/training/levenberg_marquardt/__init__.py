@@ -25,7 +25,6 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
-import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
 from threadpoolctl import ThreadpoolController
 
 from throughtime.engine import Weights
@@ -110,4 +109,6 @@ class LevenbergMarquardt:
 
 @cache
 def _threads() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401  # loads the BLAS that JAX uses, so that its threads can be found
+
     return ThreadpoolController()
