@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from benchmarks import gate
 from benchmarks.table import Row, Table, barred
 
@@ -47,6 +49,55 @@ def _code(line: str) -> tuple[str, ...]:
     return ("-c", line)
 
 
+FIT = (
+    *(
+        "fit",
+        "tank.csv",
+        "--time",
+        "time",
+        "--inputs",
+        "pump",
+        "--outputs",
+        "level",
+        "--network",
+        "narx",
+        "--input-delays",
+    ),
+    *("2:3", "--output-delays", "1:2", "--test", "0.2", "--quiet", "--out", "fitted", "--hidden"),
+)
+HERE, NOWHERE = {"THROUGHTIME_CACHE": "kept"}, {"THROUGHTIME_CACHE": "off"}
+CLASSIFIER = """
+import numpy as np, throughtime as tt
+draw = np.random.default_rng(0)
+x = [draw.normal(size=(steps, 3)) for steps in draw.integers(29, 362, 50)]
+tt.SequenceClassifier(network="gru", epochs=100).fit(x, draw.integers(0, 3, 50))
+"""
+
+
+def _tank(folder: Path) -> None:
+    """The table of docs/from-a-table-to-a-forecast.md."""
+    draw, rows = np.random.default_rng(0), 800
+    pump, level = np.repeat(draw.uniform(0, 1, rows // 8), 8), np.zeros(rows)
+    for t in range(2, rows):
+        level[t] = max(0.0, level[t - 1] + 0.2 * pump[t - 2] - 0.2 * np.sqrt(level[t - 1]))
+    level += 0.002 * draw.normal(size=rows)
+    times = (f"2026-03-{1 + t // 144:02} {t % 144 // 6:02}:{t % 6}0:00" for t in range(rows - 60))
+    lines = (f"{time},{u!r},{y!r}" for time, u, y in zip(times, pump.tolist(), level.tolist(), strict=False))
+    (folder / "tank.csv").write_text("\n".join(("time,pump,level", *lines)) + "\n")
+
+
+def _known(hidden: int) -> Callable[[Path], None]:
+    """The table, and what a fit with so many units has kept."""
+
+    def prepare(folder: Path) -> None:
+        _tank(folder)
+        command = [sys.executable, *_program(*FIT), str(hidden)]
+        subprocess.run(command, cwd=folder, env=os.environ | HERE, check=True, capture_output=True)
+        (folder / "fitted").rename(folder / "before")
+
+    return prepare
+
+
 WAITING = (
     Waiting(JAX, _code(JAX)),
     Waiting("--help", _program("--help"), 0.3),
@@ -55,6 +106,10 @@ WAITING = (
     Waiting("--version", _program("--version"), 0.3),
     Waiting("import throughtime", _code("import throughtime"), 0.2, JAX),
     Waiting("tt.train, tt.lstm, tt.BPTT", _code("import throughtime as t; t.train, t.lstm, t.BPTT"), 0.2, JAX),
+    Waiting("fit, a cold machine", _program(*FIT, "4"), share=0.35, prepare=_tank, environment=HERE),
+    Waiting("fit, one more unit", _program(*FIT, "5"), share=0.35, prepare=_known(4), environment=HERE),
+    Waiting("fit, the same again", _program(*FIT, "4"), share=0.2, prepare=_known(4), environment=HERE),
+    Waiting("a GRU's first fit", _code(CLASSIFIER), share=0.35, environment=NOWHERE),
     Waiting("tt.DynamicModel", _code("import throughtime as t; t.DynamicModel"), 0.4, JAX),
 )
 
