@@ -5,7 +5,7 @@ NETWORKS = (
     *("ntm", "linear"),
 )
 ELEMENTWISE = ("linear", "tanh", "logistic", "relu", "saturated_linear")
-LEARNERS = ("backprop", "bptt", "bptt:HORIZON", "rtrl", "rtrl:BLOCK", "focused")
+LEARNERS = ("backprop", "bptt", "bptt:HORIZON", "bptt:segment=SEGMENT", "rtrl", "rtrl:BLOCK", "focused")
 LOOPS = ("closed", "open", "open-closed")
 EFFORTS = ("quick", "usual", "thorough")
 OPTIMIZERS = ("adam", "lm", "br")
