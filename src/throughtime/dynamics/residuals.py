@@ -89,10 +89,11 @@ def _verdict(found: Correlations, who: str, cause: str | None = None) -> tuple[b
     tested, outside, chance = max(int(np.isfinite(found.values).sum()), 1), found.outside, 1 - found.level
     alarms = chance / 2 if cause is None else chance  # what the joint bound may give of the false alarms
     loud = found.at((1 - alarms) ** (1 / tested)).outside
-    many = bdtrc(len(outside) - 1, tested, chance) < chance / 2
+    as_many = float(bdtrc(len(outside) - 1, tested, chance))
+    many = as_many < chance / 2
     count = f"{len(outside)} of {tested} lags outside, {chance * tested:.1f} expected by chance"
     if cause is None and len(outside) > chance * tested and not loud and not many:
-        count += f"; so many and more by chance in {100 * binom.sf(len(outside) - 1, tested, chance):.0f} % of tests"
+        count += f"; so many and more by chance in {100 * as_many:.0f} % of tests"
     if cause is not None and many and not loud:
         return True, f"{who}: uncorrelated within bounds ({count}, but none far: neighbours go together)"
     if not loud and not many:
