@@ -22,6 +22,7 @@ def settle(cores: int = 1) -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["JAX_ENABLE_X64"] = "0"
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+    os.environ["THROUGHTIME_CACHE"] = "off"
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if cores > 1 else 'false'}"
     os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 

@@ -51,7 +51,7 @@ def folder() -> Path | None:
     if given == "off" or not files.POSIX:
         return None
     if given:
-        return Path(given)
+        return Path(given).expanduser().absolute()
     home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     return Path(os.environ.get("XDG_CACHE_HOME") or home) / "throughtime"
 
