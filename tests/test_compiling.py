@@ -22,7 +22,7 @@ from throughtime.engine.naming import Unnamed, named
 from throughtime.engine.programs import LIGHT, PLAIN
 from throughtime.io import signs
 from throughtime.learners.lesson import Lesson
-from throughtime.models.members import run_beside, stack
+from throughtime.models.members import run_beside, stack_members
 from throughtime.training import epochs, train
 from throughtime.training.epochs import early_and_late
 
@@ -32,7 +32,7 @@ OWN = tt.Unit("own", ("net",), 0, lambda net, memory: (jnp.sin(net[..., 0, :]), 
 
 def given(network: tt.Network = NETWORK, steps: int = 6, seed: int = 0) -> tuple[Any, ...]:
     """What `run_beside` takes."""
-    weights = stack([zoo.weights_of(network, seed), zoo.weights_of(network, seed + 1)])
+    weights = stack_members([zoo.weights_of(network, seed), zoo.weights_of(network, seed + 1)])
     history = jax.tree.map(lambda h: np.stack([h, h]), tt.start(network, zoo.weights_of(network), 2))
     xs = {name: np.random.default_rng(1).normal(size=(steps, 2, size)) for name, size in network.inputs}
     return network, weights, history, xs, None
