@@ -171,11 +171,11 @@ class DynamicModel(Fitted):
     ) -> Iterator[Begun | StageReport]:
         """`lessons`, which also tells of each stage before it is compiled."""
         records = records_of(u, y)
-        self.ranges_ = Ranges.of(records)
         self._decide(records)
         counts = self._counts
         parts = folds or [Fold(~m, m) for m in held_out(records, self.used_, counts.folds, counts.validation)]
         self._scale(u, y, records, scaled or [np.asarray(p.asked.any(axis=0)) for p in parts])
+        self.ranges_ = Ranges.of(records)
         masks = [part.held_out for part in parts]
         weights = self._draw(len(masks[0]))
         drawn = Ensemble(self.network_, weights, self.inputs_, self.outputs_)
