@@ -646,8 +646,8 @@ FAULTS = [
     Fault(
         "errors that reach the past of a loop on the native engine are lost",
         "engine/native/passes.py",
-        "            if max(c.delays):\n",
-        "            if max(c.delays) > 1:\n",
+        "            if far:\n",
+        "            if far > 1:\n",
         "test_backends.py",
         "zoo and elman",
     ),
@@ -2430,7 +2430,7 @@ FAULTS = [
     ),
     Fault(
         "a run that begins far off is compared where it ends",
-        "cli/use.py",
+        "cli/running.py",
         "if len(known) and errors[known[0]] >",
         "if len(known) and errors[known[-1]] >",
         "test_told.py",
@@ -2439,8 +2439,8 @@ FAULTS = [
     Fault(
         "of lags outside the chance of more is told, not of so many",
         "dynamics/residuals.py",
-        "{100 * binom.sf(len(outside) - 1,",
-        "{100 * binom.sf(len(outside),",
+        "as_many = float(bdtrc(len(outside) - 1,",
+        "as_many = float(bdtrc(len(outside),",
         "test_correlation.py",
         "how_often_chance",
     ),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from throughtime.drawing import weight_count
-from throughtime.drawing.picture import draw
 from throughtime.dynamics.fitting import told_error
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.measured import Measured
@@ -16,10 +15,8 @@ from throughtime.dynamics.study import Study
 from throughtime.dynamics.teaching import StageReport
 from throughtime.io import files
 from throughtime.models.saving import library_version
-from throughtime.reports.course import plot_course
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.rivals import Linears
-from throughtime.reports.shown import response
 from throughtime.reports.verdicts import REMEDY
 
 MODEL, METRICS = "model.safetensors", "metrics.json"
@@ -98,6 +95,10 @@ class Outcome:
 
     def describe(self, folder: Path, data: Measured, parts: Parts, remedy: str = REMEDY) -> None:
         """Write metrics.json and the pictures into the folder; each appears only when it is complete."""
+        from throughtime.drawing.picture import draw  # here: matplotlib takes long to import
+        from throughtime.reports.course import plot_course
+        from throughtime.reports.shown import response
+
         assert self.judgement.evidence is not None
         files.write(folder / METRICS, json.dumps(self.metrics(data, parts, remedy), indent=2) + "\n")
         draw(self.model.network_, folder / "wiring.png", data.inputs, data.outputs)
