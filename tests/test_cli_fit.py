@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from command_line import FILES, TINY, dated, fit_plant, fitted, plant, refused, run
-from throughtime.cli.fit import _stayed
+from throughtime.cli.fitting import _stayed
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.stages import OPTIMIZERS

@@ -34,18 +34,18 @@ def test_the_linear_model_has_its_published_errors() -> None:
 
 
 def test_the_linear_models_were_judged_before_1920_as_the_docstring_says() -> None:
-    found = errors_before_1920(forms=()).round(3)
+    found = errors_before_1920(designs=()).round(3)
     assert found.loc["AR(12)"].to_list() == [0.172, 0.163, 0.336, 0.286]
     assert found.loc["AR(12) of roots"].to_list() == [0.144, 0.145, 0.304, 0.298]
 
 
-def test_a_form_is_judged_on_years_it_has_not_learned_from() -> None:
+def test_a_design_is_judged_on_years_it_has_not_learned_from() -> None:
     years = sunspots()[0]
     for pairs in selections(years[years <= 1920]).values():
         for used, asked in pairs:
             assert not (used & asked).any()
             assert min(used.sum(), asked.sum()) > 20
-    found = errors_before_1920(forms=[CHOSEN], count=2, epochs=2).loc[str(CHOSEN)]
+    found = errors_before_1920(designs=[CHOSEN], count=2, epochs=2).loc[str(CHOSEN)]
     assert found.between(0.1, 5).all()
 
 

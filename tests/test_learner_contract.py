@@ -63,7 +63,7 @@ def test_a_key_that_nobody_uses_is_not_in_the_program(learner: Any, monkeypatch:
     programs = []
 
     def seen(*given: Any) -> Any:
-        programs.append(epochs_over.lower(*given).compile().as_text())
+        programs.append(epochs_over.jitted.lower(*given).compile().as_text())
         return epochs_over(*given)
 
     monkeypatch.setattr("throughtime.training.epochs.epochs_over", seen)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import throughtime as tt
 from command_line import FILES, fit_plant, plant, refused, run
-from throughtime import cli
-from throughtime.cli import fit
+from throughtime.cli import fitting
 from throughtime.cli.command import command, words
+from throughtime.cli.importing import importing
 from throughtime.dynamics.measured import Measured
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.shares import Shares
@@ -127,7 +127,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def asked_by(line: str) -> Study:
     """The study that a command line asks for."""
     seen: list[Study] = []
-    with patch.object(fit, "carry_out", lambda job, *_: seen.append(job.study)):
+    with patch.object(fitting, "carry_out", lambda job, *_: seen.append(job.study)):
         said = run(*shlex.split(line)[1:])
     assert said.exit_code == 0, said.stderr
     return seen[0]
@@ -394,8 +394,9 @@ def test_importing_is_said_while_it_lasts_on_a_terminal_that_wants_to_hear(
 ) -> None:
     heard = StringIO()
     heard.isatty = lambda: terminal  # type: ignore[method-assign]
-    monkeypatch.setattr(cli.sys, "stderr", heard)
-    with cli._said_meanwhile("importing", words):
+    monkeypatch.setattr("sys.stderr", heard)
+    monkeypatch.setattr("sys.argv", ["throughtime", *words])
+    with importing():
         assert heard.getvalue() == said[:14]
     assert heard.getvalue() == said
 

@@ -164,8 +164,9 @@ def test_after_divergence_nothing_is_updated_within_the_epoch() -> None:
     (bucket,) = sequences.buckets(pairs, LOSS, jnp.float64)
     state, method = State(WEIGHTS, SGD.init(WEIGHTS), jnp.array(True), jnp.array(0)), Gradient(SGD)
     order, key = np.array([[1], [0], [2]], np.int32), jax.random.key(0)
-    after, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, method, None, None, state, bucket, order, key)
-    only, _ = epochs.epoch(NETWORK, tt.BPTT(), LOSS, method, None, None, state, bucket, order[:1], key)
+    routine = epochs.Routine(NETWORK, tt.BPTT(), LOSS, method, None, None)
+    after, _ = epochs.one_pass(routine, None, state, bucket, order, key)
+    only, _ = epochs.one_pass(routine, None, state, bucket, order[:1], key)
     assert not after.healthy
     assert int(after.updates) == 1
     same(after.weights, only.weights)

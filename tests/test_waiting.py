@@ -103,7 +103,7 @@ def test_a_model_of_a_system_is_what_scikit_learn_asks_of_an_estimator() -> None
     assert twin.get_params() == model.get_params()
     assert model.set_params(restarts=3) is model
     assert (model.restarts, twin.restarts) == (3, 2)
-    assert "restarts=3)" in repr(model)
+    assert "3 restarts" in repr(model)
     assert not is_classifier(model)
     with pytest.raises(ValueError, match="DynamicModel has no setting 'nets'; it has first, folds, "):
         model.set_params(nets=1)

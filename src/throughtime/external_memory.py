@@ -38,7 +38,7 @@ LIMIT = 20.0  # of the net inputs
 SMALL = 1e-8  # keeps the angle to an empty row finite, and its slope
 
 
-class Kept(NamedTuple):
+class MemoryContents(NamedTuple):
     """What a memory holds: matrix (..., slots, N), weightings (..., heads, slots), the reading head's first."""
 
     matrix: Array
@@ -82,18 +82,18 @@ class _Size:
 class Heads:
     """The equations above, for a memory of so many slots.
 
-    Kept is the change since the start, so that zeros are the start, whatever it is.
+    MemoryContents is the change since the start, so that zeros are the start, whatever it is.
     """
 
     slots: int
 
-    def kept(self, memory: Array) -> Kept:
+    def kept(self, memory: Array) -> MemoryContents:
         """The matrix and the weightings in a layer's memory (..., M, N)."""
         first = jnp.zeros(self.slots, memory.dtype).at[0].set(1)
         looked = _out_of_rows(memory[..., self.slots :, :], (HEADS, self.slots))
-        return Kept(memory[..., : self.slots, :] + FIRST, looked + first)
+        return MemoryContents(memory[..., : self.slots, :] + FIRST, looked + first)
 
-    def _memory(self, kept: Kept) -> Array:
+    def _memory(self, kept: MemoryContents) -> Array:
         """The inverse of `kept`."""
         looked = kept.weightings - jnp.zeros(self.slots, kept.matrix.dtype).at[0].set(1)
         flat = looked.reshape(*looked.shape[:-2], HEADS * self.slots)
@@ -108,7 +108,7 @@ class Heads:
         reading = jnp.einsum("...s,...sn->...n", place[..., 0, :], kept.matrix)
         erase, add = jax.nn.sigmoid(net[..., 2, :]), jnp.tanh(net[..., 3, :])
         matrix = kept.matrix * (1 - _outer(place[..., 1, :], erase)) + _outer(place[..., 1, :], add)
-        return reading, self._memory(Kept(matrix, place))
+        return reading, self._memory(MemoryContents(matrix, place))
 
 
 def _outer(place: Array, row: Array) -> Array:
@@ -116,7 +116,7 @@ def _outer(place: Array, row: Array) -> Array:
     return jnp.einsum("...s,...n->...sn", place, row)
 
 
-def _place(key: Array, steering: Array, kept: Kept) -> Array:
+def _place(key: Array, steering: Array, kept: MemoryContents) -> Array:
     """Where the heads look now (..., heads, slots): by content, gated, shifted, sharpened."""
     beta, gamma = jax.nn.softplus(steering[..., :1]), 1 + jax.nn.softplus(steering[..., 5:])
     gate, shift = jax.nn.sigmoid(steering[..., 1:2]), jax.nn.softmax(steering[..., 2:5], axis=-1)

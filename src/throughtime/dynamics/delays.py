@@ -13,7 +13,7 @@ from throughtime.dynamics.correlation import (
     regression,
     unexplained,
 )
-from throughtime.dynamics.pruning import Search, searched
+from throughtime.dynamics.pruning import DelaySearch, searched
 from throughtime.dynamics.records import Record
 from throughtime.dynamics.signals import Records, Values, centred, named_signals, same_lengths
 
@@ -36,7 +36,7 @@ class Delays:
     outputs: tuple[int, ...]
     partial: Mapping[str, Correlations]
     crossed: Mapping[tuple[str, str], Correlations]
-    search: Search | None = None
+    search: DelaySearch | None = None
 
     @property
     def sentences(self) -> list[str]:

@@ -54,7 +54,7 @@ class Tried(NamedTuple):
         return len(self.inputs) + len(self.outputs)
 
 
-class Search(NamedTuple):
+class DelaySearch(NamedTuple):
     """What was tried, the best first; which of it is proposed; what the criterion would take of all up to `looked`."""
 
     tried: tuple[Tried, ...]
@@ -63,7 +63,7 @@ class Search(NamedTuple):
     looked: int
 
 
-def searched(records: Sequence[Record], firsts: Sequence[int], lags: int) -> Search | None:
+def searched(records: Sequence[Record], firsts: Sequence[int], lags: int) -> DelaySearch | None:
     """Pairs of delays up to `lags`, fewer where rows are few, the inputs' from one of the firsts on; None if rows are too few.
 
     As many as the linear model needs one step ahead by the Bayesian information criterion, n log det(S) + p log n, S the
@@ -82,7 +82,7 @@ def searched(records: Sequence[Record], firsts: Sequence[int], lags: int) -> Sea
     tried = sorted((blocks.tried(*pair) for pair in fewer), key=lambda one: (one.error, one.size))
     known = tried[0].error <= BLIND
     chosen = fewest(tried) if known else next(one for one in tried if (one.inputs, one.outputs) == bound)
-    return Search(tuple(tried), chosen, wanted, blocks.most)
+    return DelaySearch(tuple(tried), chosen, wanted, blocks.most)
 
 
 def _pairs(firsts: Sequence[int], most: int) -> Iterator[Pair]:

@@ -48,7 +48,7 @@ def _numbers(network: Network) -> int:
     return units + sum(size for _, size in network.inputs)
 
 
-class Kept(NamedTuple):
+class KeptHistories(NamedTuple):
     """The histories before all whole segments, one after another, and the one after them."""
 
     before: Parts
@@ -62,7 +62,7 @@ class Segments(NamedTuple):
     ready: Ready
     size: int
 
-    def run(self) -> tuple[Array, History, Kept]:
+    def run(self) -> tuple[Array, History, KeptHistories]:
         """Outputs (T, B, O), the history after the stretch, and what `back` goes on from."""
         whole, rest, like = *self._cut(), next(iter(self.ready.inputs.values()))
         ys = jnp.zeros((*like.shape[:2], self.network.size_of(self.network.output)), like.dtype)
@@ -75,9 +75,9 @@ class Segments(NamedTuple):
 
         (last, ys), before = lax.scan(on, (first, ys), jnp.arange(whole))
         after, ys = self._run(last, ys, whole * self.size, rest) if rest else (last, ys)
-        return ys, {**after, "dropout": self.ready.history["dropout"]}, Kept(before, last)
+        return ys, {**after, "dropout": self.ready.history["dropout"]}, KeptHistories(before, last)
 
-    def back(self, seed: Array, kept: Kept) -> tuple[Weights, Parts]:
+    def back(self, seed: Array, kept: KeptHistories) -> tuple[Weights, Parts]:
         """dL/d effective weights and dL/d the history before the stretch, from dL/dy (T, B, O)."""
         (whole, rest), acting = self._cut(), self.ready.acting
         at_rows = {n: jnp.zeros_like(x)[:, None] for n, x in kept.last["a"].items() if n in self.network.by_name}
