@@ -170,8 +170,8 @@ def test_pictures_stand_in_their_sections_and_name_their_rows() -> None:
     assert list(captions) == [
         "Response",
         "Step response",
-        "Forecast of the last 49 rows from those before, given the inputs that came, and what came. Intervals are as wide as forecasts "
-        "so far ahead have missed; the first step alone follows on measured outputs.",
+        "Forecast of the last 49 rows from those before, given the inputs that came, and what came. Intervals are as wide as "
+        "forecasts so far ahead have missed; the first step alone follows on measured outputs.",
         f"Residuals, one step, {rows}",
         f"Residuals, free run, {rows}",
         f"Errors on {rows}.",
