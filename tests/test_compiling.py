@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +189,53 @@ def test_nothing_is_kept_where_it_is_off(place: Any, traced: Any, monkeypatch: p
 def test_a_folder_that_others_may_write_to_is_not_trusted(place: Any) -> None:
     run_beside(*given())
     (path,) = place()
-    path.parent.chmod(0o777)
+    for folder in (path.parent, path.parent.parent):
+        folder.chmod(0o777)
+        kept.opened.cache_clear()
+        assert kept.opened() is None
+        folder.chmod(0o700)
     kept.opened.cache_clear()
+    assert kept.opened() == path.parent
+
+
+def test_who_has_no_home_keeps_nothing(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(kept.WHERE)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    kept.opened.cache_clear()
+    run_beside(*given())
     assert kept.opened() is None
+    assert place() == []
+
+
+def test_a_process_older_than_its_sources_keeps_nothing(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it runs is not what the sources say by now."""
+    newest = max(path.stat().st_mtime for path in kept._sources())
+    monkeypatch.setattr(kept, "BEGAN", newest - 1)
+    assert kept.opened() is None
+    monkeypatch.setattr(kept, "BEGAN", newest)
+    kept.opened.cache_clear()
+    assert kept.opened()
+    monkeypatch.setattr(kept, "BEGAN", newest - 1)  # as if they were changed only now
+    run_beside(*given())
+    assert place() == []
+
+
+def test_what_cannot_be_removed_stays(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_beside(*given())
+    (path,) = place()
+    path.write_bytes(b"")
+    programs.forget()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(signs, "standing", lambda _: nullcontext())
+    same(run_beside(*given()), before)
 
 
 def test_what_a_process_died_of_is_thrown_away(place: Any) -> None:
@@ -211,7 +257,13 @@ def test_the_folder_keeps_to_its_room(place: Any, monkeypatch: pytest.MonkeyPatc
     (first,) = place()
     os.utime(first, (1, 1))
     monkeypatch.setattr(kept, "ROOM", 3 * first.stat().st_size // 2)
+    strange = first.parent.parent / "letters" / "old.txt"  # of somebody who keeps other things there
+    strange.parent.mkdir()
+    strange.touch()
+    os.utime(strange, (1, 1))
     run_beside(*given(steps=7))
+    assert strange.exists()
+    strange.unlink()
     assert len(place()) == 1
     assert place() != [first]
 
@@ -244,9 +296,27 @@ def test_names_tell_apart_whatever_differs() -> None:
     decay = optax.adam(optax.cosine_decay_schedule(0.1, 10)), optax.adam(optax.cosine_decay_schedule(0.1, 11))
     assert named(decay[0]) != named(decay[1])
     assert named((1, "1", 1.5, None, True, Lesson)) != named((1, 1, 1.5, None, True, Lesson))
+    assert named(0.0) != named(-0.0)
     for own in (lambda x: x, OWN, object(), given):
         with pytest.raises(Unnamed):
             named(own)
+
+
+def test_nothing_is_named_by_a_function_that_it_only_looks_like() -> None:
+    """Such as a wrapper, which has the name of what it wraps, or a function with a derivative of one's own."""
+
+    @wraps(jnp.tanh)
+    def twice(x: jax.Array) -> jax.Array:
+        return 2 * jnp.tanh(x)
+
+    straight: Any = jax.custom_jvp(jnp.sign)
+    straight.defjvp(lambda primals, tangents: (jnp.sign(primals[0]), tangents[0]))
+    through: Any = jax.custom_vjp(jnp.sign)
+    through.defvjp(lambda x: (jnp.sign(x), None), lambda _, error: (error,))
+    for own in (twice, straight, through, {0: 0.1}.get, tt.BPTT().learn, np.array([object()])):
+        with pytest.raises(Unnamed):
+            named(own)
+    assert named(jnp.tanh) != named(jnp.sign)
 
 
 ANOTHER = """

@@ -20,6 +20,7 @@ import pickle
 import platform
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -43,6 +44,8 @@ OURS = re.compile(
 )  # calls that a program may be kept with: by name, the same in every process
 CALLS = re.compile(r"custom_call @([\w.$]+)|call_target_name = \"([^\"]+)\"")
 WHERE = "THROUGHTIME_CACHE"
+BEGAN = time.time() - time.process_time()  # of this process: sources that were changed since may not be what it runs
+NAME = re.compile(r"[0-9a-f]{20}/[0-9a-f]{40}")  # of a folder for one machine, and a program in it
 
 
 def folder() -> Path | None:
@@ -50,10 +53,13 @@ def folder() -> Path | None:
     given = os.environ.get(WHERE, "")
     if given == "off" or not files.POSIX:
         return None
-    if given:
-        return Path(given).expanduser().absolute()
-    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return Path(os.environ.get("XDG_CACHE_HOME") or home) / "throughtime"
+    try:
+        if given:
+            return Path(given).expanduser().absolute()
+        home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+        return (Path(os.environ.get("XDG_CACHE_HOME") or home) / "throughtime").absolute()
+    except (RuntimeError, OSError):  # a user without a home, or a process without a place
+        return None
 
 
 def name_of(*what: Any) -> str | None:
@@ -85,13 +91,13 @@ def drop(name: str | None) -> None:
     """Keep it no longer."""
     place = opened()
     if place is not None and name is not None:
-        (place / name).unlink(missing_ok=True)
+        _remove(place / name)
 
 
 def keep(name: str | None, lowered: Any, made: Any) -> None:
     """Keep a program, if that is possible."""
     place = opened()
-    if place is None or name is None:
+    if place is None or name is None or _changed():
         return
     calls = {one or other for one, other in CALLS.findall(lowered.as_text())}
     if not all(OURS.fullmatch(call) for call in calls):
@@ -117,9 +123,14 @@ def _read(path: Path) -> Callable[..., Any] | None:
         made = serialize_executable.deserialize_and_load(*parts)
         os.utime(path)
     except Exception:  # whatever a file holds that another wrote: it is compiled anew
-        path.unlink(missing_ok=True)
+        _remove(path)
         return None
     return made
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # a folder may have become one to read from only
+        path.unlink(missing_ok=True)
 
 
 @cache
@@ -134,10 +145,10 @@ def opened() -> Path | None:
     top = folder()
     if top is None:
         return None
-    place = top / _machine()
     try:
+        place = top / _machine()
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if place.stat().st_uid != os.getuid() or place.stat().st_mode & 0o022 or not os.access(place, os.W_OK):
+        if not _ours(place) or _changed():
             return None
         if signs.fallen(place):
             _empty(place)
@@ -146,14 +157,30 @@ def opened() -> Path | None:
     return place
 
 
+def _ours(place: Path) -> bool:
+    """Whether nobody else may write to the folder, or put another one in its place."""
+    facts = place.stat()
+    open_to_all = any(path.stat().st_mode & 0o1002 == 0o002 for path in place.resolve().parents)
+    return facts.st_uid == os.getuid() and not facts.st_mode & 0o022 and not open_to_all and os.access(place, os.W_OK)
+
+
+def _sources() -> list[Path]:
+    return [*sorted(Path(__file__).parents[1].rglob("*.py")), *([LIBRARY] if LIBRARY.exists() else [])]
+
+
+def _changed() -> bool:
+    """Whether a source is no longer what this process may have imported, so that names would lie."""
+    return any(path.stat().st_mtime > BEGAN for path in _sources())
+
+
 def _machine() -> str:
     """What all programs depend on."""
     packages = [(name, _version(name)) for name in ("jax", "jaxlib", "optax", "numpy", "scipy")]
     facts = (platform.python_version(), platform.platform(), platform.machine(), _cpu(), packages)
     asked = [os.environ.get(name, "") for name in ("XLA_FLAGS", "THROUGHTIME_ISA")]
     made = hashlib.sha256(repr((facts, asked)).encode())
-    for path in [*sorted(Path(__file__).parents[1].rglob("*.py")), LIBRARY]:
-        made.update(path.name.encode() + (path.read_bytes() if path.exists() else b""))
+    for path in _sources():
+        made.update(path.name.encode() + path.read_bytes())
     return made.hexdigest()[:20]
 
 
@@ -176,7 +203,8 @@ def _cpu() -> str:
 
 def _make_room(top: Path) -> None:
     """Remove what was used longest ago, until the rest has room."""
-    found = sorted(((path.stat(), path) for path in top.glob("*/*") if path.is_file()), key=lambda one: one[0].st_mtime)
+    ours = (path for path in top.glob("*/*") if NAME.fullmatch(path.relative_to(top).as_posix()))
+    found = sorted(((path.stat(), path) for path in ours), key=lambda one: one[0].st_mtime)
     size = sum(facts.st_size for facts, _ in found)
     for facts, path in found:
         if size <= ROOM:

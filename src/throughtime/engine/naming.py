@@ -8,12 +8,16 @@ too. Of anything else, such as a function of one's own, nobody can tell whether 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 PACKAGES = ("throughtime", "jax", "jaxlib", "optax", "numpy", "functools", "operator", "builtins", "math")
+WRAPPERS = (
+    "PjitFunction",
+    "_lru_cache_wrapper",
+)  # which change nothing of the function; others, such as `custom_jvp`, do
 
 
 class Unnamed(Exception):
@@ -33,8 +37,8 @@ def named(value: Any) -> str:
     if value is None or kind in (bool, int, str, bytes):
         return repr(value)
     if kind is float:  # a schedule of optax makes floats of its whole numbers when it is first called
-        return repr(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, np.ndarray | np.generic):
+        return repr(int(value)) if value.is_integer() and repr(value) != "-0.0" else repr(value)
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return f"{np.shape(value)} {value.dtype} {np.asarray(value).tobytes().hex()}"
     if isinstance(value, np.dtype):
         return f"type {value.str}"
@@ -42,17 +46,19 @@ def named(value: Any) -> str:
         return _place(value)
     if isinstance(value, FunctionType):
         return _function(value)
-    if isinstance(value, BuiltinFunctionType):
+    if isinstance(value, BuiltinFunctionType) and isinstance(
+        value.__self__, ModuleType | None
+    ):  # else a method of a value
         return _place(value)
     if isinstance(value, Mapping):
         return f"{_place(kind)}{_all(f'{key!r}: {named(own)}' for key, own in value.items())}"
     if isinstance(value, partial):
-        return f"partial{named((value.func, value.args, value.keywords))}"
+        return f"{_place(kind)}{named((value.func, value.args, value.keywords))}"
     if isinstance(value, tuple | list):
         return f"{_place(kind)}{_all(map(named, value))}"
     if is_dataclass(value):
         return f"{_place(kind)}{_all(f'{f.name}: {named(getattr(value, f.name))}' for f in fields(value) if f.compare)}"
-    if hasattr(value, "__wrapped__"):  # what JAX makes of a function
+    if kind.__name__ in WRAPPERS:
         return f"{_place(kind)}{_all([named(value.__wrapped__)])}"
     raise Unnamed(f"a {kind.__name__} has no words")
 
@@ -63,13 +69,22 @@ def _all(words: Any) -> str:
 
 def _place(value: Any) -> str:
     module = value.__module__ or "builtins"
-    if module.partition(".")[0] not in PACKAGES:
-        raise Unnamed(f"{value.__qualname__} is of {module}, which may change")
+    _refuse_foreign(module, value)
     return f"{module}:{value.__qualname__}"
 
 
+def _refuse_foreign(module: str, value: Any) -> None:
+    if module.partition(".")[0] not in PACKAGES:
+        raise Unnamed(f"{value.__qualname__} is of {module}, which may change")
+
+
 def _function(function: FunctionType) -> str:
-    """Its place, what it closes over, and its defaults."""
-    cells = [cell.cell_contents for cell in function.__closure__ or () if cell.cell_contents is not function]
-    held = (function.__code__.co_firstlineno, cells, function.__defaults__, function.__kwdefaults__)
+    """Its place, what it closes over, and its defaults; one that was given the place of another is where its code is."""
+    _refuse_foreign(function.__globals__.get("__name__", ""), function)
+    try:
+        cells = [cell.cell_contents for cell in function.__closure__ or () if cell.cell_contents is not function]
+    except ValueError:  # an empty one
+        raise Unnamed(f"{function.__qualname__} closes over what is not there yet") from None
+    code = function.__code__
+    held = (code.co_qualname, code.co_firstlineno, cells, function.__defaults__, function.__kwdefaults__)
     return f"{_place(function)}{named(held)}"
