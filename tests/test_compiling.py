@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
@@ -252,6 +253,21 @@ def test_what_a_process_died_of_is_thrown_away(place: Any) -> None:
     assert not list(path.parent.iterdir())
 
 
+def test_signs_that_come_and_go_are_not_those_of_the_dead(tmp_path: Path) -> None:
+    """However many stand, in threads or processes, at whatever moment one looks."""
+
+    def come_and_go(_: int) -> None:
+        for _ in range(300):
+            with signs.standing(tmp_path):
+                pass
+
+    with ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(come_and_go, number) for number in range(3)]
+        while not all(one.done() for one in work):
+            assert not signs.fallen(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_folder_keeps_to_its_room(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run_beside(*given())
     (first,) = place()
@@ -295,6 +311,8 @@ def test_names_tell_apart_whatever_differs() -> None:
     assert len({named(value) for value in values}) == len(values)
     decay = optax.adam(optax.cosine_decay_schedule(0.1, 10)), optax.adam(optax.cosine_decay_schedule(0.1, 11))
     assert named(decay[0]) != named(decay[1])
+    fading = optax.exponential_decay(0.1, 10, 0.5), optax.exponential_decay(0.1, 10, 0.4)  # with an empty cell
+    assert named(fading[0]) != named(fading[1])
     assert named((1, "1", 1.5, None, True, Lesson)) != named((1, 1, 1.5, None, True, Lesson))
     assert named(0.0) != named(-0.0)
     for own in (lambda x: x, OWN, object(), given):

@@ -8,7 +8,7 @@ too. Of anything else, such as a function of one's own, nobody can tell whether 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -81,10 +81,15 @@ def _refuse_foreign(module: str, value: Any) -> None:
 def _function(function: FunctionType) -> str:
     """Its place, what it closes over, and its defaults; one that was given the place of another is where its code is."""
     _refuse_foreign(function.__globals__.get("__name__", ""), function)
-    try:
-        cells = [cell.cell_contents for cell in function.__closure__ or () if cell.cell_contents is not function]
-    except ValueError:  # an empty one
-        raise Unnamed(f"{function.__qualname__} closes over what is not there yet") from None
+    cells = [_held(cell) for cell in function.__closure__ or () if _held(cell) is not function]
     code = function.__code__
     held = (code.co_qualname, code.co_firstlineno, cells, function.__defaults__, function.__kwdefaults__)
     return f"{_place(function)}{named(held)}"
+
+
+def _held(cell: Any) -> Any:
+    """What a function closes over; the type of cells where there is nothing, as in a schedule of optax without an end."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return CellType
