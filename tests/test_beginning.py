@@ -73,6 +73,27 @@ def test_a_linear_network_says_its_coefficients() -> None:
         linears_of(begins(NETWORKS["skip"]))
 
 
+UNEVEN = [
+    *(tt.Connection("a", (0, 2)), tt.Connection("b", 1), tt.Connection("y", (1, 3))),
+    tt.Connection("y", 2, "identity", name="kept"),
+]
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        tt.narx(2, [], 2, (0, 1), (1, 2), increments=True),
+        tt.Network([("a", 1), ("b", 1)], [tt.Layer("y", 2, "linear", UNEVEN)], "y"),
+    ],
+)
+def test_the_coefficients_run_as_the_network_does(network: tt.Network) -> None:
+    """With fixed connections, which have no weights, and with inputs that are heard with delays of their own."""
+    together = begins(network)
+    known = np.where(np.arange(90)[:, None] < 3, Y, np.nan)
+    for own, linear in zip(together.each(U, known), linears_of(together), strict=True):
+        np.testing.assert_allclose(linear.free_run(U, known)[3:], own[3:], rtol=1e-6, atol=1e-6)
+
+
 def test_training_never_leaves_it_worse_on_what_is_held_out() -> None:
     wild = tt.Teaching(epochs=1, look=1, rate=1e3, clip=None)
     model = tt.DynamicModel(LINEAR, wild, restarts=1, horizon=0, random_state=0).fit(U, Y)

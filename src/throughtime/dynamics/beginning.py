@@ -83,25 +83,30 @@ def _rows(network: Network, record: Record, asked: Mask) -> tuple[Values, Values
 def linears_of(together: Ensemble) -> tuple[Linear, ...]:
     """Every network of an ensemble as the linear model that it is, in the units of the data.
 
-    raises  ValueError if it is another network, or hears its inputs with different delays
+    What one input hears and another does not has coefficients of 0; a fixed connection has those of 1.
+
+    raises  ValueError if it is another network
     """
     network = together.network
-    delays = [c.delays for c in direct(network) if c.source != network.output]
-    if not is_linear(network) or any(own != delays[0] for own in delays):
-        raise ValueError("this is not the linear model of common delays; give a network without a hidden layer")
-    heard = delays[0] if delays else ()
-    fed = tuple(d for c in direct(network) if c.source == network.output for d in c.delays)
+    if not is_linear(network):
+        raise ValueError("this is not the linear model; give a network without a hidden layer")
     own = jax.tree.map(np.asarray, together.weights[network.output])
-    return tuple(_linear(together, {key: w[k] for key, w in own.items()}, heard, fed) for k in range(len(own["bias"])))
+    return tuple(_linear(together, {key: w[k] for key, w in own.items()}) for k in range(len(own["bias"])))
 
 
-def _linear(together: Ensemble, own: dict[str, Values], heard: tuple[int, ...], fed: tuple[int, ...]) -> Linear:
+def _linear(together: Ensemble, own: dict[str, Values]) -> Linear:
     network, y = together.network, together.outputs
-    parts = {
-        c.source: dict(zip(c.delays, np.asarray(own[c.key], float)[:, :, 0], strict=True)) for c in direct(network)
-    }
-    inputs = [parts[name] for name, _ in driven(network)]
-    rows = [np.concatenate([part[d] for part in inputs]) for d in heard]
+    connections = network.by_name[network.output].connections
+    heard, fed = (
+        tuple(sorted({d for c in connections if (c.source == network.output) == back for d in c.delays}))
+        for back in (False, True)
+    )
+    parts = {name: {d: np.zeros((size, len(y))) for d in heard} for name, size in driven(network)}
+    parts[network.output] = {d: np.zeros((len(y), len(y))) for d in fed}
+    for c in connections:
+        for place, d in enumerate(c.delays):
+            parts[c.source][d] += np.eye(len(y)) if c.weight == "identity" else own[c.key][place][:, 0]
+    rows = [parts[name][d] for d in heard for name, _ in driven(network)]
     found = np.concatenate([*rows, *(parts[network.output][d] for d in fed)])
     columns = [*(together.inputs * len(heard)), *(y * len(fed))]
     gain = np.array([c.scale for c in y]) / np.array([c.scale for c in columns])[:, None]
