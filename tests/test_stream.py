@@ -138,6 +138,7 @@ def test_numbers_far_from_zero_lose_nothing_on_the_way_in() -> None:
         (lambda s: s.step(s.start(), np.nan), "u: row 0, column 0 is NaN"),
         (lambda s: s.step(s.start(), np.inf), "u: row 0, column 0 is inf"),
         (lambda s: s.step(s.start(), 1e40), "column 'u0' holds 1e\\+40, which is too far from its mean"),
+        (lambda s: s.step(s.start(), 1e308), "column 'u0' holds 1e\\+308, which is too far from its mean"),
         (lambda s: s.feed(s.start(), 0.0, 1.0), "measured has 1 numbers, where the model has 2: y0, y1"),
         (lambda s: s.feed(s.start(), 0.0, [np.inf, 0.0]), "measured: row 0, column 0 is inf; give a number, or NaN"),
         (lambda s: s.start((np.zeros(3), np.zeros((4, 2)))), "u has 3 steps and y has 4"),
@@ -145,7 +146,7 @@ def test_numbers_far_from_zero_lose_nothing_on_the_way_in() -> None:
 )
 def test_what_does_not_fit_is_refused_in_one_line(call: Any, words: str) -> None:
     model = a_model(NETWORKS["narx"])
-    columns = (Column("u0"),)
+    columns = (Column("u0", scale=0.5),)
     with pytest.raises(ValueError, match=words) as error:
         call(Stream(Model(model.network, jax.tree.map(np.float32, model.weights), columns, model.outputs)))
     assert "\n" not in str(error.value)

@@ -101,7 +101,8 @@ class XlaSteps:
         row = np.frombuffer(given)
         if not state.startswith(self._states.mark) or len(row) != len(mean):
             return None
-        seen = np.asarray((row - mean) / scale)
+        with np.errstate(over="ignore"):
+            seen = np.asarray((row - mean) / scale)
         return None if (np.abs(seen) > self._most).any() else seen
 
 

@@ -139,5 +139,6 @@ class Stream:
         wrong = np.isinf(row) if gaps else ~np.isfinite(row)
         refuse_first(name, row[None], wrong[None], "give a number" + (", or NaN" if gaps else ""))
         mean, scale = np.array([(c.mean, c.scale) for c in columns]).T
-        place = int(np.nanargmax(np.abs((row - mean) / scale)))
+        with np.errstate(over="ignore"):
+            place = int(np.nanargmax(np.abs((row - mean) / scale)))
         raise ValueError(too_far(columns[place], row[place]))
