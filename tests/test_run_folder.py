@@ -1,6 +1,8 @@
 """A study is done in a folder from Python as by `throughtime fit`: the same files, the same numbers, however it is ended."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 import throughtime as tt
 from command_line import FILES, fit_plant, plant
 from throughtime.cli.output import ProgressBar
-from throughtime.dynamics.standing import load_study
+from throughtime.dynamics.standing import load_study, save_standing
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns
 from throughtime.dynamics.teaching import Teaching
 from throughtime.dynamics.wirings import Wiring
+from throughtime.reports import run_folder
 from throughtime.work.looks import Look
 
 PHASES = ["preparing", "compiling open loop", "training open loop", "compiling closed loop", "training closed loop"]
@@ -94,6 +97,26 @@ def test_who_stops_listening_can_go_on_and_who_interrupts_has_a_judged_model() -
     *_, last = left.resume(RECORD)
     assert (last.phase, last.outcome and last.outcome.epochs) == ("finished", 4)
     same_as_the_commands("left")
+
+
+def test_a_full_disk_takes_nothing_of_what_was_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[Any] = []
+
+    def once(path: Path, standing: Any) -> None:
+        if any(one.at is not None for one in saved):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(standing)
+        save_standing(path, standing)
+
+    monkeypatch.setattr(run_folder, "SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "save_standing", once)
+    with pytest.raises(OSError, match="No space left"):
+        list(tt.RunFolder("full").run(study(), RECORD))
+    monkeypatch.undo()
+    assert {p.name for p in Path("full").iterdir()} == {"study.json", "events.jsonl", "progress.safetensors"}
+    *_, last = tt.RunFolder("full").resume(RECORD)
+    assert last.phase == "finished"
+    same_as_the_commands("full")
 
 
 def test_what_no_file_can_hold_is_refused_before_anything_is_done() -> None:

@@ -51,7 +51,7 @@ class RunFolder:
     study.json, what was asked; events.jsonl, a line for each look; model.safetensors, for `tt.load` and every command;
     metrics.json, the judgement; pictures of wiring, training and prediction; and, while it is not done, progress.safetensors.
 
-    `run` and `resume` give looks as they come. Whoever stops listening, or is killed, leaves a folder that `resume` goes on
+    `run` and `resume` give looks as they come. Who stops listening, is killed or out of room leaves a folder that `resume` goes on
     with, to the same numbers. An interruption (Ctrl-C, or `throw(KeyboardInterrupt)`) ends the training: what was learned so far
     is judged and written, and can be gone on with, too.
 
@@ -148,8 +148,8 @@ class _Run:
                 self._begin()
                 yield from self._learned()
                 self._refuse_empty()
-            except (KeyboardInterrupt, Exception):
-                if self.before is None:
+            except (KeyboardInterrupt, Exception) as end:
+                if self.before is None and not self._goes_on_after(end):
                     self._sweep(STUDY, EVENTS, PROGRESS) if self.new else self._sweep(PROGRESS)
                 raise
             outcome = yield from self._judged()
@@ -172,6 +172,10 @@ class _Run:
                 save_standing(self.path / PROGRESS, Standing(self.study))
         for phase, moment in self.face.phases.items():
             files.append(self.path / EVENTS, Look(0.0, phase).to_line(moment - self.began), lasting=False)
+
+    def _goes_on_after(self, end: BaseException) -> bool:
+        """Whether something was learned and saved before files could be written no more, as on a full disk."""
+        return isinstance(end, OSError) and self.taught.at is not None and (self.path / PROGRESS).exists()
 
     def _sweep(self, *names: str) -> None:
         for name in names:
