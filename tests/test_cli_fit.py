@@ -279,7 +279,7 @@ def test_uneven_times_are_noted() -> None:
     ("options", "said"),
     [
         (["--output-delays", "2:1"], ["delays '2:1'"]),
-        (["--output-delays", "0:1"], ["no delay"]),
+        (["--output-delays", "0:1"], ["begin with 1"]),
         (["--hidden", "ten"], ["--hidden 'ten'"]),
         (["--network", "rnn"], ["'rnn' is not known", "narx"]),
         (["--network", "tdnn"], ["needs --delays"]),
