@@ -3,8 +3,8 @@
     python tests/seed_faults.py            every fault
     python tests/seed_faults.py dropout    those whose name contains the word
     python tests/seed_faults.py --green test_exactness.py test_padding.py
-                                           a third of them, right after all tests were green with the native engine and these
-                                           with XLA, too: what was green is not asked again. Which third changes from commit
+                                           a quarter of them, right after all tests were green with the native engine and these
+                                           with XLA, too: what was green is not asked again. Which quarter changes from commit
                                            to commit
 
 Ends with 1 if a fault survives, if its text is no longer in the library, or if the tests are red without any fault.
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
 # Every fault needs a process of its own. It is a copy of one that has imported, once, what takes long and has no fault.
 NATIVE = "test_backends.py"  # never taken for green: is the library at PACKAGE built, and does it load?
-THIRDS = 3
+QUARTERS = 4
 IMPORTED = ["jax.numpy", "optax", "pandas", "matplotlib.figure", "sklearn.linear_model", "typer"]
 
 
@@ -2541,13 +2541,13 @@ def turn() -> int:
 
 
 def main(words: list[str]) -> int:
-    """Seed every fault whose name holds one of the words; all if there are none, a third if test files are known to be green."""
+    """Seed every fault whose name holds one of the words; all if there are none, a quarter if test files are known to be green."""
     known: set[str] | None = None
     if words[:1] == ["--green"]:
         known, words = set(words[1:]), []
     wanted = [f for f in FAULTS if not words or any(word in f.name for word in words)]
     if known is not None:
-        wanted = wanted[turn() % THIRDS :: THIRDS]
+        wanted = wanted[turn() % QUARTERS :: QUARTERS]
     parts: dict[tuple[str, str], list[str]] = {}
     for fault in wanted:
         engine = engine_for(fault)

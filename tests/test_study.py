@@ -133,7 +133,7 @@ def asked_by(line: str) -> Study:
     return seen[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(studies())
 def test_a_study_comes_back_from_the_command_line_that_it_is_made_into(study: Study) -> None:
     rows = study.rows(measured_of(study)).training
@@ -145,7 +145,7 @@ def test_a_study_comes_back_from_the_command_line_that_it_is_made_into(study: St
     assert command(asked_by(line), rows, Path("out")) == line
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(studies())
 def test_a_study_comes_back_from_json(study: Study) -> None:
     assert Study.from_json(study.to_json()) == study
