@@ -10,7 +10,9 @@ import pytest
 
 from command_line import FILES, TINY, dated, fit_plant, fitted, plant, refused, run
 from throughtime.cli.fitting import _stayed
+from throughtime.cli.wiring import told
 from throughtime.dynamics.delays import suggest_delays
+from throughtime.dynamics.efforts import proposal
 from throughtime.dynamics.linear import Linear
 from throughtime.dynamics.stages import OPTIMIZERS
 from throughtime.io.files import fingerprint
@@ -179,6 +181,13 @@ def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_
     assert study["wiring"] == {"name": "narx", "hidden": [10], "options": wanted}
     assert (study["parts"]["folds"], study["restarts"], study["keep"]) == (3, 1, 1)
     assert [member["fold"] for member in metrics["members"]] == [0, 1, 2]
+    ends = [study["wiring"]["options"][key] for key in ("input_delays", "output_delays")]
+    assert (
+        f"note: the network hears --input-delays {told(tuple(ends[0]))} --output-delays {told(tuple(ends[1]))};"
+        in said.stderr
+    )
+    steady = table.assign(valve=1.0)  # what stands still has no delays, and takes none from the others
+    assert proposal(steady[["u", "valve"]], steady[["y"]]) == proposal(table[["u"]], table[["y"]])
     own, linear = (
         who["free run"]["validation"]["y"]["rmse"] for who in (metrics["network"], metrics["baselines"]["linear"])
     )

@@ -59,3 +59,10 @@ def test_a_training_that_ended_in_its_first_stage_shows_no_second_one() -> None:
 @pytest.mark.parametrize("stages", [STAGES[1], [STAGES[1]]])
 def test_one_stage_may_be_given_alone_and_nothing_held_out(stages: Any) -> None:
     assert list(thick(taught(stages, validation=0))) == ["training, free run"]
+
+
+def test_errors_of_zero_have_no_logarithm() -> None:
+    model = DynamicModel(tt.narx(1, 2, 1, 1, 1), STAGES, restarts=2, random_state=0, horizon=0).fit(U, np.zeros(len(U)))
+    model.losses_ = [[np.zeros(2) for _ in stage] for stage in model.losses_]
+    model.validations_ = [[np.zeros(2) for _ in stage] for stage in model.validations_]
+    assert plot_course(model).axes[0].get_yscale() == "linear"

@@ -108,6 +108,7 @@ def test_nobody_hears_what_is_printed() -> None:
     model, table = fitted() / "out/model.safetensors", fitted() / "hours.csv"
     with open(write, "wb") as closed, open("/dev/full", "wb") as full:
         assert ended("simulate", model, table, out=closed) == (141, "")  # as of any program before `head`
+        assert ended("--help", out=closed) == (141, "")
         said = "error: standard output: No space left on device; not everything was written\n"
         assert ended("show", "jordan", out=full) == (1, said)
 

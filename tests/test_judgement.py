@@ -67,6 +67,7 @@ LOST = "y, test, beside the linear model: NOT better in free run"
             False,
         ),
         ((0.1, 0.01), (0.2, 0.02), 0.05, "; in free run NOT better than the mean (0.05)", False),
+        ((0.1, 0.01), (0.2, 0.02), 0.101, "; in free run hardly better than the mean (0.101)", True),
         (
             (0.2, 0.02),
             (0.2, 0.02),

@@ -71,6 +71,7 @@ def test_python_leaves_the_files_of_the_command() -> None:
     assert tt.Judgement.from_dict(metrics("python")) == outcome.judgement
     lines = [json.loads(line) for line in Path("python/events.jsonl").read_text().split("\n") if line]
     assert [line["phase"] for line in lines] == [look.phase for look in looks]
+    assert [line["part"] for line in lines] == sorted(line["part"] for line in lines)
     assert [look.outcome for look in looks[:-1]] == [None] * (len(looks) - 1)
     with pytest.raises(ValueError, match=r"^resume python: the fit in it has ended; do it again with study"):
         tt.RunFolder("python").resume(RECORD)
@@ -85,6 +86,8 @@ def test_who_stops_listening_can_go_on_and_who_interrupts_has_a_judged_model() -
     for look in left.run(study(), RECORD):
         if look.at is not None and sum(look.at.epochs) == 2:
             break
+    with pytest.raises(ValueError, match=r"^folder left is not empty .* go on with resume left, choose another folder"):
+        next(left.run(study(), RECORD))
     standing = left.standing().at
     assert standing is not None
     assert standing.epochs == (2,)

@@ -18,7 +18,8 @@ from throughtime.dynamics.table import Columns
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
-from throughtime.reports.run_folder import PROGRESS, STUDY, RunFolder
+from throughtime.reports.folders import PROGRESS, STUDY
+from throughtime.reports.run_folder import RunFolder
 
 Named = tuple[Any, Any, str | None]
 

@@ -111,14 +111,16 @@ class Group(TyperGroup):
         sys.exit(code if isinstance(code, int) else OK)
 
     def _help_alone(self, words: list[str]) -> None:
-        """Where a command's help is asked for and nothing else, give it: typer imports pydantic to read any option."""
+        """Where help is asked for and nothing else, give it: typer imports pydantic to read any option."""
         command = self.commands.get(words[0]) if len(words) == 2 and words[1] == "--help" else None
-        if command is None:
+        if command is None and words != ["--help"]:
             return
-        above = typer.Context(self, info_name="throughtime")
+        context = typer.Context(self, info_name="throughtime")
+        if command is not None:
+            context = typer.Context(command, info_name=words[0], parent=context)
         try:
-            typer.echo(typer.Context(command, info_name=words[0], parent=above).get_help())
-        except BrokenPipeError:
+            typer.echo(context.get_help())
+        except (BrokenPipeError, SystemExit):  # the latter is rich's word for the former
             _end_unheard(UNHEARD)
         _flush()
         sys.exit(OK)

@@ -122,7 +122,7 @@ def fit(
         data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
         if network is None:
             said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
-            wired = found_wiring(wired, said, data, shares)
+            wired = found_wiring(wired, said, data, shares, quiet or json_)
         epochs = epochs or (meant.epochs if optimizer in (None, "br", "lm") else None)
         teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
         made = wired.build(len(asked.inputs), len(asked.outputs))

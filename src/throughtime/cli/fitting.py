@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from throughtime.cli import data as columns
-from throughtime.cli import output, results
+from throughtime.cli import output, results, wiring
 from throughtime.cli.again import Job
 from throughtime.cli.command import command, in_options
 from throughtime.cli.data import Data
@@ -22,11 +22,14 @@ from throughtime.reports.run_folder import FILES, Unjudged
 from throughtime.reports.verdicts import coverage_sentences
 
 
-def found_wiring(wired: Wiring, said: set[str], data: Data, shares: Shares) -> Wiring:
+def found_wiring(wired: Wiring, said: set[str], data: Data, shares: Shares, quiet: bool) -> Wiring:
     """The wiring with the delays that the rows before the test show, but for those that were said."""
     end = len(data) - round(shares.test * len(data))
     given = {key: value for key, value in wired.options.items() if key in said or key not in FAR}
-    return proposal(data.u[:end] if data.inputs else None, data.y[:end], wired.hidden, given)
+    made = proposal(data.u[:end] if data.inputs else None, data.y[:end], wired.hidden, given)
+    heard = [f"--{key.replace('_', '-')} {wiring.told(made.options[key])}" for key in FAR if key in made.options]
+    output.notes([f"note: the network hears {' '.join(heard)}; throughtime delays tells why"], quiet)
+    return made
 
 
 def limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from throughtime.checks import quoted
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.wirings import Wiring
@@ -65,8 +67,8 @@ def proposal(u: Any, y: Any, hidden: tuple[int, ...] = (10,), options: Mapping[s
     """The NARX network that begins as the linear model, with the delays that are found where none are given.
 
     u, y     as `suggest_delays` takes them
-    options  of `tt.narx`, in the place of what is found; where nothing is (too few rows, a signal that never changes), delays
-             are as usual
+    options  of `tt.narx`, in the place of what is found; where nothing is (too few rows, nothing that changes), delays are as
+             usual
     """
     given = dict(options or {})
     asked = {"output_delays"} | (set() if u is None else {"input_delays"})
@@ -76,8 +78,19 @@ def proposal(u: Any, y: Any, hidden: tuple[int, ...] = (10,), options: Mapping[s
 
 def _found(u: Any, y: Any) -> dict[str, tuple[int, ...]]:
     try:
-        delays = suggest_delays(u, y)
+        delays = suggest_delays(_changing(u), _changing(y))
     except ValueError:
         return {}
     made = {"input_delays": delays.inputs, "output_delays": delays.outputs or (1,)}
     return {key: value for key, value in made.items() if value}
+
+
+def _changing(signals: Any) -> Any:
+    """The columns of a table or of an array that change: what stands still has no delays."""
+    if np.ndim(signals) != 2:
+        return signals
+    values = np.asarray(signals, float)
+    moving = np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+    if not moving.any():
+        return signals
+    return signals.loc[:, moving] if hasattr(signals, "loc") else values[:, moving]

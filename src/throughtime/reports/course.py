@@ -32,11 +32,12 @@ def plot_course(model: DynamicModel) -> Figure:
     if held_out := [*chain(*model.validations_)]:
         epochs = [*chain(*looks)][: len(held_out)]
         _draw(axes, epochs, _errors(model, held_out), VALIDATION, "held out, free run", "-")
+    if any(np.any(np.asarray(line.get_ydata(), float) > 0) for line in axes.lines):  # else nothing has a logarithm
+        axes.set_yscale("log")
     for stage, before in zip(stages[1:], looks[:-1], strict=False):
         axes.axvline(before[-1], color=PREDICTED, lw=0.8, ls=":")
         text, place = f" {stage.loop} loop", axes.get_xaxis_transform()
         axes.text(before[-1], 0.99, text, transform=place, va="top", color=PREDICTED)
-    axes.set_yscale("log")
     unit = model.outputs_[0].name if len(model.outputs_) == 1 else "all outputs, in deviations"
     axes.set(xlabel="epoch", ylabel=literal(f"RMSE of {unit}", 40))
     axes.set_title("Training: a thin line for each network, thick the lowest error at each epoch", fontsize=11, pad=28)

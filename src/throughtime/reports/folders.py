@@ -7,6 +7,9 @@ from pathlib import Path
 
 from throughtime.dynamics.wrong import Wrong
 from throughtime.io import files
+from throughtime.reports.outcome import METRICS
+
+STUDY, EVENTS, PROGRESS = "study.json", "events.jsonl", "progress.safetensors"
 
 
 @contextmanager
@@ -43,8 +46,10 @@ def own(path: Path, overwrite: bool) -> Iterator[Path]:
 def _refuse_full(path: Path, overwrite: bool) -> None:
     for found in sorted(path.iterdir()):
         if not overwrite and not files.temporary(found):
+            begun = (path / PROGRESS).exists() or ((path / STUDY).exists() and not (path / METRICS).exists())
+            on = f"go on with {{resume}} {path}, " if begun else ""
             raise Wrong(
-                f"{{folder}} {path} is not empty (it holds {found.name}); "
+                f"{{folder}} {path} is not empty (it holds {found.name}); {on}"
                 "choose another folder, or {overwrite} to replace files of the same name"
             )
 

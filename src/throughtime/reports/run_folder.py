@@ -19,14 +19,15 @@ from throughtime.io import files
 from throughtime.models.model import Model
 from throughtime.models.saving import save
 from throughtime.reports import folders, judging
+from throughtime.reports.folders import EVENTS, PROGRESS, STUDY
 from throughtime.reports.outcome import METRICS, MODEL, Face, Outcome, Taught, settings_of
 from throughtime.reports.rivals import linear_models
 from throughtime.training import Diverged
 from throughtime.work.looks import Look
 
 JUDGED = (MODEL, METRICS, "wiring.png", "training.png", "prediction.png")
-STUDY, EVENTS, PROGRESS = "study.json", "events.jsonl", "progress.safetensors"
 FILES = (*JUDGED, STUDY, EVENTS)
+LEARNING = 0.98  # of the whole; judging and drawing are the rest
 SECONDS = 2.0  # from one saving of progress to the next, at least
 
 
@@ -188,6 +189,7 @@ class _Run:
         try:
             for look in self.study.run(self.data, before):
                 self.taught = Taught(look.model or self.taught.model, look.at or self.taught.at)
+                look = replace(look, part=LEARNING * look.part)
                 self.note(look)
                 if look.at is not None and time.monotonic() >= due:
                     self._save()

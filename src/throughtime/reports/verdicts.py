@@ -10,6 +10,7 @@ from throughtime.dynamics.intervals import Coverage
 from throughtime.dynamics.residuals import ResidualTests
 
 SHORT = 0.1  # of the promised share: less is more than the chance of overlapping forecasts
+NEAR = 0.95  # of the mean's error: less is no news to speak of
 REMEDY = "try other delays, other sizes, folds or another network"
 
 
@@ -78,6 +79,8 @@ class Verdict:
         text = f"{self.output}, {self.part}, beside the linear model: {free}, {near}"
         if self.network.free >= self.mean.free:
             text += f"; in free run NOT better than the mean ({self.mean.free:.4g})"
+        elif self.network.free > NEAR * self.mean.free:
+            text += f"; in free run hardly better than the mean ({self.mean.free:.4g})"
         if not self._free:
             return f"{text}; {remedy}, or take the linear model"
         near_lost = self.network.one_step >= self.linear.one_step
