@@ -24,6 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "throughtime"
 # Every fault needs a process of its own. It is a copy of one that has imported, once, what takes long and has no fault.
+COMPILING = "test_compiling.py"  # what is compiled how where loops are native
 NATIVE = "test_backends.py"  # never taken for green: is the library at PACKAGE built, and does it load?
 QUARTERS = 4
 IMPORTED = ["jax.numpy", "optax", "pandas", "matplotlib.figure", "sklearn.linear_model", "typer"]
@@ -2490,7 +2491,7 @@ FAULTS = [
 def engine_for(fault: Fault) -> str:
     """XLA for faults in units and in the engine's Python, much of which only XLA runs; the native engine for all others."""
     computed = fault.file == "units.py" or fault.file.startswith("engine/")
-    return "xla" if computed and "native" not in fault.file + fault.tests else "native"
+    return "xla" if computed and "native" not in fault.file + fault.tests and fault.tests != COMPILING else "native"
 
 
 def run(source: Path, tests: str, chosen: str, engine: str) -> int:
