@@ -15,6 +15,7 @@ import zoo
 from test_exactness import ERROR, TOLERANCE, case
 from throughtime import Connection, Layer, Network, units
 from throughtime.drawing import weight_count
+from throughtime.engine.schedule import start_rows
 from throughtime.network.shapes import shapes
 from wirings import wirings
 
@@ -49,6 +50,7 @@ def test_a_learned_start_has_the_rows_that_its_own_direction_hears() -> None:
     network = Network(1, [heard, back, Layer("y", 1, units.linear, ["h", "b"])], "y")
     assert shapes(network) == shapes_of(tt.init(network, 0)) == reference.shapes(network)
     assert shapes(network)["h"]["start"]["activity"] == (1, 2)
+    assert start_rows(network, heard) == 1
 
 
 def test_shapes_of_a_network_that_no_machine_could_draw_take_no_time() -> None:
