@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from throughtime.engine.native.build import LIBRARY, SETS, facts
-from throughtime.engine.native.library import BY_DEFAULT, checked, opened
+from throughtime.engine.native.shared_object import BY_DEFAULT, checked, opened
 
 NAMES = ("native", "xla")
 BY_VARIABLE = "chosen by THROUGHTIME_ENGINE"

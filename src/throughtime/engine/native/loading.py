@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 
 from throughtime.engine.native.build import LIBRARY, facts
-from throughtime.engine.native.library import BY_DEFAULT, HANDLERS, checked, opened
+from throughtime.engine.native.shared_object import BY_DEFAULT, HANDLERS, checked, opened
 
 
 class Library(NamedTuple):
