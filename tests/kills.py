@@ -55,7 +55,7 @@ COLUMNS = [
     "--restarts",
     "2",
 ]
-FIT = ["--hidden", "2", "--epochs", "40", "--look", "5", "--patience", "100"]
+FIT = ["--network", "narx", "--hidden", "2", "--epochs", "40", "--look", "5", "--patience", "100"]
 CHOOSE = ["--hidden", "1", "--hidden", "2", "--hidden", "3", "--folds", "2", "--epochs", "5", "--workers", "2"]
 
 
