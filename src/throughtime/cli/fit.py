@@ -74,10 +74,10 @@ def fit(
     """
     with importing():
         from throughtime.cli import data as columns
-        from throughtime.cli import wiring
+        from throughtime.cli import output, wiring
         from throughtime.cli.again import Job, again, beside, go_on
         from throughtime.cli.command import in_options
-        from throughtime.cli.fitting import carry_out, found_wiring, limit
+        from throughtime.cli.fitting import carry_out, found_wiring, heard_note, limit
         from throughtime.dynamics.efforts import effort_of
         from throughtime.dynamics.shares import Shares
         from throughtime.dynamics.stages import Asked, stages_of
@@ -122,7 +122,7 @@ def fit(
         data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
         if network is None:
             said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
-            wired = found_wiring(wired, said, data, shares, quiet or json_)
+            wired = found_wiring(wired, said, data, shares)
         epochs = epochs or (meant.epochs if optimizer in (None, "br", "lm") else None)
         teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
         made = wired.build(len(asked.inputs), len(asked.outputs))
@@ -131,4 +131,5 @@ def fit(
         origin = TableFile(table.name, fingerprint(table))
         asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
         asked_study.rows(data)
+    output.notes([heard_note(wired)] if network is None else [], quiet or json_)
     carry_out(Job(asked_study, data, RunFolder(out), overwrite), clock, json_, quiet)

@@ -22,14 +22,17 @@ from throughtime.reports.run_folder import FILES, Unjudged
 from throughtime.reports.verdicts import coverage_sentences
 
 
-def found_wiring(wired: Wiring, said: set[str], data: Data, shares: Shares, quiet: bool) -> Wiring:
+def found_wiring(wired: Wiring, said: set[str], data: Data, shares: Shares) -> Wiring:
     """The wiring with the delays that the rows before the test show, but for those that were said."""
     end = len(data) - round(shares.test * len(data))
     given = {key: value for key, value in wired.options.items() if key in said or key not in FAR}
-    made = proposal(data.u[:end] if data.inputs else None, data.y[:end], wired.hidden, given)
-    heard = [f"--{key.replace('_', '-')} {wiring.told(made.options[key])}" for key in FAR if key in made.options]
-    output.notes([f"note: the network hears {' '.join(heard)}; throughtime delays tells why"], quiet)
-    return made
+    return proposal(data.u[:end] if data.inputs else None, data.y[:end], wired.hidden, given)
+
+
+def heard_note(found: Wiring) -> str:
+    """What a network hears whose delays nobody said."""
+    heard = [f"--{key.replace('_', '-')} {wiring.told(found.options[key])}" for key in FAR if key in found.options]
+    return f"note: the network hears {' '.join(heard)}; throughtime delays tells why"
 
 
 def limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]:
