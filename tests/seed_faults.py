@@ -44,6 +44,14 @@ class Fault(NamedTuple):
 FAULTS = [
     # Programs: how they are compiled, and what is kept of them.
     Fault(
+        "records of one length are taken for the columns of a table",
+        "dynamics/efforts.py",
+        'getattr(signals, "ndim", None) != 2',
+        "np.ndim(signals) != 2",
+        "test_cli_fit.py",
+        "without_a_word_on",
+    ),
+    Fault(
         "a loop that XLA steps is compiled without its optimiser",
         "engine/programs.py",
         "if not _steps_natively(network, engine()):",

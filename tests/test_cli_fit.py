@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,11 @@ def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_
     )
     steady = table.assign(valve=1.0)  # what stands still has no delays, and takes none from the others
     assert proposal(steady[["u", "valve"]], steady[["y"]]) == proposal(table[["u"]], table[["y"]])
+    for ends in ((0, 70, 120), (0, 60, 120)):  # records, of other lengths and of the same, are no columns
+        us, ys = ([table[[name]].to_numpy()[a:b] for a, b in pairwise(ends)] for name in "uy")
+        apart = suggest_delays(us, ys)
+        options = proposal(us, ys).options
+        assert (options["input_delays"], options["output_delays"]) == (apart.inputs, apart.outputs)
     own, linear = (
         who["free run"]["validation"]["y"]["rmse"] for who in (metrics["network"], metrics["baselines"]["linear"])
     )

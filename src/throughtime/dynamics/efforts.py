@@ -15,6 +15,7 @@ from throughtime.checks import quoted
 from throughtime.dynamics.delays import suggest_delays
 from throughtime.dynamics.wirings import Wiring
 from throughtime.dynamics.wrong import Wrong
+from throughtime.rounding import unvarying
 
 RESTARTS, VALIDATION = 5, 0.2  # where some of it is said
 LAGS = 30
@@ -86,11 +87,10 @@ def _found(u: Any, y: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _changing(signals: Any) -> Any:
-    """The columns of a table or of an array that change: what stands still has no delays."""
-    if np.ndim(signals) != 2:
+    """The columns of a table or of an array that change: what stands still has no delays. Lists of records stay as they are."""
+    if getattr(signals, "ndim", None) != 2:
         return signals
-    values = np.asarray(signals, float)
-    moving = np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+    moving = ~unvarying(np.asarray(signals, float))
     if not moving.any():
         return signals
-    return signals.loc[:, moving] if hasattr(signals, "loc") else values[:, moving]
+    return signals.loc[:, moving] if hasattr(signals, "loc") else signals[:, moving]
