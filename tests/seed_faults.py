@@ -1015,7 +1015,7 @@ FAULTS = [
     Fault(
         "training that goes on forgets the best weights",
         "training/loop.py",
-        "best = BestWeights(report.best, report.best_loss, report.best_epoch)",
+        "best = BestWeights.of(report)",
         "best = best",
         "test_resume.py",
         "before_the_cut",

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from throughtime.dynamics.study import Study
-from throughtime.dynamics.teaching import Best, StageReport, stands
+from throughtime.dynamics.teaching import StageReport, stands
 from throughtime.io import trees
 from throughtime.io.container import FileContentError
 from throughtime.training import progress
+from throughtime.training.best import BestWeights
 
 ABOUT = "progress of a fit of throughtime, version 1"
 Looks = tuple[tuple[Any, ...], ...]  # of each stage, look by look
@@ -77,7 +78,7 @@ def unpacked(tree: Any) -> StageReport:
     earlier = tree["earlier"]
     if earlier is not None:
         with jax.enable_x64(True):  # numbers of 64 bits stay what they are
-            earlier = Best(**earlier | {"weights": jax.tree.map(jnp.asarray, earlier["weights"])})
+            earlier = BestWeights(**earlier | {"weights": jax.tree.map(jnp.asarray, earlier["weights"])})
     epochs = tuple(int(done) for done in tree["epochs"])
     return stands(progress.report_in(tree["own"]), earlier, epochs, _looks(tree["losses"]), _looks(tree["validations"]))
 

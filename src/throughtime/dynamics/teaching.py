@@ -20,7 +20,7 @@ from throughtime.learners import BPTT
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 from throughtime.training import Report, train
-from throughtime.training.best import either
+from throughtime.training.best import BestWeights, either
 from throughtime.training.door import method_of, with_decay
 from throughtime.training.examining import evaluate
 from throughtime.training.levenberg_marquardt import LevenbergMarquardt
@@ -89,19 +89,6 @@ def usual(network: Network) -> tuple[Teaching, ...]:
     )
 
 
-class Best(NamedTuple):
-    """The best weights of every member in the stages before, their held-out loss, and the epoch of their stage."""
-
-    weights: Weights
-    loss: Any
-    epoch: Any
-
-    @staticmethod
-    def of(report: Report) -> "Best":
-        """Those of a report."""
-        return Best(report.best, report.best_loss, report.best_epoch)
-
-
 class StageReport(NamedTuple):
     """Where the teaching stands, and all that is needed to go on from there to the same numbers.
 
@@ -115,7 +102,7 @@ class StageReport(NamedTuple):
 
     report: Report
     own: Report
-    earlier: Best | None = None
+    earlier: BestWeights | None = None
     epochs: tuple[int, ...] = (0,)
     losses: tuple[tuple[Any, ...], ...] = ((),)
     validations: tuple[tuple[Any, ...], ...] = ((),)
@@ -203,23 +190,25 @@ def teach(
         weights = at.report.best if held_out else at.report.weights
 
 
-def _first(network: Network, weights: Weights, loss: SquaredError, validation: Any, members: int) -> Best:
+def _first(network: Network, weights: Weights, loss: SquaredError, validation: Any, members: int) -> BestWeights:
     """The first weights, and their loss on what is held out."""
     found = evaluate(network, weights, loss, validation, members=members)
-    return Best(weights, np.where(np.isfinite(found), found, np.inf), np.zeros(members, int))
+    return BestWeights(weights, np.where(np.isfinite(found), found, np.inf), np.zeros(members, int))
 
 
-def _noted(before: StageReport | None, number: int, own: Report, held_out: bool, first: Best | None) -> StageReport:
+def _noted(
+    before: StageReport | None, number: int, own: Report, held_out: bool, first: BestWeights | None
+) -> StageReport:
     """Where it stands after this report of a stage; first: what the best of it is compared with in the first one."""
     _, _, earlier, epochs, losses, validations = before or (None, None, first, (), (), ())
     if before is None or number > before.stage:
-        earlier = first if before is None else Best.of(before.report) if held_out else None
+        earlier = first if before is None else BestWeights.of(before.report) if held_out else None
         epochs, losses, validations = (*epochs, 0), (*losses, ()), (*validations, ())
     known = _longer(validations, own.validation) if held_out else validations
     return stands(own, earlier, (*epochs[:-1], own.epoch), _longer(losses, own.loss), known)
 
 
-def stands(own: Report, earlier: Best | None, epochs: tuple[int, ...], *looks: Any) -> StageReport:
+def stands(own: Report, earlier: BestWeights | None, epochs: tuple[int, ...], *looks: Any) -> StageReport:
     """Where it stands, by the report of this stage and the best of those before; looks: losses and validations."""
     return StageReport(own if earlier is None else _best_of(own, earlier), own, earlier, epochs, *looks)
 
@@ -228,7 +217,7 @@ def _longer(stages: tuple[tuple[Any, ...], ...], value: Any) -> tuple[tuple[Any,
     return (*stages[:-1], (*stages[-1], value))
 
 
-def _best_of(report: Report, earlier: Best) -> Report:
+def _best_of(report: Report, earlier: BestWeights) -> Report:
     """The report, with the best of an earlier stage where that is better."""
     kept = earlier.loss <= report.best_loss
     chosen = either(kept, earlier.weights, report.best)

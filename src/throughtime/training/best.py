@@ -7,6 +7,7 @@ import numpy as np
 
 from throughtime.engine import Weights
 from throughtime.engine.door import placed
+from throughtime.training.report import Report
 
 
 class BestWeights(NamedTuple):
@@ -15,6 +16,11 @@ class BestWeights(NamedTuple):
     weights: Weights
     loss: Any
     epoch: Any
+
+    @staticmethod
+    def of(report: Report) -> "BestWeights":
+        """Those of a report."""
+        return BestWeights(report.best, report.best_loss, report.best_epoch)
 
     def or_else(self, weights: Weights, loss: Any, epoch: int) -> "BestWeights":
         """These weights instead, where their loss is lower."""

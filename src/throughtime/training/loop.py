@@ -179,7 +179,7 @@ def _begun(course: _Course, weights: Weights, epochs: int, own: Any, after: Repo
 
 def _refuse_done(course: _Course, state: State, epochs: int, after: Report) -> None:
     """A ValueError where nothing is left to do and no end was reached: the training was told to do no epoch."""
-    best = BestWeights(after.best, after.best_loss, after.best_epoch)
+    best = BestWeights.of(after)
     if after.epoch >= epochs and not course.method.ended(state) and not best.tired(course.patience, after.epoch):
         raise NothingLeft(
             f"the report is of epoch {after.epoch} and epochs={epochs} counts from the very beginning: give more than "
@@ -192,7 +192,7 @@ def _reports(course: _Course, state: State, epochs: int, report: Report | None, 
     shape = () if members is None else (members,)
     best, epoch, done = BestWeights(state.weights, np.full(shape, np.inf), np.zeros(shape, int)), 0, 0
     if report is not None:
-        best = BestWeights(report.best, report.best_loss, report.best_epoch)
+        best = BestWeights.of(report)
         epoch, done = report.epoch, int(np.max(report.updates))
     while epoch < epochs and not course.method.ended(state) and not best.tired(course.patience, epoch):
         first, before, epoch = epoch + 1, state.weights, min((epoch // course.look + 1) * course.look, epochs)
