@@ -1490,7 +1490,7 @@ FAULTS = [
         "class _Answer(threading.local):",
         "class _Answer:",
         "test_stepping.py",
-        "threads",
+        "no_thread",
     ),
     Fault(
         "streams are never given back",

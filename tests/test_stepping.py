@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import jax
@@ -110,6 +111,25 @@ def test_what_fits_no_state_is_refused_and_garbage_does_no_harm() -> None:
     assert np.isnan(y).all()
     assert len(after) == len(state)
     assert gap(scaled.step(scaled.start(), u)[0], stream.step(state, u)[0]) > 1e-3
+
+
+@with_native
+def test_no_thread_takes_the_answer_of_another_that_stepped_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = a_model(NETWORKS["narx gaps"], members=2)
+    stream, rows = Stream(model), [seed + inputs_for(model, 1, 1)[0, 0] for seed in range(2)]
+    alone = [stream.step(stream.start(), row)[0] for row in rows]
+    step, both = stream._steps._step, Barrier(2)  # type: ignore[union-attr]
+
+    def waits(*given: Any) -> Any:
+        came = step(*given)
+        both.wait(timeout=60)
+        return came
+
+    monkeypatch.setattr(stream._steps, "_step", waits)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda row: stream.step(stream.start(), row)[0], rows))
+    assert (alone[0] != alone[1]).all()
+    np.testing.assert_array_equal(found, alone)
 
 
 def test_threads_may_share_a_stream() -> None:

@@ -1,7 +1,7 @@
 """Drawings by pen, whatever file they come from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,3 +25,15 @@ class Drawing:
         [0.0, 1.0, 1.0]
         """
         return cls(np.concatenate([np.column_stack([s, np.arange(len(s)) == len(s) - 1]) for s in strokes]))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawings:
+    """Several drawings of a file, each with its label (None: it has none).
+
+    found  what was unusual in the file and read all the same
+    """
+
+    drawings: Sequence[Drawing]
+    labels: Sequence[str | None]
+    found: list[str] = field(default_factory=list)
