@@ -47,7 +47,7 @@ class Taps(NamedTuple):
     weights: Values
 
 
-class Series(NamedTuple):
+class DelaySystem(NamedTuple):
     """A system and its series: for training and validation with noise; for the test the outputs are those without any."""
 
     known: dict[str, Taps]
@@ -56,12 +56,12 @@ class Series(NamedTuple):
     test: tuple[Values, Values]
 
 
-def data(task: DelayTask, seed: int, steps: int) -> Series:
+def data(task: DelayTask, seed: int, steps: int) -> DelaySystem:
     """A system drawn at random, and three series of it; the test one has a thousand steps."""
     random = np.random.default_rng(seed)
     known = {source: _drawn(source, size, taps, random) for source, (size, taps) in task.sources.items()}
     made = [_series(task, known, random, long, noise) for long, noise in ((steps, NOISE), (steps, NOISE), (1000, 0.0))]
-    return Series(known, *made)
+    return DelaySystem(known, *made)
 
 
 def _drawn(source: str, size: int, taps: int, random: np.random.Generator) -> Taps:

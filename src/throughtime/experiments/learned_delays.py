@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 from throughtime import engine
 from throughtime.engine import anneal, harden, selected_delays
 from throughtime.experiments import Progress, Result, Results, result_rows
-from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, DelayTask, Series, Values, data, found
+from throughtime.experiments.delay_data import INPUTS, LONGEST, OUTPUTS, DelaySystem, DelayTask, Values, data, found
 from throughtime.experiments.learned_delays_positions import (
     ADAM,
     FASTER,
@@ -68,7 +68,7 @@ TEMPERATURES, STRENGTHS = np.geomspace(1, 0.3, 6).tolist(), np.geomspace(3e-3, 0
 QUICK = ("learned delays", "DCLS, Gaussian", "random delays", "known delays")
 
 
-def softly(task: DelayTask, given: Series, seed: int) -> FoundDelays:
+def softly(task: DelayTask, given: DelaySystem, seed: int) -> FoundDelays:
     """Learned delays: stage by stage sharper, then hardened."""
     network = network_taught(task, learned=True)
     weights, state, lesson = engine.init(network, seed), None, [sequence_taught(network, *given.training)]
@@ -90,7 +90,7 @@ def _sharpening(network: Network, strength: float) -> optax.GradientTransformati
     return optax.chain(sharpen(network, strength), ADAM)
 
 
-def everywhere(task: DelayTask, given: Series, seed: int) -> FoundDelays:
+def everywhere(task: DelayTask, given: DelaySystem, seed: int) -> FoundDelays:
     """A weight for every delay; the weights with the lowest validation error."""
     network = network_taught(task, learned=False)
     lesson, other = [sequence_taught(network, *given.training)], [sequence_taught(network, *given.validation)]
@@ -99,7 +99,7 @@ def everywhere(task: DelayTask, given: Series, seed: int) -> FoundDelays:
     return FoundDelays(network, last.best, None)
 
 
-METHODS: dict[str, Callable[[DelayTask, Series, int], FoundDelays]] = {
+METHODS: dict[str, Callable[[DelayTask, DelaySystem, int], FoundDelays]] = {
     "learned delays": softly,
     "DCLS, Gaussian": partial(positioned, "Gaussian", FASTER, False),
     "DCLS, triangle": partial(positioned, "triangle", FASTER, False),
@@ -117,7 +117,7 @@ def free_run_error(answer: FoundDelays, x: Values, y: Values) -> float:
 
 
 def delay_scores(
-    find: Callable[[DelayTask, Series, int], FoundDelays], task: DelayTask, given: Series, seed: int
+    find: Callable[[DelayTask, DelaySystem, int], FoundDelays], task: DelayTask, given: DelaySystem, seed: int
 ) -> tuple[float, float]:
     """The error of what a method finds, and the share of the delays found; NaN where it looks for none."""
     answer = find(task, given, seed)

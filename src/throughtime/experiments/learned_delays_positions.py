@@ -10,7 +10,7 @@ import optax
 from jax import Array, lax
 
 from throughtime import engine
-from throughtime.experiments.delay_data import LONGEST, OUTPUTS, DelayTask, Series, Values
+from throughtime.experiments.delay_data import LONGEST, OUTPUTS, DelaySystem, DelayTask, Values
 from throughtime.losses import SquaredError
 from throughtime.network import Network
 
@@ -78,7 +78,7 @@ def moved(network: Network, kind: str, faster: float, first: Any, xs: Any, targe
     return taps, acting(taps, LAST_WIDTH[kind])
 
 
-def positioned(kind: str, faster: float, known: bool, task: DelayTask, given: Series, seed: int) -> FoundDelays:
+def positioned(kind: str, faster: float, known: bool, task: DelayTask, given: DelaySystem, seed: int) -> FoundDelays:
     """Taps at positions, which move `faster` than weights are learned; 0: they stay, at the system's delays or at random ones."""
     network, random = network_taught(task, learned=False), np.random.default_rng(seed)
     names = {s: c.key for s, c in zip(task.sources, network.layers[0].connections, strict=True)}

@@ -28,7 +28,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawings:
+class LabelledDrawings:
     """Several drawings of a file, each with its label (None: it has none).
 
     found  what was unusual in the file and read all the same
