@@ -2070,6 +2070,22 @@ FAULTS = [
         "kind_of_index",
     ),
     Fault(
+        "a cell that is not written as was said is left out",
+        "io/written.py",
+        "if wrong.any():",
+        "if wrong.all():",
+        "test_dates.py",
+        "written_otherwise",
+    ),
+    Fault(
+        "how times are written is forgotten after the fit",
+        "cli/opening.py",
+        "Reading(written=written or form)",
+        "Reading(written=written)",
+        "test_dates.py",
+        "written_in_its_fit",
+    ),
+    Fault(
         "months are counted as days",
         "times/steps.py",
         "_months(days) or _weekdays(days, apart)",

@@ -269,3 +269,67 @@ def test_one_row_shows_no_step() -> None:
         .stdout.split()[1]
         .startswith("2026-01-02,")
     )
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%y%m%d", "%d%m%Y", "%Y", "%d. %b %Y", "%Y-%m-%dT%H:%M%z"])
+def test_times_are_read_as_it_is_said_that_they_are_written(form: str) -> None:
+    dates = pd.date_range(
+        "2026-02-01", periods=12, freq="D" if form != "%Y" else "YS", tz="UTC" if "%z" in form else None
+    )
+    if form == "%Y":
+        dates = dates - pd.offsets.YearBegin()
+    said, texts = Reading(written=form), pd.Series(dates.strftime(form))
+    assert list(times(texts, said)[0]) == list(dates)
+    if texts.str.isdigit().all():  # as a CSV reader gives them: 01022026 has lost its first zero
+        assert list(times(texts.astype(int), said)[0]) == list(dates)
+
+
+def test_offsets_that_change_are_told_in_utc_where_their_form_is_said() -> None:
+    hours = pd.date_range("2026-10-24 22:00", periods=8, freq="h", tz=BERLIN)
+    made = times([at.strftime("%d.%m.%Y %H:%M%z") for at in hours], Reading(written="%d.%m.%Y %H:%M%z"))[0]
+    assert list(made) == list(hours.tz_convert("UTC"))
+
+
+def test_a_cell_that_is_written_otherwise_is_refused_with_its_row() -> None:
+    with pytest.raises(ValueError, match=r"row 2 \(line 3\): '13/02/2026' is not written as %m/%d/%Y"):
+        times(["12/02/2026", "13/02/2026"], Reading(written="%m/%d/%Y"))
+
+
+def test_time_format_settles_doubts_in_every_command() -> None:
+    days = pd.date_range("2026-02-01", periods=10)
+    written = {"day": days.strftime("%d/%m/%Y"), "month": days.strftime("%m/%d/%Y")}
+    y = np.sin(np.arange(10.0))
+    for order, at in written.items():
+        pd.DataFrame({"at": at, "y": y}).to_csv(f"{order}.csv", index=False)
+    table, form = ["day.csv", "--time", "at"], ["--time-format", "%d/%m/%Y"]
+    wrong = ["--time-format", "%m/%d/%Y"]
+    for command in (["simulate", saved(0)], ["predict", saved(0)], ["forecast", saved(0), "--horizon", 2]):
+        shown = run(command[0], command[1], *table, *form, *command[2:])
+        assert shown.exit_code == 0, shown.stderr
+        assert shown.stdout.splitlines()[-1].startswith("2026-02-1")
+    asked = [["simulate", saved(0)], ["predict", saved(0)], ["evaluate", saved(0)], ["report", saved(0)]]
+    asked += [["fit"], ["choose"], ["delays"], ["forecast", saved(0)]]
+    more = {
+        "fit": ["--out", "o"],
+        "choose": ["--out", "o"],
+        "report": ["--out", "o.html"],
+        "forecast": ["--horizon", 2],
+    }
+    for command in asked:
+        outputs = ["--outputs", "y"] if len(command) == 1 else []
+        shown = run(
+            *command, "month.csv", "--time", "at", "--time-format", "%Y.%m.%d", *outputs, *more.get(command[0], [])
+        )
+        refused(shown, "month.csv: column 'at', row 1 (line 2): '02/01/2026' is not written as %Y.%m.%d")
+    refused(run("simulate", saved(0), *table[:1], *wrong), "--time-format says how times are written", "--time")
+    refused(run("delays", *table, "--outputs", "y", "--time-format", "%H:%M"), "--time-format '%H:%M' names no year")
+
+
+def test_a_model_reads_times_as_they_were_written_in_its_fit() -> None:
+    """1 January to 1 December, or 1 to 12 January: both are in order and even."""
+    months = pd.date_range("2026-01-01", periods=12, freq="MS")
+    pd.DataFrame({"at": months.strftime("%m/%d/%Y"), "y": np.sin(np.arange(12.0))}).to_csv("at.csv", index=False)
+    for form, coming in (("%m/%d/%Y", "2027-01-01"), ("%d/%m/%Y", "2026-01-13")):
+        tt.save("f.safetensors", replace(load(saved(0)), settings={"time": "at", "time_format": form}))
+        shown = run("forecast", "f.safetensors", "at.csv", "--horizon", 1)
+        assert shown.stdout.splitlines()[-1].startswith(coming), shown.output

@@ -79,7 +79,7 @@ EDGES = st.sampled_from([(), (None, -1.5), (-2.0, None), (-3.0, -3.0)])
 
 
 def table() -> Any:
-    return plant().assign(when=np.arange(60.0))
+    return plant().assign(when=np.arange(60))
 
 
 @st.composite
@@ -100,7 +100,7 @@ def studies(draw: Any) -> Study:
         assert all(isinstance(stage, Teaching) for stage in stages)
         made = Study(
             wiring,
-            Columns(inputs, outputs, draw(st.sampled_from([None, "when"]))),
+            Columns(inputs, outputs, *draw(st.sampled_from([(), ("when",), ("when", "%y")]))),
             stages,
             parts,
             draw(st.sampled_from([5, 1, 3])),

@@ -14,7 +14,6 @@ from throughtime.dynamics import search
 from throughtime.dynamics.search import Search
 from throughtime.dynamics.standing import load_study
 from throughtime.dynamics.study import Study
-from throughtime.dynamics.table import Columns
 from throughtime.io import readers
 from throughtime.io.files import fingerprint
 from throughtime.io.tables import Table
@@ -57,7 +56,9 @@ def again(file: Path, table: Path | None, named: Named, out: Path, overwrite: bo
     if any(named):
         known = study.columns
         with in_options():
-            others = Columns(named[0] or known.inputs, named[1] or known.outputs, named[2] or known.time)
+            others = replace(
+                known, inputs=named[0] or known.inputs, outputs=named[1] or known.outputs, time=named[2] or known.time
+            )
             study = replace(study, columns=others)
     data = measured(study, table, file)
     return Job(_named(study, data), data, RunFolder(out), overwrite)
@@ -74,8 +75,7 @@ def go_on(folder: Path, table: Path | None) -> Job:
 
 def measured(study: Study, table: Path | None, file: Path) -> Data:
     """The columns of the study's table."""
-    heard: Columns = study.columns
-    return columns.read(readers.read(table_of(study, table, file), Table), heard.inputs, heard.outputs, heard.time)
+    return columns.named(readers.read(table_of(study, table, file), Table), study.columns)
 
 
 def table_of(study: Study, table: Path | None, file: Path, command: str = "fit") -> Path:

@@ -9,6 +9,7 @@ import pandas as pd
 from throughtime import answers
 from throughtime.cli import data as columns
 from throughtime.cli.errors import Problem
+from throughtime.cli.opening import times_in
 from throughtime.dynamics.measured import Values
 from throughtime.estimators import SequenceClassifier, SequenceRegressor
 from throughtime.io import readers
@@ -21,18 +22,21 @@ def answers_alone(made: Model) -> bool:
     return bool(made.classes) or answers.of(made.settings) != answers.EVERY
 
 
-def answered(made: Model, table: Path, time: str | None, quiet: bool) -> tuple[pd.DataFrame, str | None]:
-    """What the model makes of the table, which is one sequence: a row for each step, or one; and the name of the times."""
+def answered(
+    made: Model, table: Path, times: tuple[str | None, str | None], quiet: bool
+) -> tuple[pd.DataFrame, str | None]:
+    """What the model makes of the table, which is one sequence: a row for each step, or one; and the name of the times.
+
+    times  their column and how dates are written there; None: as in the fit
+    """
     if "features" in made.settings:
         raise Problem("this model hears recordings, not a table: use `throughtime recognise`")
     if not made.inputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
     read = readers.read(table, Table)
     _refuse_numbered(made, read)
-    usual = made.settings.get("time")
-    data = columns.read(
-        read, [c.name for c in made.inputs], (), time or (usual if usual in read.columns else None), False
-    )
+    time, like = times_in(read, made, *times)
+    data = columns.read(read, [c.name for c in made.inputs], (), time, False, like)
     columns.tell(data, quiet)
     values = _classes(made, data.u) if made.classes else _numbers(made, data.u)
     return values.set_index(data.times[-len(values) :]), data.time

@@ -29,6 +29,7 @@ def choose(
     ] = None,
     inputs: Inputs = "",
     time: options.RowTime = None,
+    time_format: options.TimeFormat = None,
     network: Annotated[list[str], typer.Option(help="One or more networks; repeat the option.")] = ONE_NETWORK,
     hidden: Annotated[list[str], typer.Option(metavar="N[,N]", help="Hidden units; repeat for more.")] = SIZES,
     input_delays: Annotated[
@@ -83,7 +84,8 @@ def choose(
         return carry_out(search, record_of(table, search.study.columns, quiet), resume, workers, phases, json_, quiet)
     table, out = given("choose", table, "TABLE"), given("choose", out, "--out")
     with in_options():
-        columns = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(given("choose", outputs, "--outputs"))), time)
+        heard, asked_for = wiring.names(inputs), wiring.names(given("choose", outputs, "--outputs"))
+        columns = Columns(tuple(heard), tuple(asked_for), time, time_format)
         data = record_of(table, columns, quiet)
         origin, studies = TableFile(table.name, fingerprint(table)), dict[str, Study]()
         learners: list[str | None] = [*learner] if learner else [None]

@@ -28,6 +28,7 @@ ORDER = (
         "out",
         "inputs",
         "time",
+        "time_format",
         "low",
         "high",
         "network",
@@ -96,6 +97,7 @@ def words(study: Study, rows: int) -> dict[str, str | bool] | None:
     loop, asked = taught
     made: dict[str, str | bool] = {"outputs": ",".join(columns.outputs), "inputs": ",".join(columns.inputs)}
     made |= {} if columns.time is None else {"time": columns.time}
+    made |= {} if columns.time_format is None else {"time_format": columns.time_format}
     made |= _limits(study.limits) | wiring.words(study.wiring) | _shares(study.parts)
     if not columns.inputs:
         made.pop("input_delays", None)

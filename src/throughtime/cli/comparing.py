@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from throughtime.cli import output, wiring
-from throughtime.cli.data import Data, read, tell
+from throughtime.cli.data import Data, named, tell
 from throughtime.cli.errors import Failure, Interrupted
 from throughtime.dynamics.choosing import Judged
 from throughtime.dynamics.search import Search
@@ -21,7 +21,7 @@ from throughtime.work.children import Lost
 
 def record_of(table: Path, columns: Columns, quiet: bool) -> Data:
     """The columns of a table that are modelled, with notes on it."""
-    data = read(readers.read(table, tables.Table), columns.inputs, columns.outputs, columns.time)
+    data = named(readers.read(table, tables.Table), columns)
     tell(data, quiet)
     return data
 

@@ -12,6 +12,7 @@ import pandas as pd
 from throughtime.cli import output
 from throughtime.cli.errors import Problem
 from throughtime.dynamics.measured import Measured, Values
+from throughtime.dynamics.table import Columns
 from throughtime.io.dates import Reading, holds_dates, times_of
 from throughtime.io.tables import Table
 from throughtime.rounding import unvarying
@@ -55,6 +56,12 @@ def read(
     times, reading = counted if time is None else times_of(table, time, like)
     u = _numbers(table, inputs, time)
     return Data(u, y, list(inputs), list(outputs), times, time, table.path, reading, tuple(table.notes))
+
+
+def named(table: Table, columns: Columns) -> Data:
+    """The columns of a table that a study names."""
+    like = Reading(written=columns.time_format)
+    return read(table, columns.inputs, columns.outputs, columns.time, like=like)
 
 
 def _numbers(table: Table, names: Sequence[str], time: str | None, gaps: bool = False) -> Values:

@@ -19,6 +19,7 @@ def delays(
     outputs: Outputs,
     inputs: Inputs = "",
     time: options.RowTime = None,
+    time_format: options.TimeFormat = None,
     lags: Annotated[int, typer.Option(min=1, help="The largest delay looked at.")] = 30,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Picture of the correlations with their bounds (PNG, SVG, PDF).")
@@ -46,8 +47,8 @@ def delays(
         from throughtime.reports.correlograms import plot_delays
 
     with in_options():
-        named = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(outputs)), time)
-    data = columns.read(readers.read(table, Table), named.inputs, named.outputs, time)
+        named = Columns(tuple(wiring.names(inputs)), tuple(wiring.names(outputs)), time, time_format)
+    data = columns.named(readers.read(table, Table), named)
     columns.tell(data, json_)
     if out is not None:
         output.file(out, overwrite)

@@ -16,6 +16,7 @@ def fit(
     out: asked_for.Out = None,
     inputs: asked_for.Inputs = "",
     time: asked_for.Time = None,
+    time_format: asked_for.TimeFormat = None,
     low: asked_for.Low = None,
     high: asked_for.High = None,
     network: asked_for.Name = None,
@@ -100,7 +101,10 @@ def fit(
     table, out = asked_for.given("fit", table, "TABLE"), asked_for.given("fit", out, "--out")
     with in_options():
         asked = Columns(
-            tuple(wiring.names(inputs)), tuple(wiring.names(asked_for.given("fit", outputs, "--outputs"))), time
+            tuple(wiring.names(inputs)),
+            tuple(wiring.names(asked_for.given("fit", outputs, "--outputs"))),
+            time,
+            time_format,
         )
         wired = wiring.wired(
             network or "narx",
@@ -119,7 +123,7 @@ def fit(
         meant, alike = effort_of(effort), wired.name == LINEAR
         restarts, folds, validation, keep = meant.counts(restarts, folds, validation, keep, alike)
         shares = Shares(validation, folds, test, washout)
-        data = columns.read(readers.read(table, Table), asked.inputs, asked.outputs, time)
+        data = columns.named(readers.read(table, Table), asked)
         if network is None:
             said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
             wired = found_wiring(wired, said, data, shares)

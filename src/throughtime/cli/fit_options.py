@@ -8,6 +8,7 @@ import typer
 from throughtime.cli.choices import EFFORTS, LEARNERS, LOOPS, NETWORKS, OPTIMIZERS
 from throughtime.cli.errors import Problem
 from throughtime.cli.options import LEAVING, TRAINING, WIRING, RowTime
+from throughtime.cli.options import TimeFormat as RowTimeFormat
 
 ROWS = "Which rows are for what"
 
@@ -53,6 +54,7 @@ Resume = Annotated[
     ),
 ]
 Time = RowTime
+TimeFormat = RowTimeFormat
 Low = Annotated[
     str | None,
     typer.Option(metavar="y[,y]", help="Least value that each output's sensor can show; none for no such limit."),

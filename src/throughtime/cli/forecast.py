@@ -27,6 +27,7 @@ def forecast(
     ] = None,
     out: options.OutFile = None,
     time: options.Time = None,
+    time_format: options.TimeFormat = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -49,7 +50,7 @@ def forecast(
         from throughtime.memory import refuse_size
 
     check_out(out, overwrite, table, future)
-    opened = open_model(model)
+    opened = open_model(model, time_format)
     asked.check(opened, future)
     data = opened.read(table, time, quiet=quiet)
     ahead, steps = None, horizon

@@ -24,10 +24,11 @@ MOST_ROWS = 10**12  # of any table
 
 @dataclass(frozen=True)
 class Opened:
-    """A model from a file."""
+    """A model from a file; time_format: how dates are written in tables, where it was said."""
 
     made: Model
     model: DynamicModel
+    time_format: str | None = None
 
     @property
     def linears(self) -> Linears:
@@ -84,18 +85,26 @@ class Opened:
 
     def columns(self, table: Table, time: str | None, known: bool | None, like: Reading | None = None) -> Data:
         """The columns of a table of any length; time None: the column of the fit, if the table has it."""
-        usual = self.made.settings.get("time")
         inputs, outputs = ([c.name for c in side] for side in (self.model.inputs_, self.model.outputs_))
-        known_time = usual if isinstance(usual, str) and usual in table.columns else None
-        return columns.read(table, inputs, outputs, time or known_time, known, like)
+        named, reading = times_in(table, self.made, time, None if like else self.time_format)
+        return columns.read(table, inputs, outputs, named, known, like or reading)
 
 
-def open_model(file: Path) -> Opened:
-    """The model in a file, which must know the names of its columns."""
-    return opened(load(file))
+def times_in(table: Table, made: Model, time: str | None, written: str | None) -> tuple[str | None, Reading]:
+    """The column of times, and how dates are written there: as was said, else as in the fit, where the table has its column."""
+    usual, form = (said if isinstance(said := made.settings.get(key), str) else None for key in ("time", "time_format"))
+    time = time or (usual if usual in table.columns else None)
+    if written is not None and time is None:
+        raise Problem("--time-format says how times are written: name their column, --time")
+    return time, Reading(written=written or form)
 
 
-def opened(made: Model) -> Opened:
+def open_model(file: Path, time_format: str | None = None) -> Opened:
+    """The model in a file, which must know the names of its columns; time_format: how dates are written in tables."""
+    return opened(load(file), time_format)
+
+
+def opened(made: Model, time_format: str | None = None) -> Opened:
     """A model that was loaded, which must know the names of its columns."""
     if not made.outputs:
         raise Problem("this model was saved without the names of its columns, so it cannot be used on a table")
@@ -104,4 +113,4 @@ def opened(made: Model) -> Opened:
             raise Problem(f"{times} columns of this model are called {name!r}, which a table cannot tell apart")
     model = DynamicModel.from_model(made)
     model.single_ = False  # tables have columns, however y was given when the model was fitted
-    return Opened(made, model)
+    return Opened(made, model, time_format)

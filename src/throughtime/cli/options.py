@@ -53,6 +53,13 @@ TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet
 RowTime = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column with the time of each row, dates or numbers, to be shown.")
 ]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="How dates are written there, as %d.%m.%Y or '%Y-%m-%d %H:%M'. Default: that of the model's fit, or found out.",
+    ),
+]
 Time = Annotated[
     str | None,
     typer.Option(

@@ -24,6 +24,7 @@ def report(
         ),
     ] = None,
     time: options.Time = None,
+    time_format: options.TimeFormat = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -41,7 +42,7 @@ def report(
     if out.suffix.lower() not in (".html", ".htm"):
         raise Problem(f"--out {out}: the name must end in .html")
     output.file(out, overwrite)
-    opened = open_model(model)
+    opened = open_model(model, time_format)
     data = opened.read(table, time, quiet=quiet)
     parts = parts_of(opened, data, opened.led(start_rows), held_out, opened.learned(table, len(data)))
     with output.ProgressBar("report", quiet) as bar:

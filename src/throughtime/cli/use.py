@@ -23,6 +23,7 @@ def simulate(
         ),
     ] = None,
     time: options.Time = None,
+    time_format: options.TimeFormat = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -41,7 +42,7 @@ def simulate(
         from throughtime.cli.running import far_off, follow
 
     check_out(out, overwrite, table)
-    opened = open_model(model)
+    opened = open_model(model, time_format)
     leading = opened.led(start_rows if start_rows is not None or opened.series else 0)
     data = opened.read(table, time, known=leading > 0 or None, quiet=quiet)
     led = np.arange(len(data))[:, None] < leading
@@ -58,6 +59,7 @@ def predict(
     ] = 1,
     out: options.OutFile = None,
     time: options.Time = None,
+    time_format: options.TimeFormat = None,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
     quiet: options.Quiet = False,
@@ -79,9 +81,9 @@ def predict(
     if answering.answers_alone(made):
         if ahead > 1:
             raise Problem("--ahead is for models of a system; this one answers with classes, or once for all rows")
-        deliver(*answering.answered(made, table, time, quiet), out, json_, quiet)
+        deliver(*answering.answered(made, table, (time, time_format), quiet), out, json_, quiet)
         return
-    opened = opening.opened(made)
+    opened = opening.opened(made, time_format)
     data = opened.read(table, time, known=opened.model.network_.feedback is not None, quiet=quiet)
     follow(opened, data, data.y, out, json_, quiet, ahead)
 
@@ -90,6 +92,8 @@ def evaluate(
     model: options.ModelPath,
     table: options.TablePath,
     start_rows: options.StartRows = None,
+    time: options.Time = None,
+    time_format: options.TimeFormat = None,
     ahead: Annotated[
         int, typer.Option(min=1, metavar="STEPS", help="Also the errors of predictions so many steps ahead.")
     ] = 1,
@@ -111,10 +115,10 @@ def evaluate(
         from throughtime.reports import judging
         from throughtime.reports.judgement import Span
 
-    opened = open_model(model)
+    opened = open_model(model, time_format)
     led = opened.led(start_rows)
     start = max(opened.first, led)
-    data = opened.read(table, quiet=quiet)
+    data = opened.read(table, time, quiet=quiet)
     if len(data) <= start:
         raise Problem(
             f"{table} has {len(data)} rows, but the first {start} do not count (delays, washout and --start-rows)"

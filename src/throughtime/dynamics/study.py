@@ -145,6 +145,7 @@ class Study:
             "table": table and table.name,
             "sha256": table and table.sha256,
             "time": self.columns.time,
+            "time_format": self.columns.time_format,
             "network": self.name,
             "loop": "-".join(stage.loop for stage in self.stages),
             "optimizer": optimizer,

@@ -7,16 +7,22 @@ import numpy as np
 
 from throughtime.checks import quoted
 from throughtime.dynamics.wrong import Wrong
+from throughtime.io.written import refuse_form
 from throughtime.models.columns import refuse_limits
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What is heard and what is predicted, by the names of columns; time: the column with the time of each row."""
+    """What is heard and what is predicted, by the names of columns.
+
+    time         the column with the time of each row
+    time_format  how dates are written there, as strptime has it: %d.%m.%Y; None: found out
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     time: str | None = None
+    time_format: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs"):
@@ -31,6 +37,17 @@ class Columns:
                 raise Wrong(f"column {name!r} is named twice in {{inputs}} and {{outputs}}")
         if self.time is not None and (not isinstance(self.time, str) or self.time in self.outputs):
             raise Wrong(f"column {self.time!r} cannot be both the time of the rows and an output; name another column")
+        if self.time_format is not None:
+            self._check_form()
+
+    def _check_form(self) -> None:
+        """Refuse a form of dates that says none, or of no column."""
+        if self.time is None:
+            raise Wrong("{time_format} says how times are written: name their column, {time}")
+        try:
+            refuse_form(self.time_format)
+        except ValueError as error:
+            raise Wrong(f"{{time_format}} {error}") from None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A study as JSON has it, and back; every error is one line that names the field.
 
 {"format": "throughtime study", "version": 1,
- "table": {"name": "tanks.csv", "sha256": "..."}, "columns": {"inputs": ["u"], "outputs": ["y"], "time": null},
+ "table": {"name": "tanks.csv", "sha256": "..."}, "columns": {"inputs": ["u"], "outputs": ["y"], "time": null, "time_format": null},
  "wiring": {"name": "narx", "hidden": [10], "options": {"output_delays": [1, 2]}},      or {"network": a network's own JSON}
  "stages": [{"loop": "open", "epochs": 100, "optimizer": "br", "learner": "bptt", ...}, ...],
  "parts": {"validation": 0.2, "folds": 0, "test": 0.0, "washout": null},

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from throughtime.io.tables import Table
+from throughtime.io.written import as_written
 from throughtime.times import fault, uneven
 from throughtime.times.steps import line, middle, usual_step
 
@@ -37,11 +38,13 @@ class Reading:
     day_first  of dates such as 1/2/2026; None where there was nothing to decide
     form       of compact dates such as 20260201
     note       what should be known of it
+    written    how dates are written, where it was said, as strptime has it: %d.%m.%Y; nothing else is then read
     """
 
     day_first: bool | None = None
     form: str | None = None
     note: str | None = None
+    written: str | None = None
 
 
 def times_of(table: Table, name: str, like: Reading | None = None) -> tuple[pd.Index, Reading]:
@@ -76,6 +79,8 @@ def _read(table: Table, name: str, like: Reading) -> tuple[pd.Index, Reading]:
         return pd.PeriodIndex(cells).to_timestamp(), Reading()
     if cells.dtype.kind in "mM":
         return pd.Index(cells), Reading()
+    if like.written is not None:
+        return as_written(table, name, like.written), Reading(written=like.written)
     numbers = pd.to_numeric(cells, errors="coerce")
     if numbers.notna().mean() > 0.5:
         return _compact(numbers, name, like) or (_plain(numbers), Reading())
