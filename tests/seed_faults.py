@@ -2086,6 +2086,22 @@ FAULTS = [
         "written_in_its_fit",
     ),
     Fault(
+        "the dead time is one step short",
+        "dynamics/dead_time.py",
+        "rewire(m, n, n, steps)",
+        "rewire(m, n, n, steps - 1)",
+        "test_dead_time.py",
+        "late_by_hand",
+    ),
+    Fault(
+        "a study forgets its dead time",
+        "dynamics/study.py",
+        "with_dead_time(made, self.dead_time)",
+        "with_dead_time(made, 0)",
+        "test_dead_time.py",
+        "command_line",
+    ),
+    Fault(
         "months are counted as days",
         "times/steps.py",
         "_months(days) or _weekdays(days, apart)",

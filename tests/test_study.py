@@ -29,7 +29,7 @@ from throughtime.dynamics.stages import Asked, stages_of
 from throughtime.dynamics.study import Study
 from throughtime.dynamics.table import Columns, Limits, TableFile
 from throughtime.dynamics.teaching import Teaching, _optimizer
-from throughtime.dynamics.wirings import Wiring
+from throughtime.dynamics.wirings import ALONE, Wiring
 from throughtime.io import files
 from throughtime.models.saving import load
 from throughtime.training.recipes import Recipe
@@ -86,7 +86,7 @@ def table() -> Any:
 def studies(draw: Any) -> Study:
     """What options can ask for."""
     name = draw(st.sampled_from(sorted(OPTIONS)))
-    inputs = draw(st.sampled_from([("u",), ("v", "u"), ()]))
+    inputs = draw(st.sampled_from([("u",), ("v", "u"), *([()] if name in ALONE else [])]))
     outputs, low = draw(st.sampled_from([(("y",), ()), (("z", "y"), draw(EDGES))]))
     high = tuple(None if edge is None else edge + 5 for edge in low)
     try:
@@ -108,6 +108,7 @@ def studies(draw: Any) -> Study:
             Limits(low, high),
             draw(st.sampled_from([0, 9])),
             TableFile("plant.csv", files.fingerprint("plant.csv")),
+            draw(st.sampled_from([0, 3])) if inputs and not network.backward else 0,
         )
         made.rows(measured)
     except ValueError:

@@ -36,6 +36,7 @@ ORDER = (
         "input_delays",
         "output_delays",
         "delays",
+        "dead_time",
     ),
     *(
         "width",
@@ -101,6 +102,7 @@ def words(study: Study, rows: int) -> dict[str, str | bool] | None:
     made |= _limits(study.limits) | wiring.words(study.wiring) | _shares(study.parts)
     if not columns.inputs:
         made.pop("input_delays", None)
+    made |= {} if study.dead_time == 0 else {"dead_time": str(study.dead_time)}
     made |= {} if study.keep is None else {"keep": str(study.keep)}
     made |= {"seed": str(study.seed)} | _restarts(study, any(key in made for key in ("validation", "folds", "keep")))
     made |= {} if loop is None else {"loop": loop}

@@ -24,6 +24,7 @@ def fit(
     input_delays: options.InputDelays = None,
     output_delays: options.OutputDelays = None,
     delays: options.Delays = None,
+    dead_time: asked_for.DeadTime = 0,
     width: options.Width = None,
     slots: options.Slots = None,
     activation: options.Activation = None,
@@ -79,12 +80,14 @@ def fit(
         from throughtime.cli.again import Job, again, beside, go_on
         from throughtime.cli.command import in_options
         from throughtime.cli.fitting import carry_out, found_wiring, heard_note, limit
+        from throughtime.dynamics.dead_time import with_dead_time
         from throughtime.dynamics.efforts import effort_of
         from throughtime.dynamics.shares import Shares
         from throughtime.dynamics.stages import Asked, stages_of
         from throughtime.dynamics.study import Study
         from throughtime.dynamics.table import Columns, Limits, TableFile
         from throughtime.dynamics.wirings import LINEAR
+        from throughtime.dynamics.wrong import Wrong
         from throughtime.io import readers
         from throughtime.io.files import fingerprint
         from throughtime.io.tables import Table
@@ -124,16 +127,18 @@ def fit(
         restarts, folds, validation, keep = meant.counts(restarts, folds, validation, keep, alike)
         shares = Shares(validation, folds, test, washout)
         data = columns.named(readers.read(table, Table), asked)
+        if network is None and dead_time:
+            raise Wrong("{dead_time} is for a {network} that is given: delays that are found hold it; leave it out")
         if network is None:
             said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
             wired = found_wiring(wired, said, data, shares)
         epochs = epochs or (meant.epochs if optimizer in (None, "br", "lm") else None)
         teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
-        made = wired.build(len(asked.inputs), len(asked.outputs))
+        made = with_dead_time(wired.build(len(asked.inputs), len(asked.outputs)), dead_time)
         stages = stages_of(made, wired.name, shares.of(data, made).training, loop, teaching)
         limits = Limits(*(limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
         origin = TableFile(table.name, fingerprint(table))
-        asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin)
+        asked_study = Study(wired, asked, stages, shares, restarts, keep, limits, seed, origin, dead_time)
         asked_study.rows(data)
     output.notes([heard_note(wired)] if network is None else [], quiet or json_)
     carry_out(Job(asked_study, data, RunFolder(out), overwrite), clock, json_, quiet)

@@ -76,6 +76,16 @@ Name = Annotated[
     ),
 ]
 
+DeadTime = Annotated[
+    int,
+    typer.Option(
+        metavar="STEPS",
+        min=0,
+        help="Steps that inputs take to have any effect, known beforehand: the network hears them so much later, and delays are "
+        "counted from there. With --network; delays that are found hold it.",
+        rich_help_panel=WIRING,
+    ),
+]
 EffortName = Annotated[
     str,
     _rows(

@@ -12,6 +12,7 @@ from throughtime import answers
 from throughtime.architectures import built
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics.beginning import as_linear, begun, direct, is_linear
+from throughtime.dynamics.dead_time import with_dead_time
 from throughtime.dynamics.efforts import Counts, effort_of, proposal
 from throughtime.dynamics.fitted import Fitted
 from throughtime.dynamics.holding import Fold, Mask, held_out
@@ -73,6 +74,8 @@ class DynamicModel(Fitted):
                   inputs and outputs directly (`tt.narx(..., skip=True)`, `tt.narx(1, [], 1)`) begins as the linear model of the
                   steps that it is asked, by least squares, and goes on only where that is better on what is held out
     random_state  of the first weights
+    dead_time     steps that inputs take to have any effect, known beforehand: the network hears u(t - dead_time), in all that it
+                  does; not for delays that are found, which hold it
 
     Fitted: `network_`, `weights_` (with a leading axis of members), `inputs_` and `outputs_` (`Column`), `members_` (fold,
     seed, held-out free-run error and best epoch of each; epoch 0: the linear model with which it began), `ranges_` (`Ranges`,
@@ -105,6 +108,7 @@ class DynamicModel(Fitted):
         first: Callable[[Network, int], Weights] | None = None,
         random_state: Any = 0,
         effort: str = "usual",
+        dead_time: int = 0,
     ) -> None:
         self.network = network
         self.teaching = teaching
@@ -120,6 +124,7 @@ class DynamicModel(Fitted):
         self.first = first
         self.random_state = random_state
         self.effort = effort
+        self.dead_time = dead_time
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # as scikit-learn has it
         """In one line: the network, and what it has learned, if it has."""
@@ -202,11 +207,13 @@ class DynamicModel(Fitted):
     def _decide(self, records: list[Record]) -> None:
         """The network."""
         inputs, outputs = records[0].u.shape[1], records[0].y.shape[1]
+        if self.network is None and self.dead_time:
+            raise ValueError("delays that are found hold the dead time: give a network with dead_time, or leave it out")
         if self.network is None:
             heard = [r.u for r in records] if inputs else None
             network = proposal(heard, [r.y for r in records]).build(inputs, outputs)
         else:
-            network = built(self.network, inputs, outputs)
+            network = with_dead_time(built(self.network, inputs, outputs), self.dead_time)
         if network.is_open or network.lead:
             raise ValueError(
                 "give the network in closed loop and without removed delays: training opens the loop where it needs to"

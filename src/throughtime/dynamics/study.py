@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from throughtime.checks import is_whole, quoted
 from throughtime.dynamics import stages as teaching
+from throughtime.dynamics.dead_time import with_dead_time
 from throughtime.dynamics.fitting import FitLook, looks
 from throughtime.dynamics.holding import Parts
 from throughtime.dynamics.measured import Measured
@@ -45,6 +46,7 @@ class Study:
     keep      how many of each fold, the best on what is held out; None: all
     limits    of the sensors of the outputs
     seed      of the first weights
+    dead_time steps that inputs take to have any effect: the network hears them so much later
     table     the file with what was measured, and its fingerprint; None: it is no file
 
     >>> import numpy as np
@@ -68,12 +70,13 @@ class Study:
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     table: TableFile | None = None
+    dead_time: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages or not all(isinstance(stage, Teaching) for stage in self.stages):
             raise Wrong(f"{{stages}} must be one or more Teaching values, not {quoted(self.stages)}")
-        for name, least in (("restarts", 1), ("keep", 1), ("seed", 0)):
+        for name, least in (("restarts", 1), ("keep", 1), ("seed", 0), ("dead_time", 0)):
             value = getattr(self, name)
             if not is_whole(value, least, MOST) and not (name == "keep" and value is None):
                 raise Wrong(f"{{{name}}} must be a whole number of at least {least}, not {quoted(value)}")
@@ -82,9 +85,10 @@ class Study:
     @cached_property
     def network(self) -> Network:
         """The network, for the columns."""
-        if isinstance(self.wiring, Network):
-            return self.wiring
-        return self.wiring.build(len(self.columns.inputs), len(self.columns.outputs))
+        made = self.wiring
+        if isinstance(made, Wiring):
+            made = made.build(len(self.columns.inputs), len(self.columns.outputs))
+        return with_dead_time(made, self.dead_time)
 
     @property
     def name(self) -> str:
@@ -146,6 +150,7 @@ class Study:
             "sha256": table and table.sha256,
             "time": self.columns.time,
             "time_format": self.columns.time_format,
+            "dead_time": self.dead_time,
             "network": self.name,
             "loop": "-".join(stage.loop for stage in self.stages),
             "optimizer": optimizer,

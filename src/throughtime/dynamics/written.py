@@ -5,7 +5,7 @@
  "wiring": {"name": "narx", "hidden": [10], "options": {"output_delays": [1, 2]}},      or {"network": a network's own JSON}
  "stages": [{"loop": "open", "epochs": 100, "optimizer": "br", "learner": "bptt", ...}, ...],
  "parts": {"validation": 0.2, "folds": 0, "test": 0.0, "washout": null},
- "restarts": 5, "keep": null, "limits": {"low": [], "high": [null, 3.5]}, "seed": 0}
+ "restarts": 5, "keep": null, "limits": {"low": [], "high": [null, 3.5]}, "seed": 0, "dead_time": 0}
 """
 
 import json
@@ -127,7 +127,7 @@ def _table(said: Any) -> TableFile | None:
     return None if said is None else _value(TableFile, said)
 
 
-ORDER = ("table", "columns", "wiring", "stages", "parts", "restarts", "keep", "limits", "seed")
+ORDER = ("table", "columns", "wiring", "stages", "parts", "restarts", "keep", "limits", "seed", "dead_time")
 WRITERS: dict[str, Callable[[Any], Any]] = {
     "table": lambda table: table and asdict(table),
     "columns": lambda columns: _listed(asdict(columns)),

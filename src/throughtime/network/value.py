@@ -120,7 +120,7 @@ class Network:
                         f"layer {layer.name!r} hears {c.source!r} {min(c.delays)} steps back, but the output leads by "
                         f"{self.lead}: what it would hear is not measured yet; open the loop before remove_delay"
                     )
-        rewired = tuple(_rewire(layer, self.output, self.measured, -self.lead) for layer in self.layers)
+        rewired = tuple(rewire(layer, self.output, self.measured, -self.lead) for layer in self.layers)
         if rewired == self.layers:
             raise ValueError(f"no connection hears the output layer {self.output!r}: there is no loop to open")
         given = tuple(pair for pair in self.inputs if pair[0] != CLOCK)
@@ -137,7 +137,7 @@ class Network:
                 f"the input {self.measured!r} has {self.size_of(self.measured)} values, the output {self.output!r} "
                 f"{self.size_of(self.output)}: it cannot stand for it"
             )
-        rewired = tuple(_rewire(layer, self.measured, self.output, self.lead) for layer in self.layers)
+        rewired = tuple(rewire(layer, self.measured, self.output, self.lead) for layer in self.layers)
         left = tuple((n, s) for n, s in self.inputs if n != self.measured)
         return replace(self, inputs=left or ((CLOCK, 1),), layers=rewired)
 
@@ -204,7 +204,7 @@ class Network:
                         f"layer {layer.name!r} hears {c.source!r} with delay {min(c.delays)}, so the output cannot come "
                         f"{steps} steps sooner; wire the inputs with delays of at least {steps}"
                     )
-        moved = tuple(reduce(lambda m, n: _rewire(m, n, n, -steps), names, layer) for layer in self.layers)
+        moved = tuple(reduce(lambda m, n: rewire(m, n, n, -steps), names, layer) for layer in self.layers)
         return replace(self, layers=moved, lead=self.lead + steps)
 
 
@@ -231,7 +231,7 @@ def a_network(given: Any) -> Network:
     return given
 
 
-def _rewire(layer: Layer, old: str, new: str, later: int) -> Layer:
+def rewire(layer: Layer, old: str, new: str, later: int) -> Layer:
     """The layer, hearing `new` where it heard `old`, with delays greater by `later`."""
 
     def moved(c: Connection) -> Connection:
