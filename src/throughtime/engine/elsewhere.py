@@ -43,12 +43,13 @@ def _chosen(steps: int, compute: Callable[..., Any], given: Any, derivative: Der
         shapes.append(shape)
         return found
 
-    found = _bind(flattened, flat, derivative)
+    found = _bind(flattened, flattened, flat, derivative)
     return jax.tree.unflatten(shapes[0], found)
 
 
-def _bind(compute: Flat, flat: Sequence[Any], derivative: Derivative) -> Any:
-    here = jax.make_jaxpr(compute)(*flat)
+def _bind(native: Flat, compute: Flat, flat: Sequence[Any], derivative: Derivative) -> Any:
+    """native: computes here what `compute` does anywhere."""
+    here = jax.make_jaxpr(native)(*flat)
     if any(isinstance(constant, Tracer) for constant in here.consts):  # a loss that closes over what is traced outside
         return compute(*flat)
     return _chosen_p.bind(*flat, here=here, compute=compute, derivative=derivative)  # type: ignore[no-untyped-call]
@@ -70,8 +71,9 @@ def _lower_there(ctx: Any, *flat: Any, compute: Flat, **_: Any) -> Any:
     return mlir.lower_fun(_there(compute), multiple_results=True)(ctx, *flat)
 
 
-def _mapped(flat: Sequence[Any], axes: Sequence[Any], *, compute: Flat, derivative: Derivative, **_: Any) -> Any:
-    found = _bind(jax.vmap(compute, axes), flat, derivative)
+def _mapped(flat: Sequence[Any], axes: Sequence[Any], *, here: Any, compute: Flat, derivative: Derivative) -> Any:
+    """What was traced is mapped, which is sooner done than tracing it again."""
+    found = _bind(jax.vmap(jaxpr_as_fun(here), axes), jax.vmap(compute, axes), flat, derivative)
     return found, [0] * len(found)
 
 

@@ -21,6 +21,7 @@ from throughtime.models.hearing import fed_row, named_inputs, one_step
 from throughtime.models.members import begin, count, each_member
 from throughtime.network import Network
 
+STEPS = blocks.STEPS[1:]  # one record costs little a step: fewer sizes are fewer programs, and what is filled up is skipped
 Values = NDArray[Any]
 Advance = Callable[[float], None]
 
@@ -91,7 +92,7 @@ def _pieces(network: Network, measured: Values) -> Iterator[tuple[slice, int, An
         whole[:], borders = 2, [0, len(measured)]
     forms = {0: _free, 1: _led, 2: _mixed}
     for first, last in pairwise(borders):
-        for rows, size in blocks.cut(last - first):
+        for rows, size in blocks.cut(last - first, STEPS):
             yield slice(first + rows.start, first + rows.stop), size, forms[int(whole[first])]
 
 
