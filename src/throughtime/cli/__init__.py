@@ -1,5 +1,6 @@
 """The command line: `throughtime fit`, and what can be done with the model it saves."""
 
+import gc
 import sys
 import time
 from typing import Annotated
@@ -16,6 +17,11 @@ COMMANDS = (
     *(delays.delays, choose.choose, fit.fit, use.evaluate, use.simulate, use.predict, forecast.forecast, report.report),
     *(export.export, show.show, recognise.recognise, lab.experiment, lab.demo),
 )
+SELDOM = (
+    100_000,
+    20,
+    20,
+)  # most of what imports and tracing make lives on: looking through it again and again is a tenth of a fit
 
 
 def program() -> typer.Typer:
@@ -69,7 +75,8 @@ def _about(
 
 def main() -> None:
     """Run the program, and end as it says."""
-    ending, began = Ending(), time.monotonic()
+    ending, began, collected = Ending(), time.monotonic(), gc.get_threshold()
+    gc.set_threshold(*SELDOM)
     try:
         program()(prog_name="throughtime", obj=began)
     except SystemExit as end:
@@ -79,3 +86,5 @@ def main() -> None:
     except KeyboardInterrupt:  # before there was a command to hear of it
         print("error: interrupted", file=sys.stderr)
         ending.at_once()
+    finally:
+        gc.set_threshold(*collected)

@@ -21,7 +21,9 @@ from throughtime.models.hearing import fed_row, named_inputs, one_step
 from throughtime.models.members import begin, count, each_member
 from throughtime.network import Network
 
-STEPS = blocks.STEPS[1:]  # one record costs little a step: fewer sizes are fewer programs, and what is filled up is skipped
+STEPS = blocks.STEPS[
+    1:
+]  # one record costs little a step: fewer sizes are fewer programs, and what is filled up is skipped
 Values = NDArray[Any]
 Advance = Callable[[float], None]
 
