@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateFormatter, AutoDateLocator
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from throughtime.texts import literal
@@ -94,7 +94,7 @@ def plot_deltas(deltas: Mapping[str, ArrayLike], title: str = "Error signals") -
     for colour, (name, values) in zip(np.resize(np.array(COLOURS), len(deltas)), deltas.items(), strict=True):
         norms = _norms(values)
         axes.plot(np.arange(1, len(norms) + 1), norms, color=str(colour), lw=1.5, marker=".", ms=4, label=literal(name))
-    axes.set_yscale("log")
+    logarithmic(axes)
     axes.set(xlabel="time step", ylabel="norm of delta, mean over sequences", title=literal(title, 60))
     axes.legend(frameon=False)
     return figure
@@ -105,6 +105,21 @@ def _norms(values: ArrayLike) -> NDArray[np.float64]:
     norms: NDArray[np.float64] = np.sqrt((delta**2).sum(axis=(-2, -1))).reshape(len(delta), -1).mean(axis=1)
     norms[norms == 0] = np.nan  # the logarithm of nothing
     return norms
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic axis with plain numbers at it: powers are set as formulas, which takes a tenth of a second."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_Plain())
+    axes.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, 0.4)))
+
+
+class _Plain(LogFormatter):
+    """0.002 for the ticks that matplotlib labels."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """What stands at a tick."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def spread_dates(axes: Axes) -> None:
@@ -140,4 +155,4 @@ def _shade(axes: Axes, steps: NDArray[Any], held_out: int | None, named: bool) -
 def _log_if_wide(axes: Axes, values: Sequence[float]) -> None:
     finite = [v for v in values if np.isfinite(v)]
     if finite and min(finite) > 0 and max(finite) > 10 * min(finite):
-        axes.set_yscale("log")
+        logarithmic(axes)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from throughtime.dynamics.model import DynamicModel
 from throughtime.dynamics.teaching import Teaching, usual
-from throughtime.plots import MEASURED, PREDICTED, VALIDATION, new_figure
+from throughtime.plots import MEASURED, PREDICTED, VALIDATION, logarithmic, new_figure
 from throughtime.texts import literal
 
 Values = NDArray[np.float64]
@@ -33,7 +33,7 @@ def plot_course(model: DynamicModel) -> Figure:
         epochs = [*chain(*looks)][: len(held_out)]
         _draw(axes, epochs, _errors(model, held_out), VALIDATION, "held out, free run", "-")
     if any(np.any(np.asarray(line.get_ydata(), float) > 0) for line in axes.lines):  # else nothing has a logarithm
-        axes.set_yscale("log")
+        logarithmic(axes)
     for stage, before in zip(stages[1:], looks[:-1], strict=False):
         axes.axvline(before[-1], color=PREDICTED, lw=0.8, ls=":")
         text, place = f" {stage.loop} loop", axes.get_xaxis_transform()
