@@ -1,9 +1,11 @@
 """What one waits for: CPU seconds of whole processes, user and system, all threads, each process fresh."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from benchmarks.table import Row, Table, barred
 
 BEFORE, NOTHING = "before", (lambda _: None)
 JAX = "import jax"
+PATIENCE = 120  # seconds
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Waiting:
     ends         its exit code
     prepare      called with its folder before each round, not timed
     environment  variables beside those of this process; None takes one away
+    until        (file in its folder, text): waited for is the text in the file, and the process goes no further
     """
 
     name: str
@@ -39,6 +43,7 @@ class Waiting:
     ends: int = 0
     prepare: Callable[[Path], None] = NOTHING
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    until: tuple[str, str] | None = None
 
 
 def _program(*words: str) -> tuple[str, ...]:
@@ -66,6 +71,7 @@ FIT = (
     *("2:3", "--output-delays", "1:2", "--test", "0.2", "--quiet", "--out", "fitted", "--hidden"),
 )
 HERE, NOWHERE = {"THROUGHTIME_CACHE": "kept"}, {"THROUGHTIME_CACHE": "off"}
+LOOK = ("fitted/events.jsonl", '"epoch"')
 CLASSIFIER = """
 import numpy as np, throughtime as tt
 draw = np.random.default_rng(0)
@@ -109,6 +115,8 @@ WAITING = (
     Waiting("fit, a cold machine", _program(*FIT, "4"), share=0.35, prepare=_tank, environment=HERE),
     Waiting("fit, one more unit", _program(*FIT, "5"), share=0.35, prepare=_known(4), environment=HERE),
     Waiting("fit, the same again", _program(*FIT, "4"), share=0.2, prepare=_known(4), environment=HERE),
+    Waiting("first look, a cold machine", _program(*FIT, "4"), 3, prepare=_tank, environment=HERE, until=LOOK),
+    Waiting("first look, again", _program(*FIT, "4"), 3, prepare=_known(4), environment=HERE, until=LOOK),
     Waiting("a GRU's first fit", _code(CLASSIFIER), share=0.35, environment=NOWHERE),
     Waiting("tt.DynamicModel", _code("import throughtime as t; t.DynamicModel"), 0.4, JAX),
 )
@@ -146,11 +154,24 @@ def _seconds(one: Waiting, python: str, changed: Mapping[str, str | None] | None
         process = subprocess.Popen(
             [python, *one.words], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        ends = one.ends if one.until is None else _stopped(process, Path(folder) / one.until[0], one.until[1])
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != one.ends:
+    if process.returncode != ends:
         raise gate.Red(f"{one.name} ended with {process.returncode}, not {one.ends}")
     return used.ru_utime + used.ru_stime
+
+
+def _stopped(process: subprocess.Popen[bytes], file: Path, text: str) -> int:
+    """Kill the process when the text is in the file; the exit code that it then has."""
+    until = time.monotonic() + PATIENCE
+    while not (file.exists() and text in file.read_text()):
+        if time.monotonic() > until:
+            process.kill()
+            raise gate.Red(f"{file.name} did not say {text} within {PATIENCE} s")
+        time.sleep(0.005)
+    process.kill()
+    return -signal.SIGKILL
 
 
 def _row(one: Waiting, found: Seconds, compared: bool) -> Row:
