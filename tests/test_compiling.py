@@ -140,6 +140,19 @@ def test_a_program_that_was_kept_is_not_traced_again(place: Any, traced: Any) ->
     assert traced()
 
 
+def test_what_jax_is_told_belongs_to_the_name(place: Any, traced: Any) -> None:
+    run_beside(*given())
+    own = jax.config.jax_random_seed_offset
+    try:
+        jax.config.update("jax_random_seed_offset", own + 1)
+        traced()
+        run_beside(*given())
+        assert traced()
+        assert len(place()) == 2
+    finally:
+        jax.config.update("jax_random_seed_offset", own)
+
+
 def test_what_is_no_program_is_compiled_anew(place: Any, traced: Any) -> None:
     before = run_beside(*given())
     (path,) = place()

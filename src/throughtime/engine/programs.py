@@ -37,7 +37,7 @@ LIGHT: Options = (("xla_backend_optimization_level", 0), *PLAIN[1:])
 LITTLE = 1 << 23  # rows times weights: some milliseconds
 MOST = 1024  # programs that a function remembers
 
-_HEARD = (  # what JAX is told that a trace depends on
+_TOLD = (  # what JAX is told that numbers depend on, in all its versions together
     "jax_enable_x64",
     "jax_default_matmul_precision",
     "jax_default_prng_impl",
@@ -45,7 +45,13 @@ _HEARD = (  # what JAX is told that a trace depends on
     "jax_numpy_dtype_promotion",
     "jax_numpy_rank_promotion",
     "jax_softmax_custom_jvp",
+    "jax_random_seed_offset",
+    "jax_high_dynamic_range_gumbel",
+    "jax_explicit_x64_dtypes",
+    "jax_allow_f16_reductions",
+    "jax_use_direct_linearize",
 )
+_HEARD = tuple(name for name in _TOLD if hasattr(jax.config, name))
 _LOOKED = ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs", "jax_log_compiles", "jax_check_tracer_leaks")
 
 
