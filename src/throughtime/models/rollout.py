@@ -21,9 +21,7 @@ from throughtime.models.hearing import fed_row, named_inputs, one_step
 from throughtime.models.members import begin, count, each_member
 from throughtime.network import Network
 
-STEPS = blocks.STEPS[
-    1:
-]  # one record costs little a step: fewer sizes are fewer programs, and what is filled up is skipped
+STEPS = blocks.STEPS[1:]  # a step of one record costs little, a program much: no blocks of 64
 Values = NDArray[Any]
 Advance = Callable[[float], None]
 
