@@ -108,6 +108,25 @@ def test_a_network_that_runs_away_on_inputs_in_another_order_is_found() -> None:
     y = together.each(u)[0]  # of the first, which is the system
     assert run_away(together, [Record(u, y)], Ranges.of([Record(u, y)])).tolist() == [False, True, True]
     assert not run_away(together, [Record(0 * u, y)], Ranges.of([Record(u, y)])).any()
+    began = together.members([0, 2, 2])  # what swings as far as the linear model does has not run away
+    assert run_away(together, [Record(u, y)], Ranges.of([Record(u, y)]), began).tolist() == [False, True, False]
+
+
+def test_a_network_that_runs_away_is_the_linear_model_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    u = np.random.default_rng(0).normal(size=90)
+    y = np.tanh(np.convolve(u, 0.5 ** np.arange(9))[:90])
+    teaching = tt.Teaching(epochs=4, look=2, optimizer=tt.LevenbergMarquardt())
+
+    def members(*wild: bool) -> list[dict[str, Any]]:
+        monkeypatch.setattr(dynamic, "run_away", lambda *_: np.array(wild))
+        network = tt.narx(1, 2, 1, 0, 1, skip=True)
+        return tt.DynamicModel(network, teaching, restarts=2, keep=1, horizon=0).fit(u, y).members_
+
+    (best,), (second,), (linear,) = members(False, False), members(True, False), members(True, True)
+    if second == best:
+        (second,) = members(False, True)
+    assert best["error"] <= second["error"] <= linear["error"]
+    assert linear["epoch"] == 0 < best["epoch"]
 
 
 def test_of_the_networks_of_a_block_one_that_runs_away_is_kept_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from throughtime.dynamics.parameters import random_state
 from throughtime.dynamics.preparing import used_by
 from throughtime.dynamics.ranges import Ranges
 from throughtime.dynamics.records import Record, many, names_of, records_of
-from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, teach, usual
+from throughtime.dynamics.teaching import Begun, Questions, StageReport, Teaching, first_best, replaced, teach, usual
 from throughtime.dynamics.trying_out import run_away
 from throughtime.engine import Weights, init
 from throughtime.engine.door import placed
@@ -59,8 +59,9 @@ class DynamicModel(Fitted):
     folds         0: the last part of every record is held out, and tells when to stop. F: F blocks of time are held out in
                   turn, with `restarts` networks for each; the model is the mean of all, and all data are used
     validation    share of every record that is held out, with folds=0; 0: nothing is, and the last weights are kept
-    keep          how many networks of each fold to keep, the best by their free run on held-out data, those that run away on the
-                  inputs in another order after all others; None: all
+    keep          how many networks of each fold to keep, the best by their free run on held-out data; one that runs away on the
+                  inputs in another order is the linear model again if it began as that, else it comes after all others.
+                  None: all
     effort        "quick", "usual" or "thorough": how many `restarts` and `folds`, with keep=1, where none of these four is
                   given; if some are, the others are restarts=5, folds=0, validation=0.2, keep=None
     washout       steps, after those that fill the delays, in which nothing is asked
@@ -188,7 +189,7 @@ class DynamicModel(Fitted):
         linear = self.first is None and bool(direct(self.network_))
         if linear:
             weights = self._as_linear(weights, seen, parts)
-        questions = self._questions(seen, parts)
+        questions, first = self._questions(seen, parts), weights
         validated, loss = any(mask.any() for mask in masks), squared_error(self.outputs_)
         if after is not None:
             self._note(after, validated)
@@ -199,8 +200,13 @@ class DynamicModel(Fitted):
                 last = at
             yield at
         if self._counts.keep is not None and last is not None and validated:
-            every = Ensemble(self.network_, last.report.best, self.inputs_, self.outputs_)
-            self._choose(last.report, validated, run_away(every, records, self.ranges_))
+            began, every = (replace(drawn, weights=w) for w in (first, last.report.best))
+            wild = run_away(every, records, self.ranges_, began if linear else None)
+            report = last.report
+            if linear:  # it takes the place of what runs away
+                report = replaced(report, wild, first_best(self.network_, first, questions, loss))
+                wild = np.zeros_like(wild)
+            self._choose(report, validated, wild)
         self.intervals_ = self._intervals(records, masks)
         self._last = self.ensemble().after(records[-1].u, records[-1].y), records[-1].index
 

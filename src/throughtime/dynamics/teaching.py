@@ -151,7 +151,7 @@ def teach(
     held_out = any((~np.isnan(q)).any() for q in questions.held_out)
     validation = _examined(network, u, questions) if held_out else None
     at, begun = after, after.stage if after else 0
-    first = _first(network, weights, loss, validation, members) if known and validation and not after else None
+    first = _first(network, weights, loss, validation) if known and validation and not after else None
     for number, stage in enumerate(stages[begun:], begun):
         yield Begun(number)
         opened = stage.loop == "open" and network.feedback is not None
@@ -190,8 +190,19 @@ def teach(
         weights = at.report.best if held_out else at.report.weights
 
 
-def _first(network: Network, weights: Weights, loss: SquaredError, validation: Any, members: int) -> BestWeights:
-    """The first weights, and their loss on what is held out."""
+def first_best(network: Network, weights: Weights, questions: Questions, loss: SquaredError) -> BestWeights:
+    """The weights before any training, and their loss on what is held out."""
+    us = [r.u for r in questions.records]
+    return _first(network, weights, loss, _examined(network, us if us[0].shape[1] else None, questions))
+
+
+def replaced(report: Report, where: NDArray[np.bool_], first: BestWeights) -> Report:
+    """The report of networks (K,), of which some are what they began with."""
+    return _best_of(replace(report, best_loss=np.where(where, np.inf, report.best_loss)), first)
+
+
+def _first(network: Network, weights: Weights, loss: SquaredError, validation: Any) -> BestWeights:
+    members = len(jax.tree.leaves(weights)[0])
     found = evaluate(network, weights, loss, validation, members=members)
     return BestWeights(weights, np.where(np.isfinite(found), found, np.inf), np.zeros(members, int))
 
