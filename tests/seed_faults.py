@@ -141,6 +141,14 @@ FAULTS = [
         "another_order",
     ),
     Fault(
+        "the evidence may ask for less weight decay than the least",
+        "training/levenberg_marquardt/steps.py",
+        "decay = jnp.maximum(estimate, before.least)",
+        "decay = estimate",
+        "test_levenberg_marquardt.py",
+        "several_decays",
+    ),
+    Fault(
         "a network that runs away stays what it has become",
         "dynamics/teaching.py",
         "best_loss=np.where(where, np.inf, report.best_loss)",

@@ -180,7 +180,8 @@ def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_
     found = suggest_delays(table[["u"]], table[["y"]])
     wanted = {"input_delays": list(found.inputs), "output_delays": list(found.outputs), "skip": True}
     assert study["wiring"] == {"name": "narx", "hidden": [10], "options": wanted}
-    assert (study["parts"]["folds"], study["restarts"], study["keep"]) == (3, 1, 1)
+    assert (study["parts"]["folds"], study["restarts"], study["keep"]) == (3, 2, 1)
+    assert [stage["decay"] for stage in study["stages"]] == [[0.0, 1e-3]] * 2
     assert [member["fold"] for member in metrics["members"]] == [0, 1, 2]
     ends = [study["wiring"]["options"][key] for key in ("input_delays", "output_delays")]
     assert (

@@ -317,6 +317,24 @@ def test_the_evidence_is_that_of_bayesian_ridge_regression() -> None:
     assert 2 < float(progress.gamma) < 3
 
 
+@pytest.mark.parametrize("bayesian", [False, True])
+def test_several_decays_are_those_of_the_members_in_turn(bayesian: bool) -> None:
+    given, weights = lessons(LINEAR, [linear()]), zoo.weights_of(LINEAR)
+    decays = 0.0, 0.5
+    together = LevenbergMarquardt(decay=decays, bayesian=bayesian)
+    members = jax.tree.map(lambda w: np.stack([w] * 3), weights)
+    found = epoch_of_steps(LINEAR, ERROR, together, first_iterate(together, members, 3), given, epochs=8)
+    for place, decay in enumerate((*decays, 0.0)):
+        alone = LevenbergMarquardt(decay=decay, bayesian=bayesian)
+        wanted = epoch_of_steps(LINEAR, ERROR, alone, first_iterate(alone, weights), given, epochs=8)
+        own = jax.tree.map(lambda w, at=place: w[at], found.weights)
+        assert zoo.distance(own, wanted.weights) < 1e-8
+        assert float(found.decay[place]) == pytest.approx(float(wanted.decay), rel=1e-6)
+    assert float(found.decay[1]) == 0.5  # the evidence asks for less
+    with pytest.raises(ValueError, match="decay must be at least 0"):
+        LevenbergMarquardt(decay=(0.1, -0.1))
+
+
 def test_weights_that_have_learned_nothing_are_not_shrunk_to_nothing() -> None:
     """Eleven weights and six numbers: the first estimate of the decay would be of order one."""
     network, optimizer = tt.jordan(1, 3, 1), LevenbergMarquardt(bayesian=True)

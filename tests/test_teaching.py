@@ -57,6 +57,14 @@ class Watched:
         return optax.sgd(rate)
 
 
+def test_several_decays_are_for_levenberg_marquardt() -> None:
+    assert Teaching(optimizer=tt.LevenbergMarquardt(), decay=(0.0, 0.1)).decay == (0.0, 0.1)
+    with pytest.raises(ValueError, match="for Levenberg-Marquardt only"):
+        Teaching(decay=(0.0, 0.1))
+    with pytest.raises(ValueError, match="decay must be 0 or above"):
+        Teaching(optimizer=tt.LevenbergMarquardt(), decay=(0.0, -0.1))
+
+
 @pytest.mark.parametrize("every", [None, 7])
 @pytest.mark.parametrize("loop", ["open", "closed"])
 def test_the_rate_falls_to_zero_at_the_last_update_and_not_before(loop: str, every: int | None) -> None:

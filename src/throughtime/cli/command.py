@@ -135,4 +135,6 @@ def _shares(parts: Shares) -> dict[str, str]:
 
 
 def _number(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_number, value))
     return repr(value) if isinstance(value, float) else str(value)

@@ -1,5 +1,6 @@
 """`throughtime fit`: from a table to a trained model, its errors, its pictures and a file of it."""
 
+from dataclasses import replace
 from time import monotonic
 
 import typer
@@ -79,11 +80,11 @@ def fit(
         from throughtime.cli import output, wiring
         from throughtime.cli.again import Job, again, beside, go_on
         from throughtime.cli.command import in_options
-        from throughtime.cli.fitting import carry_out, found_wiring, heard_note, limit
+        from throughtime.cli.fitting import carry_out, decays_in, found_wiring, heard_note, limit
         from throughtime.dynamics.dead_time import with_dead_time
         from throughtime.dynamics.efforts import effort_of
         from throughtime.dynamics.shares import Shares
-        from throughtime.dynamics.stages import Asked, stages_of
+        from throughtime.dynamics.stages import Asked, optimizer_of, stages_of
         from throughtime.dynamics.study import Study
         from throughtime.dynamics.table import Columns, Limits, TableFile
         from throughtime.dynamics.wirings import LINEAR
@@ -123,7 +124,11 @@ def fit(
             increments=increments,
             skip=skip or network is None,
         )
-        meant, alike = effort_of(effort), wired.name == LINEAR
+        meant, alike, by_effort = (
+            effort_of(effort),
+            wired.name == LINEAR,
+            restarts is folds is validation is keep is None,
+        )
         restarts, folds, validation, keep = meant.counts(restarts, folds, validation, keep, alike)
         shares = Shares(validation, folds, test, washout)
         data = columns.named(readers.read(table, Table), asked)
@@ -133,8 +138,11 @@ def fit(
             said = {key for key, text in (("input_delays", input_delays), ("output_delays", output_delays)) if text}
             wired = found_wiring(wired, said, data, shares)
         epochs = epochs or (meant.epochs if optimizer in (None, "br", "lm") else None)
-        teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decay, patience, look, clip)
+        decays = decays_in(decay)
+        teaching = Asked(optimizer, learner, horizon, epochs, learning_rate, every, decays, patience, look, clip)
         made = with_dead_time(wired.build(len(asked.inputs), len(asked.outputs)), dead_time)
+        if by_effort and decays is None and optimizer_of(made, teaching) == "br":
+            teaching = replace(teaching, decay=meant.decays)
         stages = stages_of(made, wired.name, shares.of(data, made).training, loop, teaching)
         limits = Limits(*(limit(text, side, len(asked.outputs)) for text, side in ((low, "low"), (high, "high"))))
         origin = TableFile(table.name, fingerprint(table))

@@ -151,7 +151,14 @@ Every = Annotated[
     int | None,
     _training("adam: steps between two updates. Default: a tenth of the rows, at least 100.", least=1),
 ]
-Decay = Annotated[float | None, _training("Weight decay. Default: 0.")]
+Decay = Annotated[
+    str | None,
+    _training(
+        "Weight decay; br: the least of it. lm, br: several, as 0,0.001,0.03, are those of the networks in turn. Default: 0; br "
+        "by --effort: these, in quick the first two.",
+        "NUMBER[,NUMBER]",
+    ),
+]
 Patience = Annotated[
     int | None,
     _training(

@@ -47,6 +47,17 @@ def limit(text: str | None, side: str, outputs: int) -> tuple[float | None, ...]
     return made * outputs if len(made) == 1 else made
 
 
+def decays_in(text: str | None) -> float | tuple[float, ...] | None:
+    """One weight decay, or several, from a text such as '0,0.001'."""
+    if text is None:
+        return None
+    try:
+        made = tuple(_number(part) for part in text.split(","))
+    except ValueError:
+        raise Problem(f"--decay {text!r} cannot be read; write a number, or several: 0,0.001,0.03") from None
+    return made[0] if len(made) == 1 else made
+
+
 def _number(part: str) -> float:
     made = float(part)
     if made != made:

@@ -2,7 +2,9 @@
 
 A NARX network with the delays of `suggest_delays` and a direct connection past its hidden units is the linear model before
 training (see `throughtime.dynamics.beginning`). Of the networks that share a held-out block only the best in free run there is
-kept, the linear one among them, so over what is held out the model is never worse than linear.
+kept, the linear one among them, so over what is held out the model is never worse than linear. They differ in their first
+weights and in how much their weights decay at least: the evidence takes the errors of a free run, which are alike from step to
+step, for more than they are.
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from throughtime.rounding import unvarying
 
 RESTARTS, VALIDATION = 5, 0.2  # where some of it is said
 LAGS = 30
+DECAYS = (0.0, 1e-3, 3e-2)  # the least weight decay of the networks of a block, in turn: what is held out chooses
 
 
 class Counts(NamedTuple):
@@ -43,6 +46,11 @@ class Effort:
     restarts: int
     epochs: int | None = None
 
+    @property
+    def decays(self) -> tuple[float, ...]:
+        """As many of `DECAYS` as every block has networks."""
+        return DECAYS[: self.restarts]
+
     def counts(
         self, restarts: int | None, folds: int | None, validation: float | None, keep: int | None, alike: bool = False
     ) -> Counts:
@@ -54,7 +62,7 @@ class Effort:
         return Counts(usual if restarts is None else restarts, folds or 0, share, keep)
 
 
-EFFORTS = {"quick": Effort(3, 1, 20), "usual": Effort(4, 3), "thorough": Effort(8, 10)}
+EFFORTS = {"quick": Effort(3, 2, 20), "usual": Effort(4, 5), "thorough": Effort(8, 12)}
 
 
 def effort_of(name: Any) -> Effort:

@@ -62,8 +62,9 @@ class DynamicModel(Fitted):
     keep          how many networks of each fold to keep, the best by their free run on held-out data; one that runs away on the
                   inputs in another order is the linear model again if it began as that, else it comes after all others.
                   None: all
-    effort        "quick", "usual" or "thorough": how many `restarts` and `folds`, with keep=1, where none of these four is
-                  given; if some are, the others are restarts=5, folds=0, validation=0.2, keep=None
+    effort        "quick", "usual" or "thorough": how many `restarts` and `folds`, with keep=1 and, without `teaching`, networks
+                  whose weights decay differently, where none of these four is given; if some are, the others are restarts=5,
+                  folds=0, validation=0.2, keep=None
     washout       steps, after those that fill the delays, in which nothing is asked
     low, high     limits that the output sensors can show (a number, or one per output; None: none): outputs are shown within
                   them, and in training a target at its limit is no reproach to an output beyond it; what is fed back is not
@@ -274,8 +275,10 @@ class DynamicModel(Fitted):
         an_instance(self.teaching, "teaching")
         if self.teaching is not None:
             return [self.teaching] if isinstance(self.teaching, Teaching) else self.teaching
-        epochs = effort_of(self.effort).epochs
-        return [stage if epochs is None else replace(stage, epochs=epochs) for stage in usual(self.network_)]
+        effort, made = effort_of(self.effort), usual(self.network_)
+        if self.restarts is self.folds is self.validation is self.keep is None and not is_linear(self.network_):
+            made = tuple(replace(stage, decay=effort.decays) for stage in made)
+        return [stage if effort.epochs is None else replace(stage, epochs=effort.epochs) for stage in made]
 
     @property
     def _counts(self) -> Counts:

@@ -53,6 +53,7 @@ class Asked:
 
     optimizer  "adam", "lm" or "br"
     learner    as `learner_of` reads it
+    decay      several for "lm" and "br": those of the networks, in turn
     clip       0: any
     """
 
@@ -62,7 +63,7 @@ class Asked:
     epochs: int | None = None
     rate: float | None = None
     every: int | None = None
-    decay: float | None = None
+    decay: float | tuple[float, ...] | None = None
     patience: int | None = None
     look: int | None = None
     clip: float | None = None
@@ -70,7 +71,9 @@ class Asked:
     def __post_init__(self) -> None:
         if self.optimizer is not None and self.optimizer not in OPTIMIZERS:
             raise Wrong(f"{{optimizer}} {quoted(self.optimizer)} is not known; choose {', '.join(OPTIMIZERS)}")
-        for name, least in (("rate", 0.0), ("decay", -1e-300), ("clip", -1e-300)):
+        for decay in self.decay if isinstance(self.decay, tuple) else [self.decay]:
+            refuse_outside("decay", decay, -1e-300)
+        for name, least in (("rate", 0.0), ("clip", -1e-300)):
             refuse_outside(name, getattr(self, name), least)
 
     @property
@@ -110,6 +113,8 @@ def stages_of(network: Network, name: str, rows: int, loop: str | None = None, a
     for key in WHOLE_STEPS if chosen != "adam" else ():
         if key in said:
             raise Wrong(f"{{{key}}} is not for {{optimizer}} {chosen}, which takes whole steps on all rows at once")
+    if chosen == "adam" and isinstance(asked.decay, tuple):
+        raise Wrong("{decay} may be several for {optimizer} lm and br only; give one")
     settings = DEFAULTS[chosen] | said | {"optimizer": OPTIMIZERS[chosen]}
     settings |= {"learner": learner_of(said.get("learner", "bptt")), "clip": settings.get("clip") or None}
     horizon = settings.pop("horizon", SERIES_HORIZON if network.inputs[0][0] == CLOCK and chosen == "adam" else None)
@@ -258,8 +263,10 @@ def stage_from_dict(said: Mapping[str, Any]) -> Teaching:
         value = made.get(key, 1 if key in ("epochs", "look") else None)
         if not is_whole(value, least, MOST) and not (value is None and key in ("horizon", "every", "patience")):
             raise Wrong(f"{{{key}}} must be a whole number of at least {least}, not {quoted(value)}")
-    for key in ("rate", "decay", "clip"):
-        value = made.get(key, 1.0)
+    decays = made.get("decay", 0.0)
+    several = isinstance(decays, list | tuple) and len(decays) > 0
+    numbers = [(key, made.get(key, 1.0)) for key in ("rate", "clip")]
+    for key, value in [*numbers, *(("decay", decay) for decay in (decays if several else [decays]))]:
         if not is_number(value) and not (value is None and key == "clip"):
             raise Wrong(f"{{{key}}} must be a number, not {quoted(value)}")
         refuse_outside(key, value, 0.0 if key == "rate" else -1e-300)

@@ -43,7 +43,8 @@ class Teaching:
     horizon        closed loop: runs of so many steps from measured history; None: from the beginning of each record
     every          steps between two updates; None: one update per epoch
     decay          weight decay: decay |w|^2 is added to the mean squared error, biases and starts left out; by
-                   Levenberg-Marquardt over all weights
+                   Levenberg-Marquardt over all weights, where it may be several: those of the networks in turn; with
+                   Bayesian regularisation the least that is acting
     clip           largest norm of the gradient; None: any
     patience       end after so many epochs without a better free run on held-out data; None: all epochs
     look           epochs from one look at the held-out data to the next
@@ -56,7 +57,7 @@ class Teaching:
     learner: Any = field(default_factory=BPTT)
     horizon: int | None = None
     every: int | None = None
-    decay: float = 0.0
+    decay: float | tuple[float, ...] = 0.0
     clip: float | None = 1.0
     patience: int | None = None
     look: int = 25
@@ -67,11 +68,15 @@ class Teaching:
             method_of(self.optimizer)
         if self.loop not in LOOPS:
             raise ValueError(f"loop must be 'open' or 'closed', not {self.loop!r}")
-        for name, least in (("rate", 0.0), ("decay", -1e-300)):
-            if not least < getattr(self, name) < np.inf:
-                raise ValueError(
-                    f"{name} must be {'above 0' if name == 'rate' else '0 or above'}, not {getattr(self, name)}"
-                )
+        if not 0.0 < self.rate < np.inf:
+            raise ValueError(f"rate must be above 0, not {self.rate}")
+        several = isinstance(self.decay, list | tuple)
+        if several:
+            object.__setattr__(self, "decay", tuple(self.decay))  # type: ignore[arg-type]
+        if not np.size(self.decay) or not all(0 <= decay < np.inf for decay in np.ravel(self.decay)):
+            raise ValueError(f"decay must be 0 or above, not {self.decay}")
+        if several and not getattr(self.optimizer, "whole", False):
+            raise ValueError(f"decay may be several for Levenberg-Marquardt only, not {self.decay}; give one")
 
 
 def usual(network: Network) -> tuple[Teaching, ...]:

@@ -90,7 +90,7 @@ def _of_optax(optimizer: Any) -> bool:
     return all(hasattr(optimizer, part) for part in ("init", "update"))
 
 
-def with_decay(optimizer: Any, decay: float, decaying: Any) -> Any:
+def with_decay(optimizer: Any, decay: Any, decaying: Any) -> Any:
     """The optimizer with weight decay: decay |w|^2 is added to the mean squared error.
 
     A method, also one of your own, has weight decay if it is a dataclass with a field called `decay`, which is replaced.

@@ -12,7 +12,8 @@ the weight decay, alpha / (beta n) for the prior alpha and the noise beta:
     gamma = W - decay tr (H + decay I)^-1,  alpha = gamma / (2 w^T w),  beta = (n - gamma) / (2 r^T r)               (3)
 
 From one epoch to the next the decay grows tenfold at most, from 1e-6: the errors of weights that have learned nothing yet
-would shrink them to nothing.
+would shrink them to nothing. It is never below the least that is given: errors of a free run are alike from step to step, so
+that they are worth less evidence than their number says.
 
 Sources: M. Hagan, M. Menhaj, IEEE Trans. Neural Networks 5, 1994; F. D. Foresee, M. Hagan, ICNN 1997; D. MacKay, Neural
 Computation 4, 1992. The solvers of optimistix and lineax take residuals as one function and hold its whole Jacobian, T W
@@ -46,7 +47,8 @@ class LevenbergMarquardt:
     largest         the end, when damping is above it (mu_max)
     least_gradient  the end, when the gradient of the mean squared error is shorter (min_grad)
     goal            the end, when the mean squared error is as small (goal)
-    decay           weight decay, added to the mean squared error: decay w^T w; the first one if `bayesian`
+    decay           weight decay, added to the mean squared error: decay w^T w; the least one if `bayesian`. Several: those
+                    of the members, in turn
     bayesian        estimate the decay from the evidence, every epoch
 
     Cost of an epoch: O(T W^2 + W^3), memory O(W^2), for a few thousand weights W; always in float64. Every epoch takes all
@@ -63,7 +65,7 @@ class LevenbergMarquardt:
     largest: float = 1e10
     least_gradient: float = 1e-7
     goal: float = 0.0
-    decay: float = 0.0
+    decay: float | tuple[float, ...] = 0.0
     bayesian: bool = False
     whole: ClassVar[bool] = True
 
@@ -74,8 +76,9 @@ class LevenbergMarquardt:
             wanted, given = "0 < decrease < 1 < increase", f"{self.decrease}, {self.increase}"
             raise ValueError(f"LevenbergMarquardt needs {wanted}, not {given}")
         for name in ("least_gradient", "goal", "decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"LevenbergMarquardt: {name} must be at least 0, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if not np.size(value) or not np.all(np.asarray(value) >= 0):
+                raise ValueError(f"LevenbergMarquardt: {name} must be at least 0, not {value}")
 
     def refuse(self, task: Task) -> None:
         """Other losses than sums of squares, dropout, and parts of a sequence."""

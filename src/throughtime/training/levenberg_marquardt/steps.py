@@ -36,6 +36,7 @@ class Iterate(NamedTuple):
     weights   in float64
     damping   for the next step
     decay     the weight decay that was acting
+    least     of it
     gamma     the effective number of weights: all, unless `bayesian`
     squares   the sum of squared residuals of `weights`, without decay
     asked     how many targets were asked for (steps, as everywhere)
@@ -48,6 +49,7 @@ class Iterate(NamedTuple):
     weights: Weights
     damping: Array
     decay: Array
+    least: Array
     gamma: Array
     squares: Array
     asked: Array
@@ -62,9 +64,10 @@ def first_iterate(optimizer: "LevenbergMarquardt", weights: Weights, members: in
     with jax.enable_x64(True):
         own = jax.tree.map(lambda w: placed(w, np.float64), weights)
         count = sum(w.size for w in jax.tree.leaves(own)) // (members or 1)
-        numbers = (optimizer.damping, optimizer.decay, float(count), np.inf, 0, np.inf, 0, 0, GOING)
         shape = () if members is None else (members,)
-        types = (np.float64,) * 4 + (np.int32, np.float64, *(np.int32,) * 3)
+        decay = np.resize(np.asarray(optimizer.decay, np.float64), shape)
+        numbers = (optimizer.damping, decay, decay, float(count), np.inf, 0, np.inf, 0, 0, GOING)
+        types = (np.float64,) * 5 + (np.int32, np.float64, *(np.int32,) * 3)
         return Iterate(own, *(placed(np.full(shape, n, t)) for n, t in zip(numbers, types, strict=True)))
 
 
@@ -130,7 +133,8 @@ def _step(problem: LeastSquares, optimizer: "LevenbergMarquardt", before: Iterat
     hessian, error = normal.hessian / numbers, normal.squares / numbers
     decay, gamma = before.decay, before.gamma
     if optimizer.bayesian:
-        decay, gamma = _evidence(hessian, error, numbers, flat, decay, gamma)
+        estimate, gamma = _evidence(hessian, error, numbers, flat, decay, gamma)
+        decay = jnp.maximum(estimate, before.least)
     slope, cost = normal.gradient / numbers + decay * flat, error + decay * (flat @ flat)
     steepness = 2 * jnp.linalg.norm(slope)
     ended = _verdict(optimizer, cost, error, steepness)
@@ -152,7 +156,8 @@ def _step(problem: LeastSquares, optimizer: "LevenbergMarquardt", before: Iterat
     ended = jnp.where((ended == GOING) & ~last.better, STUCK, ended).astype(jnp.int32)
     asked = problem.asked().astype(jnp.int32)
     steps = before.steps + last.better.astype(jnp.int32)
-    return Iterate(tree(weights), last.damping, decay, gamma, squares, asked, steepness, last.tried, steps, ended)
+    found = (tree(weights), last.damping, decay, before.least, gamma, squares, asked)
+    return Iterate(*found, steepness, last.tried, steps, ended)
 
 
 class _Trial(NamedTuple):
