@@ -149,6 +149,14 @@ FAULTS = [
         "several_decays",
     ),
     Fault(
+        "a value far from all others is not told",
+        "cli/data.py",
+        "> FAR * (high - low)",
+        "> 1e99 * (high - low)",
+        "test_tables.py",
+        "far_from_all",
+    ),
+    Fault(
         "a network that runs away stays what it has become",
         "dynamics/teaching.py",
         "best_loss=np.where(where, np.inf, report.best_loss)",

@@ -182,6 +182,12 @@ def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_
     assert study["wiring"] == {"name": "narx", "hidden": [10], "options": wanted}
     assert (study["parts"]["folds"], study["restarts"], study["keep"]) == (3, 2, 1)
     assert [stage["decay"] for stage in study["stages"]] == [[0.0, 1e-3]] * 2
+    assert "--decay 0.0,0.001" in metrics["settings"]["command"]
+    assert (
+        "validation is of the same rows as training, each run over by the networks that it was held out from"
+        in said.stdout
+    )
+    assert load("out/model.safetensors").settings["single_output"] is True
     assert [member["fold"] for member in metrics["members"]] == [0, 1, 2]
     ends = [study["wiring"]["options"][key] for key in ("input_delays", "output_delays")]
     assert (
@@ -203,7 +209,7 @@ def test_without_a_word_on_the_wiring_it_begins_as_the_linear_model_with_delays_
 
 def test_networks_that_stay_the_linear_model_are_told() -> None:
     assert _stayed([{"epoch": 3}]) == []
-    assert _stayed([{"epoch": 3}, {"epoch": 0}])[0].startswith("1 of the 2 networks are the linear model, where")
+    assert _stayed([{"epoch": 3}, {"epoch": 0}])[0].startswith("1 of the 2 networks is the linear model, where")
     assert _stayed([{"epoch": 0}, {"epoch": 0}])[0].startswith("the linear model is the answer: no training was better")
 
 
@@ -317,6 +323,8 @@ def test_uneven_times_are_noted() -> None:
         (["--test", "0.95"], ["too short"]),
         (["--learning-rate", "-1"], ["--learning-rate"]),
         (["--decay", "-1"], ["--decay"]),
+        (["--decay", "0,much"], ["--decay", "write a number, or several"]),
+        (["--decay", "0,0.1", "--optimizer", "adam"], ["--decay may be several for --optimizer lm and br only"]),
         (["--high", "ten"], ["--high 'ten'", "0,none"]),
         (["--high", "1,2"], ["2 numbers for 1 outputs"]),
         (["--high", "1", "--low", "2"], ["--low 2 is not below --high 1"]),

@@ -10,7 +10,7 @@ import pytest
 
 import throughtime as tt
 from command_line import fitted
-from throughtime.cli.results import REMEDY, show
+from throughtime.cli.results import REMEDY, remedy, show
 from throughtime.dynamics.correlation import autocorrelation, cross_correlation
 from throughtime.dynamics.holding import Parts, held_out
 from throughtime.dynamics.measured import Measured
@@ -18,7 +18,7 @@ from throughtime.dynamics.records import Record
 from throughtime.dynamics.residuals import ResidualTests
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.judging import judge
-from throughtime.reports.verdicts import Errors, Held, coverage_sentences, residual_sentences
+from throughtime.reports.verdicts import Errors, Held, Verdict, coverage_sentences, residual_sentences
 
 FREE, NEAR = "free run", "one step"
 
@@ -163,6 +163,16 @@ def test_the_table_shows_rivals_beside_each_other_and_says_what_exploded(capsys:
 
 def made() -> Judgement:
     return judgement(of(0.1, None), of(0.2, 0.3), of(1.0, 1.0), coverage=(Held(0.8, 0.75, 12),), residuals=("white",))
+
+
+def test_advice_leaves_out_what_was_done_and_what_no_advice_helps() -> None:
+    assert remedy({}).endswith("other sizes (throughtime choose), --folds 4 or --network gru")
+    assert remedy({"network": "gru", "folds": 4}).endswith("other sizes (throughtime choose)")
+    lost = Errors(0.2, 0.2), Errors(0.1, 0.1), Errors(1.0, 1.0)
+    assert "take the linear model" in Verdict("test", "y", *lost).sentence()
+    assert "take the linear model" not in Verdict("test", "y", *lost).sentence(remedy({"network": "linear"}))
+    still = Verdict("test", "y", *[Errors(0.0, 0.0)] * 3).sentence()
+    assert still == "y, test: it does not vary there, so there is nothing to compare"
 
 
 def test_json_gives_the_same_judgement_back() -> None:

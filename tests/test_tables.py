@@ -107,6 +107,15 @@ def test_columns_that_do_not_vary_or_are_empty_every_second_row_are_told() -> No
     assert error.startswith("error: in open loop nothing can be asked")
 
 
+def test_a_value_far_from_all_others_is_told() -> None:
+    values = np.linspace(-1.0, 1.0, 100)
+    far = np.where(np.arange(100) == 41, 1e30, values)
+    (told,) = data.far_away(data.Data(values[:, None], far[:, None], ["u"], ["y"], pd.RangeIndex(100)))
+    assert told.startswith("note: column 'y' is 1e+30 in row 42, and within -0.9")
+    empty = np.full((100, 1), np.nan)
+    assert data.far_away(data.Data(np.ones((100, 1)), empty, ["u"], ["y"], pd.RangeIndex(100))) == []
+
+
 def test_ends_of_intervals_take_no_other_columns_name() -> None:
     random = np.random.default_rng(0)
     u = random.normal(size=200)

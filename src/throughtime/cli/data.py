@@ -18,6 +18,8 @@ from throughtime.io.tables import Table
 from throughtime.rounding import unvarying
 from throughtime.times import told_uneven, uneven
 
+FAR = 1e3  # times what nine of ten values span: so far from the others a value may be no measurement
+
 
 @dataclass(frozen=True, eq=False)
 class Data(Measured):
@@ -96,6 +98,20 @@ def constant(data: Data) -> list[str]:
         for name, values in columns
         if not np.isnan(values).all() and unvarying(values)
     ]
+
+
+def far_away(data: Data) -> list[str]:
+    """A note on each column of which one value is so far from the others that they are nothing beside it."""
+    made = []
+    for name, values in [*zip(data.inputs, data.u.T, strict=True), *zip(data.outputs, data.y.T, strict=True)]:
+        low, middle, high = np.nanpercentile(values, [5, 50, 95]) if not np.isnan(values).all() else (0.0, 0.0, 0.0)
+        row = int(np.nanargmax(np.abs(values - middle))) if high > low else 0
+        if high > low and abs(values[row] - middle) > FAR * (high - low):
+            told = f"is {values[row]:g} in row {row + 1}, and within {low:.4g} and {high:.4g} in most"
+            made.append(
+                f"note: column {name!r} {told}: if that is no measurement, leave the cell empty, or cut the row out"
+            )
+    return made
 
 
 def sparse(data: Data) -> list[str]:

@@ -71,11 +71,12 @@ def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -
     with in_options():
         parts = study.rows(data)
     asked_rows, weights = parts.training - parts.first, weight_count(study.network)
-    notes = [*columns.notes(data), *columns.constant(data), *columns.sparse(data)]
+    notes = [*columns.notes(data), *columns.constant(data), *columns.far_away(data), *columns.sparse(data)]
     if asked_rows < weights:
         notes.append(f"note: only {asked_rows} rows are learned from, for {weights} weights: give more rows")
     output.notes(notes, quiet)
-    face = Face(command(study, parts.training, folder.path), results.REMEDY, phases)
+    advice = results.remedy(study.settings(parts))
+    face = Face(command(study, parts.training, folder.path), advice, phases)
     try:
         with in_options(), output.ProgressBar("fit", quiet) as bar:
             looks = folder.resume(data, face) if job.begun else folder.run(study, data, job.overwrite, face)
@@ -83,7 +84,7 @@ def carry_out(job: Job, phases: Mapping[str, float], json_: bool, quiet: bool) -
     except Unjudged as late:
         raise Interrupted(f"{late}; throughtime fit --resume {folder.path} makes them") from None
     assert outcome is not None
-    _report(folder.path, outcome, outcome.metrics(data, parts, results.REMEDY) if json_ else None, quiet)
+    _report(folder.path, outcome, outcome.metrics(data, parts, advice) if json_ else None, quiet)
 
 
 def _stayed(members: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -92,7 +93,18 @@ def _stayed(members: Sequence[Mapping[str, Any]]) -> list[str]:
     if linear == len(members):
         return ["the linear model is the answer: no training was better in free run over the held-out rows"]
     where = "where training found nothing better on the held-out rows"
-    return [f"{linear} of the {len(members)} networks are the linear model, {where}"] if linear else []
+    are = "is" if linear == 1 else "are"
+    return [f"{linear} of the {len(members)} networks {are} the linear model, {where}"] if linear else []
+
+
+def _folded(outcome: Outcome) -> list[str]:
+    """A sentence on rows that are both learned from and held out, where no others judge."""
+    if not outcome.study.parts.folds or outcome.study.parts.test:
+        return []
+    return [
+        "validation is of the same rows as training, each run over by the networks that it was held out from; those were chosen "
+        "by it, so leave rows out of all: --test 0.2"
+    ]
 
 
 def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: bool) -> None:
@@ -102,8 +114,15 @@ def _report(out: Path, outcome: Outcome, metrics: dict[str, Any] | None, quiet: 
         judgement = outcome.judgement
         results.show(judgement, results.headline(outcome))
         written = f"written to {out}: {', '.join(FILES)}"
+        advice = results.remedy(outcome.settings)
         stayed = _stayed(outcome.model.members_)
-        for line in ["", *results.verdicts(judgement), *stayed, *coverage_sentences(judgement.coverage), "", written]:
+        said = [
+            *results.verdicts(judgement, advice),
+            *stayed,
+            *_folded(outcome),
+            *coverage_sentences(judgement.coverage),
+        ]
+        for line in ["", *said, "", written]:
             output.say(line)
     if outcome.ended == "interrupted":
         output.say(

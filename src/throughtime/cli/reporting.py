@@ -29,7 +29,9 @@ def write(
     bar(0.4, "pictures")
     remarks = [note.removeprefix("note: ") for note in notes(data)] + ([] if judgement.coverage else [UNCHECKED])
     origin, sha256 = _origin(opened.made.settings), fingerprint(table)
-    write_report(out, findings(opened.model, data, judgement, origin, sha256, remarks, results.REMEDY))
+    write_report(
+        out, findings(opened.model, data, judgement, origin, sha256, remarks, results.remedy(opened.made.settings))
+    )
 
 
 def parts_of(opened: Opened, data: Data, led: int, held_out: int | None, learned: int) -> Parts | Sequence[Span]:

@@ -7,11 +7,23 @@ from typing import Any
 from throughtime.cli import output
 from throughtime.drawing import weight_count
 from throughtime.dynamics.fitted import FREE
+from throughtime.dynamics.wirings import LINEAR
 from throughtime.reports.judgement import Judgement
 from throughtime.reports.outcome import Outcome
 from throughtime.texts import printable
 
-REMEDY = "try other delays (throughtime delays), other sizes (throughtime choose), --folds 4 or --network gru"
+
+def remedy(settings: Mapping[str, Any]) -> str:
+    """What to do where the linear model is better, but for what was done by these settings; nothing for the linear model."""
+    if settings.get("network") == LINEAR:
+        return ""
+    folds = [] if settings.get("folds") else ["--folds 4"]
+    others = [*folds, *([] if settings.get("network") == "gru" else ["--network gru"])]
+    said = ["other delays (throughtime delays)", "other sizes (throughtime choose)", " or ".join(others)]
+    return f"try {', '.join(filter(None, said))}"
+
+
+REMEDY = remedy({})
 
 
 def headline(outcome: Outcome) -> str:
@@ -24,9 +36,9 @@ def headline(outcome: Outcome) -> str:
     )
 
 
-def verdicts(judgement: Judgement) -> list[str]:
+def verdicts(judgement: Judgement, advice: str) -> list[str]:
     """A sentence on every output, with what to do on the command line."""
-    return [verdict.sentence(REMEDY) for verdict in judgement.verdicts]
+    return [verdict.sentence(advice) for verdict in judgement.verdicts]
 
 
 def show(judgement: Judgement, title: str) -> None:

@@ -54,7 +54,7 @@ def tell(judgement: Judgement, title: str, learned: int) -> None:
     output.say()
     where = f"the rows after {learned}" if learned else "these rows"
     held = coverage_sentences(judgement.coverage, where)
-    for sentence in [*results.verdicts(judgement), *judgement.residuals, *held]:
+    for sentence in [*results.verdicts(judgement, results.REMEDY), *judgement.residuals, *held]:
         output.say(sentence)
     if learned:
         output.say(f"note: the model has learned from the first {learned} rows of this table; they are no test")

@@ -222,7 +222,7 @@ class _Run:
         model, taught = self.taught.model, self.taught
         linears = linear_models(model.network_, self.data, self.parts)
         settings = settings_of(self.study, self.parts, taught, linears, self.face)
-        contents = model.to_model(**settings)
+        contents = model.to_model(**settings, single_output=len(model.outputs_) == 1)
         if self.new:  # else all files are replaced together
             save(self.path / MODEL, contents)
         try:

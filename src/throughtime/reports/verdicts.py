@@ -71,7 +71,9 @@ class Verdict:
         return self.network.free < self.linear.free
 
     def sentence(self, remedy: str = REMEDY) -> str:
-        """Where the network is better, where it is not, and then what to do."""
+        """Where the network is better, where it is not, and then what to do; an empty remedy: there is nothing to be done."""
+        if self.mean.free == 0:
+            return f"{self.output}, {self.part}: it does not vary there, so there is nothing to compare"
         free, near = (
             f"{'better' if ours < theirs else 'NOT better'} {where} ({ours:.4g} against {theirs:.4g})"
             for where, ours, theirs in zip(("in free run", "one step ahead"), self.network, self.linear, strict=True)
@@ -82,7 +84,7 @@ class Verdict:
         elif self.network.free > NEAR * self.mean.free:
             text += f"; in free run hardly better than the mean ({self.mean.free:.4g})"
         if not self._free:
-            return f"{text}; {remedy}, or take the linear model"
+            return f"{text}; {remedy}, or take the linear model" if remedy else text
         near_lost = self.network.one_step >= self.linear.one_step
         return f"{text}; for one step ahead alone, take the linear model" if near_lost else text
 
