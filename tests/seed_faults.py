@@ -42,6 +42,15 @@ class Fault(NamedTuple):
 
 
 FAULTS = [
+    # Strings of labels, by the estimator.
+    Fault(
+        "a label of a string is taken for the blank",
+        "estimators/classifier.py",
+        "+ self._spells).astype",
+        ").astype",
+        "test_estimators.py",
+        "over_all_its_paths",
+    ),
     # Programs: how they are compiled, and what is kept of them.
     Fault(
         "records of one length are taken for the columns of a table",

@@ -1,6 +1,7 @@
 """The estimators: scikit-learn's contract, the forms X and y may have, and what a fitted one remembers."""
 
 import functools
+import itertools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import throughtime as tt
 from throughtime.architectures import ARCHITECTURES
 from throughtime.estimators import EXPECTED_FAILED_CHECKS, SequenceClassifier, SequenceRegressor
 from throughtime.estimators.parts import parted
+from throughtime.features.pen import PenFeatures
 from throughtime.models.saving import load, save
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 40, "learning_rate": 0.05, "random_state": 0}
@@ -335,7 +337,7 @@ def test_numbers_of_a_sequence_are_learned_and_read_as_a_mean_too() -> None:
 
 
 def test_an_answer_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(ValueError, match="answer must be 'auto', 'last' or 'mean', not 'sum'"):
+    with pytest.raises(ValueError, match="answer must be one of 'auto', 'last', 'mean', 'each step', not 'sum'"):
         SequenceRegressor(epochs=1, answer="sum").fit(LISTED, np.ones(4))
     with pytest.raises(ValueError, match="answer='mean' is for one target per sequence, but y has one per step"):
         SequenceRegressor(epochs=1, answer="mean").fit(BLOCK, BLOCK)
@@ -344,6 +346,58 @@ def test_an_answer_that_cannot_be_read_is_refused() -> None:
         model.to_model(answer="mean over time")
     with pytest.raises(ValueError, match="answers by 'ctc'; an estimator is one network"):
         SequenceClassifier.from_model(tt.Model(model.network_, model.weights_, settings={"answer": "ctc"}))
+
+
+def test_each_step_takes_nothing_for_the_class_of_a_whole_sequence() -> None:
+    y = [x[:, 0] > 0 for x in LISTED]
+    model = SequenceClassifier("elman", hidden=2, epochs=1, answer="each step").fit(LISTED, y)
+    assert model.answer_ == model.to_model().settings["answer"] == "every step"
+    with pytest.raises(ValueError, match="target of sequence 0 has 1 values, but the sequence has 4 steps"):
+        SequenceClassifier(epochs=1, answer="each step").fit(LISTED, [0, 1, 0, 1])
+
+
+def all_paths(chances: Any, string: tuple[int, ...]) -> float:
+    """The probability of a string: of all paths of labels and blanks (0) that stand for it."""
+    paths = itertools.product(range(chances.shape[1]), repeat=len(chances))
+    same = (path for path in paths if tuple(label for label, _ in itertools.groupby(path) if label) == string)
+    return sum(float(np.prod(chances[np.arange(len(path)), path])) for path in same)
+
+
+def test_a_string_of_labels_is_learned_over_all_its_paths_and_recognised_alike() -> None:
+    """By text or list; `recognise` reads a model of strings as the estimator does."""
+    heard = PenFeatures(points=5, columns=("x", "y"))
+    drawings = [[[0, 0, 0], [float(n), 9, 1]] for n in range(4)]
+    X, texts, strings = heard(drawings), ["ba", "b", "", "aa"], [(2, 1), (2,), (), (1, 1)]
+    settings: dict[str, Any] = {"hidden": 3, "epochs": 1, "random_state": 0, "answer": "ctc", "clip": None}
+    model = SequenceClassifier("gru", **settings).fit(X, texts)
+    first = SequenceClassifier("gru", **settings | {"learning_rate": 0.0}).fit(X, texts).predict_proba(X)
+    told = [-np.log(all_paths(p, string)) for p, string in zip(first, strings, strict=True)]
+    assert model.history_[0] == pytest.approx(np.mean(told), rel=1e-5)
+    model.set_params(epochs=100, learning_rate=0.05).fit(X, texts)
+    assert model.predict(X) == texts
+    assert model.score(X, texts) == 1.0
+    assert model.score(X, ["ab", "b", "", "aa"]) == pytest.approx(1 - 2 / 5)  # edits per wanted label
+    listed = SequenceClassifier("gru", **settings).fit(X, [["no", "on"], ["on"], [], ["no", "no"]])
+    assert listed.classes_.tolist() == ["no", "on"]
+    assert all(set(labels) <= {"no", "on"} for labels in listed.predict(X))
+    made = model.to_model(features=heard.settings)
+    assert (made.settings["answer"], made.classes) == ("ctc", ("", "a", "b"))
+    assert [tt.recognise(made, drawing, decoder="greedy")[0].text for drawing in drawings] == texts
+
+
+def test_strings_that_cannot_be_learned_are_told() -> None:
+    for y, words in (
+        ([0, 1, 0, 1], "target of sequence 0 must be a list of labels, or a text, with answer='ctc'; it is 0"),
+        (["abcde", "a", "a", "a"], "target of sequence 0: 5 labels need at least 5 steps, but the sequence has 4"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            SequenceClassifier("elman", hidden=2, epochs=1, answer="ctc").fit(LISTED, y)
+    with pytest.raises(
+        ValueError, match=r"X is a list of sequences, and y one of strings; of one give \[X\] and \[y\]"
+    ):
+        SequenceClassifier(epochs=1, answer="ctc").fit(LISTED[0], "ab")
+    with pytest.raises(ValueError, match="answer must be one of 'auto', 'last', 'mean', 'each step', not 'ctc'"):
+        SequenceRegressor(epochs=1, answer="ctc").fit(LISTED, np.ones(4))
 
 
 def test_the_names_of_columns_come_back_from_a_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from throughtime import answers
 from throughtime.estimators.reading import numbered
 from throughtime.models.model import Model
 
-ANSWERS = {"last": answers.LAST, "mean": answers.MEAN}
+ANSWERS = {"last": answers.LAST, "mean": answers.MEAN, "each step": answers.EVERY, "ctc": answers.CTC}
 
 
 def model_of(fitted: Any, settings: Mapping[str, Any]) -> Model:
@@ -19,6 +19,8 @@ def model_of(fitted: Any, settings: Mapping[str, Any]) -> Model:
         raise ValueError(
             f"the network was taught to answer by the {fitted.answer_}, so that is what the model says; leave answer= out"
         )
+    if fitted.answer_ == answers.CTC:
+        classes = ("", *classes)  # the blank
     about = {
         "per_step": fitted.per_step_,
         "answer": fitted.answer_,
@@ -32,7 +34,7 @@ def model_of(fitted: Any, settings: Mapping[str, Any]) -> Model:
 def refuse_other_answers(model: Model, classifies: bool) -> None:
     """A ValueError for several networks in one model, for one whose answers are strings, and for one of the other kind."""
     answer = answers.of(model.settings)
-    if model.members or answer not in (answers.EVERY, *ANSWERS.values()):
+    if model.members or answer not in (answers.EVERY, answers.LAST, answers.MEAN):
         what = f"{model.members} networks" if model.members else f"answers by {answer!r}"
         raise ValueError(f"the model holds {what}; an estimator is one network that answers with classes or numbers")
     if bool(model.classes) != classifies:

@@ -58,13 +58,17 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
     scale                bring inputs, and targets of a regression, to mean 0 and deviation 1; undone in predictions
     random_state         of first weights, order of sequences, dropout
     answer               where y has one target for each sequence: "last", what the network says at the last step; "mean",
-                         the mean over all steps; "auto": the mean where layers run backward, which at the last step have
-                         heard that step only, else the last
+                         the mean over all steps. "each step": y has one for every step. "ctc", of a classifier: y has a
+                         string of labels for each sequence, shorter than it, and nobody says when each label begins.
+                         "auto": y tells which of the first three; of one target the mean where layers run backward, which
+                         at the last step have heard that step only, else the last
 
     Fitted: `network_`, `weights_`, `history_` (loss of every epoch), `inputs_` and `outputs_` (the scaling, learned from what
-    is trained on), `n_features_in_`, `per_step_` (targets were given for every step), `answer_` ("every step", "last step"
-    or "mean over time").
+    is trained on), `n_features_in_`, `per_step_` (targets were given for every step), `answer_` ("every step", "last step",
+    "mean over time" or "ctc").
     """
+
+    _answers: tuple[str, ...] = ("last", "mean", "each step")
 
     def __init__(
         self,
@@ -141,7 +145,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         return targets
 
     def _one_per_step(self, targets: list[Any], lengths: list[int]) -> bool:
-        return one_per_step(targets, lengths, self._may_be_whole, self._whole)
+        may_be_whole = _never if self.answer == "each step" else self._may_be_whole
+        return one_per_step(targets, lengths, may_be_whole, self._whole)
 
     def _parts(self, pairs: list[Pair]) -> tuple[list[Pair], list[Pair] | None]:
         """What is trained on, and what is held out: known before anything is learned from the data, scaling included."""
@@ -167,13 +172,14 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
 
     def _read_as(self) -> str:
         """How an answer is read from what the network says."""
-        if self.answer != "auto" and self.answer not in ANSWERS:
-            raise ValueError(f"answer must be 'auto', 'last' or 'mean', not {self.answer!r}")
+        if self.answer not in ("auto", *self._answers):
+            known = ", ".join(repr(name) for name in ("auto", *self._answers))
+            raise ValueError(f"answer must be one of {known}, not {self.answer!r}")
         if not self.per_step_:
             return ANSWERS.get(self.answer, answers.usual(self.network_))
-        if self.answer != "auto":
+        if self.answer not in ("auto", "each step"):
             raise ValueError(
-                f"answer={self.answer!r} is for one target per sequence, but y has one per step; leave 'auto'"
+                f"answer={self.answer!r} is for one target per sequence, but y has one per step; leave 'auto', or give 'each step'"
             )
         return answers.EVERY
 
@@ -234,3 +240,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _never(shapes: list[tuple[int, ...]]) -> bool:  # noqa: ARG001
+    """What is asked at each step is never the target of a whole sequence."""
+    return False
