@@ -5,6 +5,7 @@ features    {"kind": "mfcc", ...}: sound, as `features.SpeechFeatures.settings` 
 answer      how the model was taught, as `answers` has it: "mean over time", the class whose mean net input is the highest;
             "last step", that of the highest net input at the last step;  or "ctc": a string of classes
 blank       of CTC
+between     of CTC: what is written between labels, nothing unless told, as for letters
 decoder     sentences of CTC, as `decoding.Sentences.settings` has them
 vocabulary  words of CTC
 """
@@ -121,6 +122,8 @@ class Recogniser:
             raise ValueError(
                 f"the blank must be one of the {len(self.model.classes)} outputs, not {quoted(settings['blank'])}"
             )
+        if not isinstance(settings.get("between", ""), str):
+            raise ValueError(f"what stands between labels must be text, not {quoted(settings['between'])}")
         told = settings.get("vocabulary", ())
         if not isinstance(told, list | tuple) or not all(isinstance(word, str) for word in told):
             raise ValueError("the vocabulary must be a list of words")
@@ -194,7 +197,9 @@ class Recogniser:
         if not found:
             return []
         chances = np.exp(Lexicon(found, self._blank).scores(ys))
-        texts = ["".join(str(self.model.classes[k]) for k in labels) for labels in found]
+        texts = [
+            self.model.settings.get("between", "").join(str(self.model.classes[k]) for k in labels) for labels in found
+        ]
         return [Answer(text, float(chance)) for text, chance in zip(texts, chances, strict=True)]
 
     def _found(self, ys: Values, best: int) -> list[Hypothesis]:

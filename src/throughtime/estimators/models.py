@@ -19,9 +19,11 @@ def model_of(fitted: Any, settings: Mapping[str, Any]) -> Model:
         raise ValueError(
             f"the network was taught to answer by the {fitted.answer_}, so that is what the model says; leave answer= out"
         )
+    between = {}
     if fitted.answer_ == answers.CTC:
         classes = ("", *classes)  # the blank
-    about = {
+        between = {"between": "" if fitted.texts_ else " "}
+    about = between | {
         "per_step": fitted.per_step_,
         "answer": fitted.answer_,
         "single_output": getattr(fitted, "single_output_", True),
