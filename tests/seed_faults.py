@@ -1526,6 +1526,22 @@ FAULTS = [
         "free_run and narx",
     ),
     Fault(
+        "records of cells are told apart by the first alone",
+        "io/matlab_tables.py",
+        "np.repeat(np.arange(1.0, several + 1), lengths)",
+        "np.repeat(np.arange(1.0, several + 1), lengths[0])",
+        "test_formats.py",
+        "cells",
+    ),
+    Fault(
+        "a matrix of a .mat file is read along its rows",
+        "io/matlab_elements.py",
+        'return name, values.reshape(shape, order="F")',
+        "return name, values.reshape(shape)",
+        "test_formats.py",
+        "columns_of_matrices",
+    ),
+    Fault(
         "threads write their answers in one place",
         "engine/native/stream.py",
         "class _Answer(threading.local):",

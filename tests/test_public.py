@@ -82,6 +82,7 @@ PROMISED = [
     "plot_prediction",
     "plot_training",
     "prepare",
+    "read",
     "read_audio",
     "recognise",
     "represent",

@@ -89,6 +89,12 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         return DRAWN.encode()
     if kind is Sound:
         soundfile.write(path, np.sin(np.arange(4000) / 9) / 2, 8000)
+    elif suffix == ".mat":
+        pytest.importorskip("scipy.io").savemat(path, {"x": np.arange(4.0), "y": {"up": np.ones((4, 2))}})
+    elif suffix == ".xlsx":
+        pd.DataFrame({"x": [0.0, 1.0], "y": [2.0, 5.0]}).to_excel(path, index=False)
+    elif suffix == ".dat":
+        path.write_text("x y\n0 2\n1 5\n")
     else:
         frame = pd.DataFrame({"x": [0.0, 1.0], "y": [2.0, 5.0], "end-of-stroke": [0, 1]})
         writers.write(frame, path)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from throughtime.exchange import export_c, export_onnx
     from throughtime.external_memory import ntm
     from throughtime.features.sound import mfcc
+    from throughtime.io.readers import any_of as read
     from throughtime.io.sound import read as read_audio
     from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
     from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
@@ -142,6 +143,7 @@ __all__ = [
     "plot_prediction",
     "plot_training",
     "prepare",
+    "read",
     "read_audio",
     "recognise",
     "represent",
@@ -190,6 +192,7 @@ _PLACES = {
     "exchange": ("export_c", "export_onnx"),
     "external_memory": ("ntm",),
     "features.sound": ("mfcc",),
+    "io.readers": ("any_of as read",),
     "io.sound": ("read as read_audio",),
     "learners": ("BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson", "WeightNoise"),
     "losses": ("CTC", "BinaryCrossEntropy", "CrossEntropy", "Integrated", "SquaredError"),

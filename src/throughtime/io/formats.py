@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from throughtime.io import csv_files, parquet
+from throughtime.io import blanks, csv_files, excel, matlab, parquet
 
 
 class Reader(Protocol):
@@ -21,7 +21,7 @@ class Reader(Protocol):
         """What is in this one."""
 
 
-TABLES: tuple[Reader, ...] = (csv_files, parquet)
+TABLES: tuple[Reader, ...] = (csv_files, parquet, excel, matlab, blanks)
 
 
 def reader_of(path: Path, able: tuple[Reader, ...]) -> Reader:

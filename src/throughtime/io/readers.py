@@ -4,6 +4,7 @@ A reader is a module: what its files' names end in, which of the things below it
 line, with the file, the place in it and what to do, where it cannot. A new format is one more of them (of tables: in `formats`).
 """
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,7 +29,7 @@ READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
-        "give a CSV or Parquet file",
+        "give a CSV, Parquet, Excel or MATLAB file",
         "it needs a line with the names of the columns, and rows of numbers",
     ),
     Sound: Words("holds no sound", "give a WAV, FLAC or OGG file", "give a recording"),
@@ -38,6 +39,31 @@ WORDS: dict[type[Any], Words] = {
         "it needs the points of a stroke at least",
     ),
 }
+
+
+def any_of(path: str | os.PathLike[str]) -> Any:
+    r"""What a file holds, whatever it is: the ending of its name says which reader takes it.
+
+    path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
+          what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), or a drawing (.json: a
+          `Drawing` of points)
+
+    raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
+            ImportError where a format wants an extra
+    cost    the whole file is held in memory
+
+    >>> import tempfile, pathlib, throughtime as tt
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "record.csv"
+    >>> _ = file.write_text("u,y\n1,2\n3,4\n")
+    >>> tt.read(file).columns
+    ['u', 'y']
+    """
+    path = Path(path)
+    able = [reader for reader in READERS if path.suffix.lower() in reader.SUFFIXES]
+    if not able and path.is_file():
+        known = ", ".join(dict.fromkeys(suffix for reader in READERS for suffix in reader.SUFFIXES))
+        raise ValueError(f"{path}: no format is known by this ending; known are {known}")
+    return read(path, able[0].GIVES if able else Table)
 
 
 def read(path: Path, wanted: type[Thing]) -> Thing:
