@@ -21,6 +21,7 @@ from throughtime import datasets
 from throughtime.io import readers, sound, writers
 from throughtime.io.dates import times_of
 from throughtime.io.formats import Reader
+from throughtime.io.marks import Marks
 from throughtime.io.pen import Drawing
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
@@ -93,6 +94,10 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         pytest.importorskip("scipy.io").savemat(path, {"x": np.arange(4.0), "y": {"up": np.ones((4, 2))}})
     elif suffix == ".xlsx":
         pd.DataFrame({"x": [0.0, 1.0], "y": [2.0, 5.0]}).to_excel(path, index=False)
+    elif suffix == ".textgrid":
+        path.write_text('"ooTextFile" "TextGrid" 0 1 <exists> 1 "IntervalTier" "words" 0 1 1 0 1 "a b"')
+    elif suffix == ".phn":
+        path.write_text("0 1600 h#\n1600 3200 q\n")
     elif suffix == ".dat":
         path.write_text("x y\n0 2\n1 5\n")
     else:
@@ -128,7 +133,7 @@ def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(reader: Reade
 
 @pytest.mark.parametrize("wanted", KINDS, ids=lambda kind: kind.__name__)
 def test_folders_empty_files_and_those_that_hold_another_thing_are_refused(wanted: type[Any]) -> None:
-    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac"}[wanted]
+    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac", Marks: "a.csv"}[wanted]
     Path("folder.csv").mkdir()
     Path("empty").touch()
     Path(other).write_text("x,y,end-of-stroke\n1,2,1\n")

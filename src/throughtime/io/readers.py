@@ -8,13 +8,14 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import pen_json, pen_tables, sound
+from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid
 from throughtime.io.formats import TABLES, Reader, reader_of
+from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
-Thing = TypeVar("Thing", Table, Sound, Drawing)
+Thing = TypeVar("Thing", Table, Sound, Drawing, Marks)
 
 
 class Words(NamedTuple):
@@ -25,7 +26,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json)
+READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -38,6 +39,11 @@ WORDS: dict[type[Any], Words] = {
         f"give CSV with the columns {', '.join(COLUMNS)}, or JSON",
         "it needs the points of a stroke at least",
     ),
+    Marks: Words(
+        "holds no marks",
+        "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, or CTM",
+        "it needs a label at least",
+    ),
 }
 
 
@@ -45,8 +51,9 @@ def any_of(path: str | os.PathLike[str]) -> Any:
     r"""What a file holds, whatever it is: the ending of its name says which reader takes it.
 
     path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
-          what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), or a drawing (.json: a
-          `Drawing` of points)
+          what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
+          `Drawing` of points), or marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
+          (start, end, label) in seconds)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
             ImportError where a format wants an extra
