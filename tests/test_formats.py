@@ -48,7 +48,7 @@ class TestMatlab:
     def test_other_lengths_are_left_out_and_told(self, tmp_path: Path) -> None:
         table = matlab.read(saved(tmp_path, u=np.arange(5.0), y=np.arange(5.0), v=np.arange(7.0), fs=100.0))
         assert table.columns == ["u", "y"]
-        assert table.notes == [f"note: {tmp_path / 'a.mat'}: left out, of other lengths: v"]
+        assert table.notes == [f"note: {tmp_path / 'a.mat'}: left out, of other lengths: v; no column: fs = 100"]
 
     @pytest.mark.parametrize("alone", [True, False])
     def test_fields_of_structs_are_columns(self, tmp_path: Path, alone: bool) -> None:

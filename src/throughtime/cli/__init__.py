@@ -7,21 +7,18 @@ from typing import Annotated
 
 import typer
 
-from throughtime.cli import choose, delays, export, fit, forecast, lab, recognise, report, show, use
+from throughtime.cli import choose, delays, export, fit, forecast, lab, look, recognise, report, show, use
 from throughtime.cli.errors import INTERRUPTED, Ending, Group
 
 __all__ = ["main", "program"]
 
 
 COMMANDS = (
-    *(delays.delays, choose.choose, fit.fit, use.evaluate, use.simulate, use.predict, forecast.forecast, report.report),
-    *(export.export, show.show, recognise.recognise, lab.experiment, lab.demo),
+    *(look.look, look.convert, delays.delays, choose.choose, fit.fit, use.evaluate, use.simulate, use.predict),
+    *(forecast.forecast, report.report, export.export, show.show, recognise.recognise, lab.experiment, lab.demo),
 )
-SELDOM = (
-    100_000,
-    20,
-    20,
-)  # most of what imports and tracing make lives on: looking through it again and again is a tenth of a fit
+# Most of what imports and tracing make lives on: looking through it again and again is a tenth of a fit.
+SELDOM = (100_000, 20, 20)
 
 
 def program() -> typer.Typer:

@@ -49,7 +49,9 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace files of the same name; others stay.", rich_help_panel=LEAVING),
 ]
-TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet file, one row per time step.")]
+TablePath = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="CSV, Parquet, Excel or MATLAB file, one row per time step.")
+]
 RowTime = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column with the time of each row, dates or numbers, to be shown.")
 ]

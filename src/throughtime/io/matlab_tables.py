@@ -70,6 +70,11 @@ def table_of(path: Path, tree: Mapping[str, Tree]) -> Table:
         found.append(f"{several} records stand one below the other, numbered in the column {name!r}")
     if left:
         found.append(f"left out, of other lengths: {', '.join(left)}")
+    alone = [
+        f"{name} = {value.item():g}" for name, value in leaves if isinstance(value, np.ndarray) and value.size == 1
+    ]
+    if alone:
+        found.append(f"no column: {', '.join(alone)}")
     if objects := {name: kind for name, kind in others.items() if kind in READABLY}:
         found.append(f"left out{_objects(objects)}")
     return Table(path, pd.DataFrame(columns), found=found)

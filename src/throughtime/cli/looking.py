@@ -1,0 +1,139 @@
+"""What is in a file, in lines; and the same written in another format."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from throughtime.cli import output
+from throughtime.cli.delivery import check_out, write
+from throughtime.cli.errors import Problem
+from throughtime.io import files, readers
+from throughtime.io.dates import times_of
+from throughtime.io.marks import Marks
+from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.sound import Sound
+from throughtime.io.tables import Table
+from throughtime.texts import quantity
+from throughtime.times import told_uneven, uneven
+from throughtime.times.steps import told_step, usual_step
+
+SOUNDS = (".wav", ".flac")
+
+
+def show(path: Path, as_json: bool) -> None:
+    """Print what is in a file."""
+    thing = readers.any_of(path)
+    found = facts(thing)
+    if as_json:
+        typer.echo(json.dumps({"file": str(path), **found}))
+        return
+    for name, value in found.items():
+        if name != "columns":
+            output.say(f"{name}: {'; '.join(map(str, value)) if isinstance(value, list) else value}")
+    if "columns" in found:
+        keys = ["column", "holds", "empty", "least", "mean", "largest"]
+        output.table("", keys, [[_cell(one[key]) for key in keys] for one in found["columns"]], texts=2)
+
+
+def rewrite(path: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write what is in a file in another format."""
+    thing = readers.any_of(path)
+    if isinstance(thing, Sound):
+        _write_sound(thing, out, overwrite)
+    else:
+        check_out(out, overwrite, path)
+        frame = frame_of(thing)
+        output.notes(getattr(thing, "notes", []), quiet)
+        write(frame, out, quiet)
+    if not quiet:
+        output.say(f"written to {out}", err=True)
+
+
+def facts(thing: Any) -> dict[str, Any]:
+    """What there is to know of what a file holds."""
+    if isinstance(thing, Sound):
+        seconds = len(thing.samples) / thing.rate
+        loudest = float(np.abs(thing.samples).max(initial=0))
+        return {"holds": "sound", "seconds": seconds, "samples per second": thing.rate, "loudest": loudest}
+    if isinstance(thing, Marks):
+        tiers = [f"{name!r} with {quantity(len(marks), 'mark')}" for name, marks in thing.tiers.items()]
+        return {"holds": "marks", "tiers": tiers, **_noted(thing.found)}
+    if isinstance(thing, Drawing):
+        return {"holds": "a drawing", "strokes": int(thing.points[:, 2].sum()), "points": len(thing.points)}
+    assert isinstance(thing, Table)
+    columns = [_column(thing, name) for name in thing.columns]
+    return {"holds": "a table", "rows": len(thing), **_noted(thing.found), **_times(thing, columns), "columns": columns}
+
+
+def frame_of(thing: Any) -> pd.DataFrame:
+    """Marks, drawings and tables as a table."""
+    if isinstance(thing, Marks):
+        rows = [(tier, *mark) for tier, marks in thing.tiers.items() for mark in marks]
+        return pd.DataFrame(rows, columns=pd.Index(["tier", "start", "end", "label"]))
+    if isinstance(thing, Drawing):
+        return pd.DataFrame(thing.points, columns=pd.Index(COLUMNS))
+    frame: pd.DataFrame = thing.frame
+    return frame
+
+
+def _noted(found: list[str]) -> dict[str, Any]:
+    return {"note": list(found)} if found else {}
+
+
+def _column(table: Table, name: str) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "column": name,
+        "holds": "numbers",
+        "empty": 0,
+        "least": None,
+        "mean": None,
+        "largest": None,
+    }
+    try:
+        values = table.numbers([name], gaps=True)[:, 0]
+    except ValueError:
+        cells = table.frame[name]
+        empty = int((cells.isna() | (cells.astype(str).str.strip() == "")).sum())
+        return {**made, "holds": "times" if _index(table, name) is not None else "text", "empty": empty}
+    known = values[~np.isnan(values)]
+    made["empty"] = len(values) - len(known)
+    if len(known):
+        made |= {"least": float(known.min()), "mean": float(known.mean()), "largest": float(known.max())}
+        made["holds"] = "numbers" if known.min() < known.max() else "one number"
+    return made
+
+
+def _index(table: Table, name: str) -> pd.Index | None:
+    try:
+        return times_of(table, name)[0]
+    except ValueError:
+        return None
+
+
+def _times(table: Table, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """From when to when the rows reach, by the first column that holds times, and where they leave gaps."""
+    for one in columns:
+        index = _index(table, one["column"]) if one["holds"] == "times" else None
+        if index is not None and len(index) > 1:
+            told = f"{index[0]} to {index[-1]}, every {told_step(usual_step(index))} (column {one['column']!r})"
+            rough = uneven(index)
+            return {"times": told} | ({} if rough is None else {"gaps": told_uneven(index, rough)})
+    return {}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _write_sound(sound: Sound, out: Path, overwrite: bool) -> None:
+    if out.suffix.lower() not in SOUNDS:
+        raise Problem(f"{out} must end in {' or '.join(SOUNDS)}: a sound is written as such")
+    output.file(out, overwrite)
+    import soundfile
+
+    with files.whole(out) as file:
+        soundfile.write(file, np.clip(sound.samples, -1, 1), sound.rate, format=out.suffix[1:].upper())
