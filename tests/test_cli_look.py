@@ -22,7 +22,7 @@ def test_a_table_is_told_column_by_column() -> None:
     Path("t.csv").write_text(TEXT)
     said = run("look", "t.csv").stdout
     assert "rows: 5\n" in said
-    assert "times: 2026-01-01 00:00:00 to 2026-01-06 00:00:00, every 1 day" in said
+    assert "times: 2026-01-01 00:00:00 to 2026-01-06 00:00:00, every 1 d " in said
     assert "gaps: 2026-01-05 00:00:00 follows 2026-01-03 00:00:00" in said
     found = json.loads(run("look", "t.csv", "--json").stdout)
     assert [one["holds"] for one in found["columns"]] == ["times", "numbers", "numbers", "text", "one number"]
@@ -61,3 +61,14 @@ def test_sound_is_written_as_sound() -> None:
     np.testing.assert_array_equal(tt.read_audio("b.flac").samples, tt.read_audio("a.wav").samples)
     refused(run("convert", "a.wav", "b.csv"), "b.csv must end in .wav or .flac: a sound is written as such")
     assert not Path("b.csv").exists()
+
+
+def test_labelled_series() -> None:
+    Path("a.ts").write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n1:2:a\n")
+    said = run("look", "a.ts").stdout
+    assert "cases: 3\nchannels: 2\nsteps: 1 to 3\nmissing: 1\nlabels: 'a' 2 times; 'b' 1 times" in said
+    run("convert", "a.ts", "a.csv")
+    made = pd.read_csv("a.csv")
+    assert made.columns.to_list() == ["record", "c1", "c2", "label"]
+    assert made["record"].to_list() == [1, 1, 2, 2, 2, 3]
+    assert made["label"].to_list() == ["a", "a", "b", "b", "b", "a"]

@@ -8,6 +8,7 @@ import pytest
 
 import throughtime as tt
 from throughtime.io import blanks, excel, matlab
+from throughtime.io.series import Series
 from throughtime.io.tables import Table
 
 h5py = pytest.importorskip("h5py")
@@ -166,6 +167,50 @@ class TestBlanks:
         (tmp_path / "a.dat").write_text("# x\n1 2\n3\n")
         with pytest.raises(ValueError, match=r"a.dat: line 3 has 1 cells, where the first has 2; mend the line"):
             blanks.read(tmp_path / "a.dat")
+
+
+class TestArchive:
+    def made(self, path: Path, text: str) -> Series:
+        (path / "a.ts").write_bytes(text.encode())
+        found: Series = tt.read(path / "a.ts")
+        return found
+
+    def test_keys_in_any_case_comments_and_lengths_of_every_kind(self, tmp_path: Path) -> None:
+        text = (
+            "# a comment, ö\r\n@problemName x\r\n@CLASSLABEL\ttrue sit  stand up\r\n@equalLength false\r\n"
+            "@seriesLength 3\r\n\r\n@Data\r\n1, 2 ,?:4,,NaN: stand up\r\n% within\r\n7:8:sit\r\n"
+        )
+        series = self.made(tmp_path, text)
+        assert series.labels == ["stand up", "sit"]
+        np.testing.assert_array_equal(series.cases[0], [[1, 4], [2, np.nan], [np.nan, np.nan]])
+        np.testing.assert_array_equal(series.cases[1], [[7, 8]])
+
+    def test_time_stamps_hold_colons(self, tmp_path: Path) -> None:
+        text = "@timestamps true\n@targetlabel true\n@data\n(2026-01-01 10:00:00,1.5),(2026-01-01 10:00:01,?):(0,3),(1,4):-2.5\n"
+        series = self.made(tmp_path, text)
+        np.testing.assert_array_equal(series.cases[0], [[1.5, 3], [np.nan, 4]])
+        np.testing.assert_array_equal(series.labels, [-2.5])
+        assert series.found == ["the times of steps are left out"]
+
+    def test_without_classes(self, tmp_path: Path) -> None:
+        assert self.made(tmp_path, "@classLabel false\n@data\n1,2\n3\n").labels is None
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("@classLabel true a\n@data\n1:2:a\n1:a\n", "line 4 has 1 dimensions, where the first has 2"),
+            ("@classLabel true a\n@data\n1:2:b\n", "line 3 is of class 'b', which @classLabel does not name"),
+            ("@seriesLength 3\n@data\n1,2\n", "line 3 has 2 steps, where @seriesLength says 3"),
+            ("@data\n1,2:3\n", "line 2 has dimensions of 1 and 2 steps"),
+            ("@data\n1,x\n", "line 2: 'x' is no number"),
+            ("1,2\n", "line 1 stands above @data and is no @key"),
+            ("@data\n", "a.ts has no cases below @data"),
+            ("@targetLabel true\n@data\n1:a\n", "has targets that are no numbers; say @classLabel"),
+        ],
+    )
+    def test_what_is_refused(self, tmp_path: Path, text: str, said: str) -> None:
+        with pytest.raises(ValueError, match=said):
+            self.made(tmp_path, text)
 
 
 def test_a_file_is_read_by_its_ending(tmp_path: Path) -> None:

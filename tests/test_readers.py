@@ -23,6 +23,7 @@ from throughtime.io.dates import times_of
 from throughtime.io.formats import Reader
 from throughtime.io.marks import Marks
 from throughtime.io.pen import Drawing
+from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
@@ -96,6 +97,8 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         pd.DataFrame({"x": [0.0, 1.0], "y": [2.0, 5.0]}).to_excel(path, index=False)
     elif suffix == ".textgrid":
         path.write_text('"ooTextFile" "TextGrid" 0 1 <exists> 1 "IntervalTier" "words" 0 1 1 0 1 "a b"')
+    elif suffix == ".ts":
+        path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n")
     elif suffix == ".phn":
         path.write_text("0 1600 h#\n1600 3200 q\n")
     elif suffix == ".dat":
@@ -133,7 +136,7 @@ def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(reader: Reade
 
 @pytest.mark.parametrize("wanted", KINDS, ids=lambda kind: kind.__name__)
 def test_folders_empty_files_and_those_that_hold_another_thing_are_refused(wanted: type[Any]) -> None:
-    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac", Marks: "a.csv"}[wanted]
+    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac", Marks: "a.csv", Series: "a.csv"}[wanted]
     Path("folder.csv").mkdir()
     Path("empty").touch()
     Path(other).write_text("x,y,end-of-stroke\n1,2,1\n")

@@ -1,6 +1,7 @@
 """What is in a file, in lines; and the same written in another format."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from throughtime.io import files, readers
 from throughtime.io.dates import times_of
 from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 from throughtime.texts import quantity
@@ -22,6 +24,7 @@ from throughtime.times import told_uneven, uneven
 from throughtime.times.steps import told_step, usual_step
 
 SOUNDS = (".wav", ".flac")
+MOST = 20  # labels that are told one by one
 
 
 def show(path: Path, as_json: bool) -> None:
@@ -64,13 +67,36 @@ def facts(thing: Any) -> dict[str, Any]:
         return {"holds": "marks", "tiers": tiers, **_noted(thing.found)}
     if isinstance(thing, Drawing):
         return {"holds": "a drawing", "strokes": int(thing.points[:, 2].sum()), "points": len(thing.points)}
+    if isinstance(thing, Series):
+        return _series(thing)
     assert isinstance(thing, Table)
     columns = [_column(thing, name) for name in thing.columns]
     return {"holds": "a table", "rows": len(thing), **_noted(thing.found), **_times(thing, columns), "columns": columns}
 
 
+def _series(thing: Series) -> dict[str, Any]:
+    steps = [len(case) for case in thing.cases]
+    counts = Counter(map(str, () if thing.labels is None else thing.labels))
+    told = [f"{label!r} {count} times" for label, count in counts.items()]
+    return {
+        "holds": "labelled series",
+        "cases": len(thing),
+        "channels": thing.cases[0].shape[1],
+        "steps": f"{min(steps)} to {max(steps)}",
+        "missing": int(sum(np.isnan(case).sum() for case in thing.cases)),
+        "labels": "none" if not told else told if len(told) <= MOST else f"{len(told)} different ones",
+        **_noted(thing.found),
+    }
+
+
 def frame_of(thing: Any) -> pd.DataFrame:
-    """Marks, drawings and tables as a table."""
+    """Marks, drawings, series and tables as a table."""
+    if isinstance(thing, Series):
+        names = thing.channels or [f"c{k + 1}" for k in range(thing.cases[0].shape[1])]
+        numbers = np.repeat(np.arange(1, len(thing) + 1), [len(case) for case in thing.cases])
+        made = pd.DataFrame(np.concatenate(thing.cases), columns=pd.Index(names))
+        made.insert(0, "record", numbers)
+        return made if thing.labels is None else made.assign(label=np.asarray(thing.labels)[numbers - 1])
     if isinstance(thing, Marks):
         rows = [(tier, *mark) for tier, marks in thing.tiers.items() for mark in marks]
         return pd.DataFrame(rows, columns=pd.Index(["tier", "start", "end", "label"]))

@@ -8,14 +8,15 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid
+from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid, ts_files
 from throughtime.io.formats import TABLES, Reader, reader_of
 from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
-Thing = TypeVar("Thing", Table, Sound, Drawing, Marks)
+Thing = TypeVar("Thing", Table, Sound, Drawing, Marks, Series)
 
 
 class Words(NamedTuple):
@@ -26,7 +27,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files)
+READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -44,6 +45,7 @@ WORDS: dict[type[Any], Words] = {
         "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, or CTM",
         "it needs a label at least",
     ),
+    Series: Words("holds no labelled series", "give a .ts file of the UEA or UCR archive", "it needs a case at least"),
 }
 
 
@@ -52,8 +54,8 @@ def any_of(path: str | os.PathLike[str]) -> Any:
 
     path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
           what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
-          `Drawing` of points), or marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
-          (start, end, label) in seconds)
+          `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
+          (start, end, label) in seconds), or labelled series (.ts: `Series` of cases (T, C) with labels)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
             ImportError where a format wants an extra
