@@ -1727,7 +1727,7 @@ FAULTS = [
     ),
     Fault(
         "the average of a course is a step behind",
-        "experiments/averaging.py",
+        "training/averaging.py",
         "return d * before + (1 - d) * (weight + step)",
         "return d * before + (1 - d) * weight",
         "test_courses.py",

@@ -11,15 +11,15 @@ import optax
 import pytest
 
 import throughtime as tt
-from throughtime.experiments import averaging, courses, ledger
-from throughtime.experiments.averaging import Averaging
+from throughtime.experiments import courses, ledger
 from throughtime.experiments.course_states import ABOUT, CourseState
 from throughtime.experiments.courses import Course
 from throughtime.experiments.ledger import DamagedState
 from throughtime.io import files, trees
 from throughtime.models.each import run_each
 from throughtime.sequences import inputs_of
-from throughtime.training import epochs
+from throughtime.training import averaging, epochs
+from throughtime.training.averaging import Averaging
 
 NETWORK = tt.elman(2, 4, 3)
 

@@ -1,7 +1,8 @@
 """Recognition: from a recording to an answer, by a model that says in its settings what it hears and how it answers.
 
 features    {"kind": "mfcc", ...}: sound, as `features.SpeechFeatures.settings` has it, and how the cepstra are made;
-            {"kind": "pen", ...}: pen points, as `features.pen.PenFeatures.settings` has it
+            {"kind": "pen", ...}: pen points, as `features.pen.PenFeatures.settings` has it;
+            {"kind": "series", ...}: what was measured, step by step, as `features.SpeechFeatures.settings` has it
 answer      how the model was taught, as `answers` has it: "mean over time", the class whose mean net input is the highest;
             "last step", that of the highest net input at the last step;  or "ctc": a string of classes
 blank       of CTC
@@ -24,13 +25,15 @@ from throughtime.checks import is_whole, quoted
 from throughtime.decoding import Hypothesis, Lexicon, Sentences, ctc_beam, ctc_greedy, mixed, spelled
 from throughtime.features.heard import heard_sound, sound_input
 from throughtime.features.pen import PenFeatures, pen_input
+from throughtime.features.series import KIND, series_input
+from throughtime.features.speech import SpeechFeatures
 from throughtime.models.ensemble import Ensemble
 from throughtime.models.model import Model
 
 Values = NDArray[Any]
 
 ANSWERS = (answers.MEAN, "ctc", answers.LAST)
-KINDS = {"mfcc": "sound", "pen": "pen points"}
+KINDS = {"mfcc": "sound", "pen": "pen points", KIND: "series"}
 
 
 class Answer(NamedTuple):
@@ -52,7 +55,7 @@ def recognise(
 
     model      with what it hears and how it answers in its settings, as the experiments of this library leave it
     recording  samples (N,) and their rate, as `read_audio` gives them; or pen points (P, 3): x, y (upwards), and 1 at the
-               last point of each stroke
+               last point of each stroke; or a series (T, C)
     best       how many answers
     decoder    of CTC: "greedy", "beam", "vocabulary" or "sentences"; None: the last of them that the model can
     words      the vocabulary, instead of the model's own
@@ -134,12 +137,16 @@ class Recogniser:
         """How many numbers the features have at each step."""
         if self.hears == "pen points":
             return len(PenFeatures.of(features).columns)
+        if self.hears == "series":
+            if not is_whole(features.get("coefficients"), 1):
+                raise ValueError(f"a series has a number of columns, not {quoted(features.get('coefficients'))}")
+            return SpeechFeatures.of(features).width(features["coefficients"])
         made, told = heard_sound(features)
         return made.width(int(told.get("coefficients", 13)))
 
     @property
     def hears(self) -> str:
-        """ "sound" or "pen points"."""
+        """ "sound", "pen points" or "series"."""
         return KINDS[self.model.settings["features"]["kind"]]
 
     @property
@@ -176,6 +183,8 @@ class Recogniser:
                 raise ValueError("the model hears sound: give (samples, rate), as read_audio does")
             samples, rate = recording
             x = sound_input(samples, rate, settings)
+        elif self.hears == "series":
+            x = series_input(recording, settings)
         else:
             if pair:
                 raise ValueError("the model hears pen points (P, 3): x, y and 1 at the end of each stroke, not sound")

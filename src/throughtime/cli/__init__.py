@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from throughtime.cli import choose, delays, export, fit, forecast, lab, look, recognise, report, show, use
+from throughtime.cli import choose, delays, export, fit, forecast, lab, learn, look, recognise, report, show, use
 from throughtime.cli.errors import INTERRUPTED, Ending, Group
 
 __all__ = ["main", "program"]
@@ -15,7 +15,16 @@ __all__ = ["main", "program"]
 
 COMMANDS = (
     *(look.look, look.convert, delays.delays, choose.choose, fit.fit, use.evaluate, use.simulate, use.predict),
-    *(forecast.forecast, report.report, export.export, show.show, recognise.recognise, lab.experiment, lab.demo),
+    *(
+        forecast.forecast,
+        report.report,
+        export.export,
+        show.show,
+        learn.learn,
+        recognise.recognise,
+        lab.experiment,
+        lab.demo,
+    ),
 )
 # Most of what imports and tracing make lives on: looking through it again and again is a tenth of a fit.
 SELDOM = (100_000, 20, 20)

@@ -34,19 +34,20 @@ def answers(ready: Recogniser, files: list[Path], best: int, quiet: bool) -> tup
 
 
 def _rows(ready: Recogniser, file: Path, best: int) -> list[dict[str, Any]]:
-    """A row for each answer; if the decoder left none, one of nothing."""
-    answers = _answers(ready, file, recordings.read(file, ready.hears), best)
+    """A row for each answer to each recording in a file; if the decoder left none, one of nothing."""
+    heard = ready.model.settings["features"].get("columns", ())
     return [
-        {"file": str(file), "rank": place + 1, "answer": answer.text, "probability": answer.probability}
-        for place, answer in enumerate(answers or [Answer("", 0.0)])
+        {"file": name, "rank": place + 1, "answer": answer.text, "probability": answer.probability}
+        for name, recording in recordings.read(file, ready.hears, heard)
+        for place, answer in enumerate(_answers(ready, name, recording, best) or [Answer("", 0.0)])
     ]
 
 
-def _answers(ready: Recogniser, file: Path, recording: Any, best: int) -> list[Answer]:
+def _answers(ready: Recogniser, name: str, recording: Any, best: int) -> list[Answer]:
     try:
         return ready(recording, best)
     except ValueError as error:
-        raise Problem(f"{file}: {error}") from None
+        raise Problem(f"{name}: {error}") from None
 
 
 def show(rows: list[dict[str, Any]]) -> None:

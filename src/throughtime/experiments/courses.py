@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from throughtime import engine
 from throughtime.engine import Weights
 from throughtime.experiments import Progress
-from throughtime.experiments.averaging import averaged_adam
 from throughtime.experiments.course_states import CURVE, CourseResult, CourseState, keep_state, remark_of, resumed_state
 from throughtime.models.each import run_each
 from throughtime.network import Network
 from throughtime.sequences import Padding, inputs_of, padded_lengths
 from throughtime.training import evaluate, train
+from throughtime.training.averaging import averaged_adam
 
 Recordings = Sequence[tuple[NDArray[Any], Any]]  # pairs (x, target), x (T, I)
 Augment = Callable[[list[Any], list[Any], np.random.Generator], tuple[list[Any], list[Any]]]

@@ -1,0 +1,76 @@
+"""A labeller taught, judged and written, step by step."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from throughtime import plots
+from throughtime.cli import output
+from throughtime.cli.command import in_options
+from throughtime.io import files
+from throughtime.labelling import baseline
+from throughtime.labelling.held_out import split
+from throughtime.labelling.judged import MOST, Judged, judged, plot_confusion
+from throughtime.labelling.labelled import Asked, Labelled, read
+from throughtime.labelling.teaching import LabelLook, Teaching, chances, model_of, teach
+from throughtime.models.saving import save
+from throughtime.reports import folders
+
+
+def carry_out(
+    data: Path,
+    test: Path | None,
+    asked: Asked,
+    held: tuple[float, str | None],
+    teaching: Teaching,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Read, teach, judge, write and tell."""
+    with in_options(), folders.own(out, overwrite), output.ProgressBar("learn", quiet) as bar:
+        bar(0.0, "reading")
+        labelled = read(data, asked)
+        if test is None:
+            known, new = split(labelled, *held, teaching.seed)
+        else:
+            known, new = labelled, read(test, asked, labelled.features)
+        last = bar.follow(teach(known, teaching))
+        made = _judge(last, known, new, teaching)
+        model = model_of(last.networks, known.features)
+        said = {
+            "data": str(data),
+            "test": None if test is None else str(test),
+            "learned from": len(known),
+            "teaching": asdict(teaching),
+            **made.to_dict(),
+        }
+        with files.together():
+            save(out / "model.safetensors", model)
+            files.write(out / "results.json", json.dumps(said, indent=2) + "\n")
+            files.write_whole(out / "confusion.png", plot_confusion(made))
+            files.write_whole(out / "training.png", plots.plot_training(last.losses[0], unit="loss per recording"))
+    _tell(said, made, out, as_json, quiet)
+
+
+def _judge(last: LabelLook, known: Labelled, new: Labelled, teaching: Teaching) -> Judged:
+    model = model_of(last.networks, known.features)
+    simple = baseline.answers(baseline.forest(known.xs, known.labels, teaching.seed), new.xs)
+    return judged(chances(model, new.xs), [str(name) for name in model.classes], new, simple)
+
+
+def _tell(said: dict[str, Any], made: Judged, out: Path, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(said))
+    elif not quiet:
+        output.say(made.sentence())
+        for mistake in made.mistakes[:MOST]:
+            output.say(f"{mistake.name} is {mistake.label!r}, answered {mistake.answer!r} ({mistake.probability:.2f})")
+        if len(made.mistakes) > MOST:
+            output.say(f"... and {len(made.mistakes) - MOST} more in results.json")
+        output.say()
+        output.say(f"written to {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")

@@ -1,0 +1,169 @@
+"""Recordings with a class each: a .ts file, a folder with a sub-folder for each class, or a table with a column of classes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from throughtime.features.heard import sound_input
+from throughtime.features.pen import PenFeatures, pen_input
+from throughtime.features.series import KIND, series_input
+from throughtime.features.speech import SpeechFeatures
+from throughtime.io import readers
+from throughtime.io.pen import Drawing
+from throughtime.io.series import Series
+from throughtime.io.sound import Sound
+from throughtime.io.tables import Table
+
+Values = NDArray[Any]
+RATE = 16_000  # samples per second that are heard at most
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Recordings as a network hears them, each with its class.
+
+    xs        (T, I) each
+    labels    their classes
+    names     of their files, or of the file and the case in it
+    features  how they were made of recordings, as a model's settings say it
+    """
+
+    xs: Sequence[Values]
+    labels: Sequence[str]
+    names: Sequence[str]
+    features: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.xs)
+
+    def part(self, chosen: Sequence[int]) -> "Labelled":
+        """Some of them."""
+        return Labelled(
+            [self.xs[k] for k in chosen],
+            [self.labels[k] for k in chosen],
+            [self.names[k] for k in chosen],
+            self.features,
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How DATA is to be read.
+
+    label    the column of a table with the class of each row's record
+    record   its column that tells records apart; None: rows of one class, one behind the other, are one
+    deltas   orders of differences beside what was measured
+    """
+
+    label: str | None = None
+    record: str | None = None
+    deltas: int = 1
+
+
+def read(path: Path, asked: Asked, like: Mapping[str, Any] | None = None) -> Labelled:
+    """The recordings and their classes.
+
+    like  features of another set, which these are to have; None: the usual ones of their kind
+
+    raises  FileNotFoundError, and ValueError in one line, with what DATA can be
+    """
+    if path.is_dir():
+        found = list(_of_folder(path))
+    else:
+        thing = readers.any_of(path)
+        if isinstance(thing, Series):
+            found = list(_of_series(path, thing))
+        elif isinstance(thing, Table):
+            found = list(_of_table(thing, asked))
+        else:
+            raise ValueError(f"{path} is one recording; give a folder with a sub-folder of recordings for each class")
+    names, labels, recordings = ([one[k] for one in found] for k in range(3))
+    features = _features(path, recordings, names, asked) if like is None else like
+    heard = hearing(features)
+    xs = []
+    for name, recording in zip(names, recordings, strict=True):
+        try:
+            xs.append(heard(recording))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return Labelled(xs, labels, names, features)
+
+
+def hearing(features: Mapping[str, Any]) -> Callable[[Any], Values]:
+    """What makes of a recording what a network hears."""
+    if features["kind"] == "mfcc":
+        return lambda sound: sound_input(sound.samples, sound.rate, features)
+    if features["kind"] == "pen":
+        return lambda drawing: pen_input(drawing.points, features, None)
+    return partial(series_input, settings=features)
+
+
+def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked: Asked) -> dict[str, Any]:
+    """The usual features of such recordings."""
+    kinds = {type(recording) for recording in recordings}
+    if kinds == {Sound}:
+        rate = min(RATE, *(sound.rate for sound in recordings), RATE)
+        return SpeechFeatures(deltas=max(asked.deltas, 1), frames=2).settings(rate=rate)
+    if kinds == {Drawing}:
+        return PenFeatures().settings
+    if kinds == {np.ndarray}:
+        widths = [case.shape[1] for case in recordings]
+        for name, width in zip(names, widths, strict=True):
+            if width != widths[0]:
+                raise ValueError(
+                    f"{name} has {width} columns, where {names[0]} has {widths[0]}; give all the same ones"
+                )
+        return SpeechFeatures(asked.deltas, normalised=False).settings(KIND, widths[0])
+    raise ValueError(f"{path} holds recordings of several kinds; give sounds, tables or drawings alone")
+
+
+def _of_series(path: Path, series: Series) -> Iterator[tuple[str, str, Any]]:
+    if series.labels is None or not isinstance(series.labels, list):
+        raise ValueError(f"{path} has no classes (@classLabel true); a labeller needs one for each case")
+    for number, (case, label) in enumerate(zip(series.cases, series.labels, strict=True), start=1):
+        yield f"{path.name} case {number}", label, case
+
+
+def _of_folder(path: Path) -> Iterator[tuple[str, str, Any]]:
+    """The recordings in the sub-folders, each of the class that its folder is named after."""
+    columns: list[str] = []  # of tables: those of the first
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if len(folders) < 2:
+        raise ValueError(
+            f"{path} has {len(folders)} sub-folders; give one for each class, two at least, with its recordings"
+        )
+    for folder in folders:
+        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        if not files:
+            raise ValueError(f"{folder} is empty; put the recordings of class {folder.name!r} in it")
+        for file in files:
+            thing = readers.any_of(file)
+            if isinstance(thing, Table):
+                thing = thing.numbers(columns := columns or thing.columns, gaps=True)
+            yield f"{folder.name}/{file.name}", folder.name, thing
+
+
+def _of_table(table: Table, asked: Asked) -> Iterator[tuple[str, str, Any]]:
+    if asked.label is None:
+        raise ValueError(
+            f"{table.path} is a table: name the column with the classes, --label; it has {', '.join(table.columns)}"
+        )
+    table.require([name for name in (asked.label, asked.record) if name is not None])
+    measured = [name for name in table.columns if name not in (asked.label, asked.record)]
+    values = table.numbers(measured, gaps=True)
+    labels = table.frame[asked.label].astype(str).str.strip().to_numpy()
+    records = labels if asked.record is None else table.frame[asked.record].astype(str).to_numpy()
+    begins = np.flatnonzero(np.r_[True, records[1:] != records[:-1]])
+    for number, (begin, end) in enumerate(zip(begins, [*begins[1:], len(records)], strict=True), start=1):
+        if len(set(labels[begin:end])) > 1:
+            other = int(begin + np.argmax(labels[begin:end] != labels[begin]))
+            raise ValueError(
+                f"{table.where(other, asked.label)}: a record has two classes; name the column that tells them apart"
+            )
+        name = records[begin] if asked.record is not None else str(number)
+        yield f"{table.path.name} record {name}", str(labels[begin]), values[begin:end]
