@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +52,22 @@ def test_a_page_can_be_followed(page: str, tmp_path: Path, monkeypatch: pytest.M
     assert wrong.max() < 0.3 * names["table"]["level"].std()
     inside = (truth["level"] >= forecast["level low"]) & (truth["level"] <= forecast["level high"])
     assert inside.mean() >= 0.75  # sixty steps that hang together, of an interval for 95 of 100
+
+
+def test_recordings_become_a_labeller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    follow("from-recordings-to-a-labeller.md", tmp_path)
+    assert json.loads(Path("learned/results.json").read_text())["accuracy"] >= 0.75
+    assert capsys.readouterr().out.startswith("fast ")
+
+
+def test_a_mat_file_becomes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = follow("from-a-mat-file-to-a-model.md", tmp_path)
+    assert np.abs(names["error"]).mean() < 0.05 * names["y"].std()
+    assert Path("plant.csv").read_text().startswith("u,y\n")
 
 
 @pytest.mark.parametrize("page", CHAPTER)

@@ -84,13 +84,23 @@ def plot_confusion(made: Judged) -> Figure:
     figure, (axes,) = new_figure(1, 5.5)
     share = made.confusion / np.maximum(made.confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(False)
     count = len(made.classes)
     if count <= SHOWN:
         names = [literal(name, 16) for name in made.classes]
         axes.set_xticks(range(count), names, rotation=90 if max(map(len, names)) > 3 else 0)
         axes.set_yticks(range(count), names)
+        size = 10 if count <= 12 else 7
         for row, column in zip(*np.nonzero(made.confusion), strict=True):
             colour = "white" if share[row, column] > 0.6 else MEASURED
-            axes.text(column, row, str(made.confusion[row, column]), ha="center", va="center", color=colour, fontsize=8)
+            axes.text(
+                column,
+                row,
+                str(made.confusion[row, column]),
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=size,
+            )
     axes.set(xlabel="answered", ylabel="class", title=f"{made.accuracy:.1%} of {made.recordings} recordings are right")
     return figure
