@@ -12,7 +12,7 @@ from throughtime.labelling import baseline
 from throughtime.labelling.copies import varied
 from throughtime.labelling.held_out import split
 from throughtime.labelling.judged import judged
-from throughtime.labelling.labelled import Asked, Labelled, read
+from throughtime.labelling.labelled import LabelColumns, Labelled, read
 
 FAST = ("--members", "2", "--epochs", "24", "--copies", "2", "--hidden", "6")
 
@@ -78,7 +78,7 @@ def test_an_archive_is_learned_judged_and_recognised() -> None:
 
 
 def test_a_folder_holds_a_class_in_each_sub_folder_and_makers_are_held_out_whole() -> None:
-    labelled = read(folder(), Asked())
+    labelled = read(folder(), LabelColumns())
     assert labelled.names[0] == "fast/a_0.csv"
     known, new = split(labelled, 0.25, r"/(\w)_", 0)
     makers = [{name.split("/")[1][0] for name in part.names} for part in (known, new)]
@@ -98,10 +98,10 @@ def test_a_folder_holds_a_class_in_each_sub_folder_and_makers_are_held_out_whole
 def test_a_table_has_its_classes_in_a_column() -> None:
     rows = [f"{n},{label},{v[0]}" for n, label in enumerate(["slow", "fast"] * 2) for v in series(label, n)]
     Path("t.csv").write_text("who,kind,v\n" + "\n".join(rows))
-    labelled = read(Path("t.csv"), Asked("kind", "who", deltas=0))
+    labelled = read(Path("t.csv"), LabelColumns("kind", "who", deltas=0))
     assert labelled.labels == ["slow", "fast", "slow", "fast"]
     np.testing.assert_allclose(labelled.xs[2], series("slow", 2), rtol=1e-6)
-    assert read(Path("t.csv"), Asked("kind", deltas=0)).labels == labelled.labels
+    assert read(Path("t.csv"), LabelColumns("kind", deltas=0)).labels == labelled.labels
     refused(
         run("learn", "t.csv", "--out", "o"), "t.csv is a table: name the column with the classes, --label; it has who"
     )
@@ -119,7 +119,7 @@ def test_sound_is_heard_at_the_lowest_rate() -> None:
         Path("data", label).mkdir(parents=True)
         for k, rate in enumerate((8000, 11025)):
             soundfile.write(f"data/{label}/{k}.wav", 0.5 * np.sin(2 * np.pi * tone * np.arange(rate // 2) / rate), rate)
-    labelled = read(Path("data"), Asked())
+    labelled = read(Path("data"), LabelColumns())
     assert labelled.features["rate"] == 8000
     assert {x.shape[1] for x in labelled.xs} == {52}
 

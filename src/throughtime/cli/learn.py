@@ -67,9 +67,9 @@ def learn(
     """
     with importing():
         from throughtime.cli.learning import carry_out
-        from throughtime.labelling.labelled import Asked
-        from throughtime.labelling.teaching import Teaching
+        from throughtime.labelling.labelled import LabelColumns
+        from throughtime.labelling.teaching import LabelTeaching
 
-        teaching = Teaching(network, hidden, members, epochs, copies, seed=seed)
-    asked = Asked(label, record, deltas)
+        teaching = LabelTeaching(network, hidden, members, epochs, copies, seed=seed)
+    asked = LabelColumns(label, record, deltas)
     carry_out(data, test, asked, (held_out, held_out_by), teaching, out, overwrite, json_, quiet)

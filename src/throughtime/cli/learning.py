@@ -13,9 +13,9 @@ from throughtime.cli.command import in_options
 from throughtime.io import files
 from throughtime.labelling import baseline
 from throughtime.labelling.held_out import split
-from throughtime.labelling.judged import MOST, Judged, judged, plot_confusion
-from throughtime.labelling.labelled import Asked, Labelled, read
-from throughtime.labelling.teaching import LabelLook, Teaching, chances, model_of, teach
+from throughtime.labelling.judged import MOST, LabelJudgement, judged, plot_confusion
+from throughtime.labelling.labelled import LabelColumns, Labelled, read
+from throughtime.labelling.teaching import LabelLook, LabelTeaching, chances, model_together, teach
 from throughtime.models.saving import save
 from throughtime.reports import folders
 
@@ -23,9 +23,9 @@ from throughtime.reports import folders
 def carry_out(
     data: Path,
     test: Path | None,
-    asked: Asked,
+    asked: LabelColumns,
     held: tuple[float, str | None],
-    teaching: Teaching,
+    teaching: LabelTeaching,
     out: Path,
     overwrite: bool,
     as_json: bool,
@@ -41,7 +41,7 @@ def carry_out(
             known, new = labelled, read(test, asked, labelled.features)
         last = bar.follow(teach(known, teaching))
         made = _judge(last, known, new, teaching)
-        model = model_of(last.networks, known.features)
+        model = model_together(last.networks, known.features)
         said = {
             "data": str(data),
             "test": None if test is None else str(test),
@@ -57,13 +57,13 @@ def carry_out(
     _tell(said, made, out, as_json, quiet)
 
 
-def _judge(last: LabelLook, known: Labelled, new: Labelled, teaching: Teaching) -> Judged:
-    model = model_of(last.networks, known.features)
+def _judge(last: LabelLook, known: Labelled, new: Labelled, teaching: LabelTeaching) -> LabelJudgement:
+    model = model_together(last.networks, known.features)
     simple = baseline.answers(baseline.forest(known.xs, known.labels, teaching.seed), new.xs)
     return judged(chances(model, new.xs), [str(name) for name in model.classes], new, simple)
 
 
-def _tell(said: dict[str, Any], made: Judged, out: Path, as_json: bool, quiet: bool) -> None:
+def _tell(said: dict[str, Any], made: LabelJudgement, out: Path, as_json: bool, quiet: bool) -> None:
     if as_json:
         typer.echo(json.dumps(said))
     elif not quiet:

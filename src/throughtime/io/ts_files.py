@@ -20,7 +20,7 @@ PAIR = re.compile(r"\((.*),([^,()]*)\)", re.DOTALL)
 
 
 @dataclass
-class Head:
+class Keys:
     """What the keys say; None: nothing.
 
     classes  what follows @classLabel true, as it stands there
@@ -56,10 +56,10 @@ def read(path: Path) -> Series:
         raise ValueError(f"{path} is not a text file in UTF-8; give a .ts file of the UEA or UCR archive") from None
     lines = [(k, line.strip()) for k, line in enumerate(text.splitlines(), start=1)]
     kept = iter([(k, line) for k, line in lines if line and line[0] not in "#%"])
-    head = _head(path, kept)
+    keys = _keys(path, kept)
     cases, labels = list[NDArray[np.float64]](), list[str]()
     for number, line in kept:
-        case, label = _case(f"{path}: line {number}", line, head)
+        case, label = _case(f"{path}: line {number}", line, keys)
         if cases and case.shape[1] != cases[0].shape[1]:
             raise ValueError(
                 f"{path}: line {number} has {case.shape[1]} dimensions, where the first has {cases[0].shape[1]}; mend the line"
@@ -68,37 +68,37 @@ def read(path: Path) -> Series:
         labels.append(label)
     if not cases:
         raise ValueError(f"{path} has no cases below @data; give a .ts file of the UEA or UCR archive")
-    found = ["the times of steps are left out"] if head.says("timestamps") else []
-    return Series(cases, _labels(path, labels, head), found=found)
+    found = ["the times of steps are left out"] if keys.says("timestamps") else []
+    return Series(cases, _labels(path, labels, keys), found=found)
 
 
-def _head(path: Path, lines: Iterator[tuple[int, str]]) -> Head:
-    head = Head()
+def _keys(path: Path, lines: Iterator[tuple[int, str]]) -> Keys:
+    keys = Keys()
     for number, line in lines:
         key, _, value = line.replace("\t", " ").partition(" ")
         if key.lower() == "@data":
-            return head
+            return keys
         if not key.startswith("@"):
             raise ValueError(f"{path}: line {number} stands above @data and is no @key; give a .ts file of an archive")
-        head.said[key[1:].lower()] = value.strip()
+        keys.said[key[1:].lower()] = value.strip()
     raise ValueError(f"{path} has no line @data; give a .ts file of the UEA or UCR archive")
 
 
-def _case(where: str, line: str, head: Head) -> tuple[NDArray[np.float64], str]:
+def _case(where: str, line: str, keys: Keys) -> tuple[NDArray[np.float64], str]:
     parts = COLON.split(line)
-    label = parts.pop().strip() if head.has_labels else ""
+    label = parts.pop().strip() if keys.has_labels else ""
     if not parts:
         raise ValueError(f"{where} has a label and no series; mend the line")
     dimensions = [_values(where, part) for part in parts]
     lengths = {len(values) for values in dimensions}
     if len(lengths) > 1:
         raise ValueError(f"{where} has dimensions of {min(lengths)} and {max(lengths)} steps; mend the line")
-    said = head.said.get("serieslength", "")
-    if said.isdecimal() and int(said) != len(dimensions[0]) and head.said.get("equallength", "true").lower() == "true":
+    said = keys.said.get("serieslength", "")
+    if said.isdecimal() and int(said) != len(dimensions[0]) and keys.said.get("equallength", "true").lower() == "true":
         raise ValueError(
             f"{where} has {len(dimensions[0])} steps, where @seriesLength says {said}; mend the one or the other"
         )
-    if head.classes is not None and f" {' '.join(label.split())} " not in head.classes:
+    if keys.classes is not None and f" {' '.join(label.split())} " not in keys.classes:
         raise ValueError(
             f"{where} is of class {printable(label)[:40]!r}, which @classLabel does not name; mend the one or the other"
         )
@@ -118,10 +118,10 @@ def _values(where: str, part: str) -> NDArray[np.float64]:
     return made
 
 
-def _labels(path: Path, labels: Sequence[str], head: Head) -> list[str] | NDArray[np.float64] | None:
-    if not head.has_labels:
+def _labels(path: Path, labels: Sequence[str], keys: Keys) -> list[str] | NDArray[np.float64] | None:
+    if not keys.has_labels:
         return None
-    if head.says("classlabel"):
+    if keys.says("classlabel"):
         return list(labels)
     try:
         return np.array([float(label) for label in labels])

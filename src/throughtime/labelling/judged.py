@@ -28,7 +28,7 @@ class Mistake:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class LabelJudgement:
     """Accuracy on recordings that nothing was learned from, and the baseline's on the same.
 
     confusion  (C, C): how often the class of a row was answered as the class of a column
@@ -62,7 +62,9 @@ class Judged:
         }
 
 
-def judged(chances: NDArray[np.float64], classes: Sequence[str], new: Labelled, simple: Sequence[str]) -> Judged:
+def judged(
+    chances: NDArray[np.float64], classes: Sequence[str], new: Labelled, simple: Sequence[str]
+) -> LabelJudgement:
     """The judgement of the probabilities (N, C) of each class, and of the baseline's answers."""
     place = {label: k for k, label in enumerate(classes)}
     answers = chances.argmax(axis=1)
@@ -76,10 +78,10 @@ def judged(chances: NDArray[np.float64], classes: Sequence[str], new: Labelled, 
             mistakes.append(Mistake(new.names[k], label, classes[answer], float(chances[k, answer])))
     wrong = tuple(sorted(mistakes, key=lambda one: -one.probability))
     same = float(np.mean([a == b for a, b in zip(simple, new.labels, strict=True)]))
-    return Judged(tuple(classes), len(new), 1 - len(wrong) / len(new), same, confusion, wrong)
+    return LabelJudgement(tuple(classes), len(new), 1 - len(wrong) / len(new), same, confusion, wrong)
 
 
-def plot_confusion(made: Judged) -> Figure:
+def plot_confusion(made: LabelJudgement) -> Figure:
     """How often each class was taken for each; a number in each cell, none where there was nothing."""
     figure, (axes,) = new_figure(1, 5.5)
     share = made.confusion / np.maximum(made.confusion.sum(axis=1, keepdims=True), 1)

@@ -52,7 +52,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelColumns:
     """How DATA is to be read.
 
     label    the column of a table with the class of each row's record
@@ -65,7 +65,7 @@ class Asked:
     deltas: int = 1
 
 
-def read(path: Path, asked: Asked, like: Mapping[str, Any] | None = None) -> Labelled:
+def read(path: Path, asked: LabelColumns, like: Mapping[str, Any] | None = None) -> Labelled:
     """The recordings and their classes.
 
     like  features of another set, which these are to have; None: the usual ones of their kind
@@ -103,7 +103,7 @@ def hearing(features: Mapping[str, Any]) -> Callable[[Any], Values]:
     return partial(series_input, settings=features)
 
 
-def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked: Asked) -> dict[str, Any]:
+def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked: LabelColumns) -> dict[str, Any]:
     """The usual features of such recordings."""
     kinds = {type(recording) for recording in recordings}
     if kinds == {Sound}:
@@ -148,7 +148,7 @@ def _of_folder(path: Path) -> Iterator[tuple[str, str, Any]]:
             yield f"{folder.name}/{file.name}", folder.name, thing
 
 
-def _of_table(table: Table, asked: Asked) -> Iterator[tuple[str, str, Any]]:
+def _of_table(table: Table, asked: LabelColumns) -> Iterator[tuple[str, str, Any]]:
     if asked.label is None:
         raise ValueError(
             f"{table.path} is a table: name the column with the classes, --label; it has {', '.join(table.columns)}"

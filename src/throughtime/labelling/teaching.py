@@ -28,7 +28,7 @@ BOTH = ("lstm", "gru")  # that run backward, too
 
 
 @dataclass(frozen=True)
-class Teaching:
+class LabelTeaching:
     """How a labeller is taught.
 
     network, hidden  an architecture, run in both directions where it can be, and its units
@@ -78,7 +78,7 @@ def _optimizer(rate: float, updates: int) -> Any:
     return averaged_adam(rate, CLIP, WARM_UP, max(10, round(LAST * updates)), updates)
 
 
-def teach(labelled: Labelled, teaching: Teaching) -> Generator[LabelLook, None, None]:
+def teach(labelled: Labelled, teaching: LabelTeaching) -> Generator[LabelLook, None, None]:
     """Teach the networks one after the other; a look for each, the last of which has them all."""
     random = np.random.default_rng(teaching.seed)
     more = [varied(np.asarray(x), random) for _ in range(teaching.copies - 1) for x in labelled.xs]
@@ -92,7 +92,7 @@ def teach(labelled: Labelled, teaching: Teaching) -> Generator[LabelLook, None, 
 
 
 def _taught(
-    xs: Sequence[Any], labels: Sequence[str], teaching: Teaching, passes: int, number: int
+    xs: Sequence[Any], labels: Sequence[str], teaching: LabelTeaching, passes: int, number: int
 ) -> SequenceClassifier:
     network: Any = teaching.network
     if network in BOTH:
@@ -114,7 +114,7 @@ def _taught(
     return made
 
 
-def model_of(networks: Sequence[SequenceClassifier], features: Mapping[str, Any]) -> Model:
+def model_together(networks: Sequence[SequenceClassifier], features: Mapping[str, Any]) -> Model:
     """The networks side by side as one model, which says what it hears and how it answers."""
     alone = networks[0].to_model(features=dict(features))
     if len(networks) == 1:
