@@ -34,6 +34,7 @@ OTHERS = ["lstm start", "own memory", "tdnn start", "bidirectional lstm"]
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A size of which short sequences fill several."""
     monkeypatch.setattr(blocks, "STEPS", (5,))
+    monkeypatch.setattr(rollout, "STEPS", (5,))
     monkeypatch.setattr(blocks, "COLUMNS", (1, 4))
 
 
@@ -78,6 +79,7 @@ def test_random_wirings_in_blocks_too(network: Network, lengths: list[int]) -> N
     weights, xs = tt.init(network, 0), sequences_of(network, tuple(lengths))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(blocks, "STEPS", (5,))
+        patched.setattr(rollout, "STEPS", (5,))
         patched.setattr(blocks, "COLUMNS", (1, 4))
         found = run_each(network, weights, [inputs_of(network, x) for x in xs])
     for x, ys in zip(xs, found, strict=True):

@@ -16,6 +16,7 @@ from command_line import dated, fit_plant, fitted, plant, refused, run
 from throughtime import blocks, exchange
 from throughtime.dynamics.model import DynamicModel
 from throughtime.io.files import fingerprint
+from throughtime.models import rollout
 from throughtime.models.columns import restore, standardise
 from throughtime.models.saving import load
 
@@ -78,6 +79,7 @@ def test_one_step_and_free_run_are_the_open_and_the_closed_loop() -> None:
 def test_long_tables_are_run_in_stretches_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     run("simulate", MODEL, TABLE, "--out", "whole.csv")
     monkeypatch.setattr(blocks, "STEPS", (10, 25))
+    monkeypatch.setattr(rollout, "STEPS", (10, 25))
     run("simulate", MODEL, TABLE, "--out", "pieces.csv")
     np.testing.assert_allclose(pd.read_csv("whole.csv")["y"], pd.read_csv("pieces.csv")["y"], atol=1e-5)
 

@@ -141,6 +141,7 @@ def test_following_in_parts_is_following_the_whole(monkeypatch: pytest.MonkeyPat
     second = rollout.follow(NETWORK, both, U[6:], y[6:], first.history)
     np.testing.assert_allclose(np.concatenate([first.outputs, second.outputs], axis=1), whole.outputs, atol=1e-12)
     monkeypatch.setattr(blocks, "STEPS", (2, 5))
+    monkeypatch.setattr(rollout, "STEPS", (2, 5))
     np.testing.assert_allclose(rollout.follow(NETWORK, both, U, y).outputs, whole.outputs, atol=1e-12)
 
 

@@ -105,7 +105,9 @@ def test_a_model_of_a_system_is_what_scikit_learn_asks_of_an_estimator() -> None
     assert (model.restarts, twin.restarts) == (3, 2)
     assert "3 restarts" in repr(model)
     assert not is_classifier(model)
-    with pytest.raises(ValueError, match="DynamicModel has no setting 'nets'; it has effort, first, folds, "):
+    with pytest.raises(
+        ValueError, match="DynamicModel has no setting 'nets'; it has dead_time, effort, first, folds, "
+    ):
         model.set_params(nets=1)
     with pytest.raises(NotFittedError, match="call fit"):
         model.ensemble()

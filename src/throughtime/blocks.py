@@ -54,9 +54,9 @@ def fill(values: Values, size: int, dtype: Any) -> Values:
     return made
 
 
-def ended(steps: int) -> NDArray[np.int32] | None:
-    """The `lengths` of one sequence that fills so many steps of its block; None for a full one of the largest size.
+def ended(steps: int, size: int) -> NDArray[np.int32] | None:
+    """The `lengths` of one sequence that fills so many steps of a block of that size; None for a full one of the largest.
 
     Long records are made of these, and XLA steps some loops in half the time where nothing is masked.
     """
-    return None if steps == STEPS[-1] else np.full(1, steps, np.int32)
+    return None if steps == size == STEPS[-1] else np.full(1, steps, np.int32)

@@ -14,7 +14,7 @@ Data = Annotated[
 ]
 Network = Annotated[
     str,
-    typer.Option(metavar="NAME", help="lstm, gru (in both directions), or another.", rich_help_panel=options.WIRING),
+    typer.Option(metavar="NAME", help="gru, lstm (in both directions), or another.", rich_help_panel=options.WIRING),
 ]
 
 
@@ -47,11 +47,15 @@ def learn(
     deltas: Annotated[
         int, typer.Option(min=0, max=3, metavar="N", help="Orders of differences heard beside what was measured.")
     ] = 1,
-    network: Network = "lstm",
-    hidden: Annotated[int, _taught("Units of the hidden layer.")] = 32,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Steps heard as one. Default: so many that recordings have about 40."),
+    ] = None,
+    network: Network = "gru",
+    hidden: Annotated[int, _taught("Units of the hidden layer.")] = 48,
     members: Annotated[int, _taught("Networks, whose mean answers.")] = 5,
-    epochs: Annotated[int, _taught("Visits of each recording, those of its varied copies counted.")] = 96,
-    copies: Annotated[int, _taught("Of each recording, varied in speed, size and noise; 1: as it is.")] = 8,
+    epochs: Annotated[int, _taught("Visits of each recording, those of its varied copies counted.")] = 120,
+    copies: Annotated[int, _taught("Of each recording, varied in speed, size and noise; 1: as it is.")] = 6,
     seed: Annotated[int, typer.Option(metavar="N", help="Of first weights, order, copies and what is held out.")] = 0,
     overwrite: options.Overwrite = False,
     json_: options.Json = False,
@@ -71,5 +75,5 @@ def learn(
         from throughtime.labelling.teaching import LabelTeaching
 
         teaching = LabelTeaching(network, hidden, members, epochs, copies, seed=seed)
-    asked = LabelColumns(label, record, deltas)
+    asked = LabelColumns(label, record, deltas, frames)
     carry_out(data, test, asked, (held_out, held_out_by), teaching, out, overwrite, json_, quiet)

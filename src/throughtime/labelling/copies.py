@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
-SPEED, BEND, SIZE, NOISE = 0.2, 0.03, 0.1, 0.05  # logarithm of the speed; of the length; logarithm; of the deviation
+SPEED, BEND, SIZE, NOISE = 0.1, 0.03, 0.05, 0.03  # logarithm of the speed; of the length; logarithm; of the deviation
 KNOTS = 5  # between which time is bent
 
 

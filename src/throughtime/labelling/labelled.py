@@ -21,6 +21,7 @@ from throughtime.io.tables import Table
 
 Values = NDArray[Any]
 RATE = 16_000  # samples per second that are heard at most
+STEPS, MOST = 40, 8  # that series have when several are heard as one; heard as one
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +59,13 @@ class LabelColumns:
     label    the column of a table with the class of each row's record
     record   its column that tells records apart; None: rows of one class, one behind the other, are one
     deltas   orders of differences beside what was measured
+    frames   steps heard as one; None: of series so many that they have about `STEPS`, of sound two
     """
 
     label: str | None = None
     record: str | None = None
     deltas: int = 1
+    frames: int | None = None
 
 
 def read(path: Path, asked: LabelColumns, like: Mapping[str, Any] | None = None) -> Labelled:
@@ -107,8 +110,8 @@ def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked
     """The usual features of such recordings."""
     kinds = {type(recording) for recording in recordings}
     if kinds == {Sound}:
-        rate = min(RATE, *(sound.rate for sound in recordings), RATE)
-        return SpeechFeatures(deltas=max(asked.deltas, 1), frames=2).settings(rate=rate)
+        rate = min([RATE, *(sound.rate for sound in recordings)])
+        return SpeechFeatures(deltas=max(asked.deltas, 1), frames=asked.frames or 2).settings(rate=rate)
     if kinds == {Drawing}:
         return PenFeatures().settings
     if kinds == {np.ndarray}:
@@ -118,7 +121,10 @@ def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked
                 raise ValueError(
                     f"{name} has {width} columns, where {names[0]} has {widths[0]}; give all the same ones"
                 )
-        return SpeechFeatures(asked.deltas, normalised=False).settings(KIND, widths[0])
+        lengths = [len(case) for case in recordings]
+        usual = min(MOST, max(1, round(float(np.median(lengths)) / STEPS)))
+        frames = min(asked.frames or usual, min(lengths))
+        return SpeechFeatures(asked.deltas, normalised=False, frames=frames).settings(KIND, widths[0])
     raise ValueError(f"{path} holds recordings of several kinds; give sounds, tables or drawings alone")
 
 

@@ -38,13 +38,13 @@ class LabelTeaching:
     batch            recordings in an update
     """
 
-    network: str = "lstm"
-    hidden: int = 32
+    network: str = "gru"
+    hidden: int = 48
     members: int = 5
-    epochs: int = 96
-    copies: int = 8
-    learning_rate: float = 0.01
-    batch: int = 16
+    epochs: int = 120
+    copies: int = 6
+    learning_rate: float = 0.005
+    batch: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:

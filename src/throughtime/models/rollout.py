@@ -65,7 +65,7 @@ def follow(
     for rows, size, form in _pieces(network, measured):
         steps = rows.stop - rows.start
         seen = _filled(xs, rows, size, dtype), blocks.fill(measured[rows], size, dtype)
-        ys, history = form(network, weights, history, *seen, blocks.ended(steps))
+        ys, history = form(network, weights, history, *seen, blocks.ended(steps, size))
         made.append(reduce(np.asarray(ys)[:, :steps]))
         if advance:
             advance(rows.stop / len(u))
