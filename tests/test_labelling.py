@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import throughtime as tt
 from command_line import refused, run
-from throughtime.labelling import baseline
+from throughtime.labelling import baseline, teaching
 from throughtime.labelling.copies import varied
 from throughtime.labelling.held_out import split
 from throughtime.labelling.judged import judged
@@ -75,6 +76,27 @@ def test_an_archive_is_learned_judged_and_recognised() -> None:
         pytest.approx(rows[0]["probability"], abs=1e-3),
     )  # it is written with four digits
     refused(run("learn", "train.ts", "--out", "learned"), "learned is not empty")
+
+
+def test_an_interrupt_keeps_the_networks_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    archive("train.ts", range(12))
+    taught = teaching._taught
+
+    def interrupted(*given: Any) -> Any:
+        if given[-1] == at:
+            raise KeyboardInterrupt
+        return taught(*given)
+
+    monkeypatch.setattr(teaching, "_taught", interrupted)
+    at = 1
+    said = run("learn", "train.ts", "--out", "learned", *FAST)
+    assert said.exit_code == 130
+    assert "interrupted after 1 of 2 networks, which are saved" in said.stderr
+    assert json.loads(Path("learned/results.json").read_text())["teaching"]["members"] == 1
+    assert tt.load("learned/model.safetensors").members == 0
+    at = 0
+    assert run("learn", "train.ts", "--out", "none", *FAST).exit_code == 130
+    assert not Path("none").exists()
 
 
 def test_a_folder_holds_a_class_in_each_sub_folder_and_makers_are_held_out_whole() -> None:

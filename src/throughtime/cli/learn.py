@@ -70,10 +70,12 @@ def learn(
     Example: throughtime learn words --held-out-by '_(.*)_' --out learned
     """
     with importing():
+        from throughtime.cli.command import in_options
         from throughtime.cli.learning import carry_out
         from throughtime.labelling.labelled import LabelColumns
         from throughtime.labelling.teaching import LabelTeaching
 
+    with in_options():
         teaching = LabelTeaching(network, hidden, members, epochs, copies, seed=seed)
     asked = LabelColumns(label, record, deltas, frames)
     carry_out(data, test, asked, (held_out, held_out_by), teaching, out, overwrite, json_, quiet)

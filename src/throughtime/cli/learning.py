@@ -10,6 +10,7 @@ import typer
 from throughtime import plots
 from throughtime.cli import output
 from throughtime.cli.command import in_options
+from throughtime.cli.errors import INTERRUPTED
 from throughtime.io import files
 from throughtime.labelling import baseline
 from throughtime.labelling.held_out import split
@@ -46,7 +47,7 @@ def carry_out(
             "data": str(data),
             "test": None if test is None else str(test),
             "learned from": len(known),
-            "teaching": asdict(teaching),
+            "teaching": asdict(teaching) | {"members": len(last.networks)},
             **made.to_dict(),
         }
         with files.together():
@@ -55,6 +56,9 @@ def carry_out(
             files.write_whole(out / "confusion.png", plot_confusion(made))
             files.write_whole(out / "training.png", plots.plot_training(last.losses[0], unit="loss per recording"))
     _tell(said, made, out, as_json, quiet)
+    if len(last.networks) < teaching.members:
+        output.say(f"interrupted after {len(last.networks)} of {teaching.members} networks, which are saved", err=True)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _judge(last: LabelLook, known: Labelled, new: Labelled, teaching: LabelTeaching) -> LabelJudgement:

@@ -79,15 +79,22 @@ def _optimizer(rate: float, updates: int) -> Any:
 
 
 def teach(labelled: Labelled, teaching: LabelTeaching) -> Generator[LabelLook, None, None]:
-    """Teach the networks one after the other; a look for each, the last of which has them all."""
+    """Teach the networks one after the other; a look for each, the last of which has them all, or those before an interrupt."""
     random = np.random.default_rng(teaching.seed)
     more = [varied(np.asarray(x), random) for _ in range(teaching.copies - 1) for x in labelled.xs]
     xs, labels = [*labelled.xs, *more], [*labelled.labels] * teaching.copies
     passes = max(1, round(teaching.epochs / teaching.copies))
     made: list[SequenceClassifier] = []
     for number in range(teaching.members):
-        yield LabelLook(number / teaching.members, f"network {number + 1} of {teaching.members}", networks=tuple(made))
-        made.append(_taught(xs, labels, teaching, passes, number))
+        try:
+            yield LabelLook(
+                number / teaching.members, f"network {number + 1} of {teaching.members}", networks=tuple(made)
+            )
+            made.append(_taught(xs, labels, teaching, passes, number))
+        except KeyboardInterrupt:
+            if not made:
+                raise
+            break
     yield LabelLook(1.0, "taught", networks=tuple(made), losses=tuple(one.history_ for one in made))
 
 
