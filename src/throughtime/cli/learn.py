@@ -14,7 +14,9 @@ Data = Annotated[
 ]
 Network = Annotated[
     str,
-    typer.Option(metavar="NAME", help="gru, lstm (in both directions), or another.", rich_help_panel=options.WIRING),
+    typer.Option(
+        metavar="NAME", help="gru or lstm, in both directions; elman, jordan, ...", rich_help_panel=options.WIRING
+    ),
 ]
 
 

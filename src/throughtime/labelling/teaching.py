@@ -25,6 +25,15 @@ from throughtime.work.looks import Look
 
 CLIP, WARM_UP, LAST = 1.0, 0.05, 0.1  # of the gradient; share of the updates; share of the updates that is averaged
 BOTH = ("lstm", "gru")  # that run backward, too
+KNOWN = (
+    "gru",
+    "lstm",
+    "elman",
+    "fully_recurrent",
+    "jordan",
+    "focused",
+    "feedforward",
+)  # that want no more than `hidden`
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,8 @@ class LabelTeaching:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.network not in ARCHITECTURES:
-            raise Wrong(f"{{network}} must be one of {', '.join(ARCHITECTURES)}, not {quoted(self.network)}")
+        if self.network not in KNOWN:
+            raise Wrong(f"{{network}} must be one of {', '.join(KNOWN)}, not {quoted(self.network)}")
         for name in ("hidden", "members", "epochs", "copies", "batch"):
             if not is_whole(getattr(self, name), 1):
                 raise Wrong(f"{{{name}}} must be a whole number from 1 on, not {quoted(getattr(self, name))}")
