@@ -2031,6 +2031,14 @@ FAULTS = [
         "nothing_of_the_old",
     ),
     Fault(
+        "blocks without a point have numbers in UNIPEN, so labels go to other strokes",
+        "io/unipen_lines.py",
+        "    held.components = [component for component in held.components if component.points]\n",
+        "",
+        "test_pen_files.py",
+        "only_blocks_with_points",
+    ),
+    Fault(
         "a file has its name before its contents are on the disk",
         "io/files.py",
         "            os.fsync(draft.stream.fileno())\n",

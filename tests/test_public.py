@@ -84,6 +84,7 @@ PROMISED = [
     "prepare",
     "read",
     "read_audio",
+    "read_strokes",
     "recognise",
     "represent",
     "run",

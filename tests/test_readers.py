@@ -21,9 +21,7 @@ from throughtime import datasets
 from throughtime.io import readers, sound, writers
 from throughtime.io.dates import times_of
 from throughtime.io.formats import Reader
-from throughtime.io.marks import Marks
-from throughtime.io.pen import Drawing
-from throughtime.io.series import Series
+from throughtime.io.pen import Drawing, LabelledDrawings
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
@@ -101,6 +99,8 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n")
     elif suffix == ".phn":
         path.write_text("0 1600 h#\n1600 3200 q\n")
+    elif kind is LabelledDrawings:
+        path.write_text('.COORD X Y\n.PEN_DOWN\n1 2\n3 4\n.PEN_UP\n.PEN_DOWN\n5 6\n.SEGMENT DIGIT 0-1 OK "7"\n')
     elif suffix == ".dat":
         path.write_text("x y\n0 2\n1 5\n")
     else:
@@ -136,7 +136,7 @@ def test_what_is_no_such_file_is_refused_in_one_line_that_names_it(reader: Reade
 
 @pytest.mark.parametrize("wanted", KINDS, ids=lambda kind: kind.__name__)
 def test_folders_empty_files_and_those_that_hold_another_thing_are_refused(wanted: type[Any]) -> None:
-    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac", Marks: "a.csv", Series: "a.csv"}[wanted]
+    other = {Table: "a.wav", Sound: "a.csv", Drawing: "a.flac"}.get(wanted, "a.csv")
     Path("folder.csv").mkdir()
     Path("empty").touch()
     Path(other).write_text("x,y,end-of-stroke\n1,2,1\n")

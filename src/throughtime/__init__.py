@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from throughtime.features.sound import mfcc
     from throughtime.io.readers import any_of as read
     from throughtime.io.sound import read as read_audio
+    from throughtime.io.strokes import read as read_strokes
     from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
     from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
     from throughtime.models.columns import Column
@@ -145,6 +146,7 @@ __all__ = [
     "prepare",
     "read",
     "read_audio",
+    "read_strokes",
     "recognise",
     "represent",
     "run",
@@ -194,6 +196,7 @@ _PLACES = {
     "features.sound": ("mfcc",),
     "io.readers": ("any_of as read",),
     "io.sound": ("read as read_audio",),
+    "io.strokes": ("read as read_strokes",),
     "learners": ("BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson", "WeightNoise"),
     "losses": ("CTC", "BinaryCrossEntropy", "CrossEntropy", "Integrated", "SquaredError"),
     "models.columns": ("Column",),

@@ -15,7 +15,7 @@ from throughtime.cli.errors import Problem
 from throughtime.io import files, readers
 from throughtime.io.dates import times_of
 from throughtime.io.marks import Marks
-from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.pen import COLUMNS, Drawing, LabelledDrawings
 from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
@@ -67,6 +67,10 @@ def facts(thing: Any) -> dict[str, Any]:
         return {"holds": "marks", "tiers": tiers, **_noted(thing.found)}
     if isinstance(thing, Drawing):
         return {"holds": "a drawing", "strokes": int(thing.points[:, 2].sum()), "points": len(thing.points)}
+    if isinstance(thing, LabelledDrawings):
+        labels = sorted({label for label in thing.labels if label is not None})
+        told = labels or "none" if len(labels) <= MOST else f"{len(labels)} different ones"
+        return {"holds": "labelled drawings", "drawings": len(thing.drawings), "labels": told, **_noted(thing.found)}
     if isinstance(thing, Series):
         return _series(thing)
     assert isinstance(thing, Table)
@@ -102,6 +106,11 @@ def frame_of(thing: Any) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=pd.Index(["tier", "start", "end", "label"]))
     if isinstance(thing, Drawing):
         return pd.DataFrame(thing.points, columns=pd.Index(COLUMNS))
+    if isinstance(thing, LabelledDrawings):
+        numbers = np.repeat(np.arange(len(thing.drawings)), [len(one.points) for one in thing.drawings])
+        made = pd.DataFrame(np.concatenate([one.points for one in thing.drawings]), columns=pd.Index(COLUMNS))
+        made.insert(0, "record", numbers + 1)
+        return made.assign(label=np.array(thing.labels, object)[numbers])
     frame: pd.DataFrame = thing.frame
     return frame
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from throughtime.io.marks import Mark, Marks
+from throughtime.io.text_files import decoded
 
 GIVES = Marks
 SUFFIXES = (".phn", ".wrd", ".lab", ".mlf", ".ctm")
@@ -30,11 +31,7 @@ def read(path: Path, rate: int = RATE) -> Marks:
 
     raises  ValueError in one line with the line's number: times that go back, or that are seconds where samples are wanted
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_bytes().decode("latin-1")
-    lines = [Line(k, one.strip()) for k, one in enumerate(text.splitlines(), start=1) if one.strip()]
+    lines = [Line(k, one.strip()) for k, one in enumerate(decoded(path).splitlines(), start=1) if one.strip()]
     suffix = path.suffix.lower()
     if suffix in MASTER or (lines and lines[0].text == "#!MLF!#"):
         return Marks(_master(path, lines))

@@ -8,15 +8,15 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid, ts_files
+from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid, ts_files, unipen
 from throughtime.io.formats import TABLES, Reader, reader_of
 from throughtime.io.marks import Marks
-from throughtime.io.pen import COLUMNS, Drawing
+from throughtime.io.pen import COLUMNS, Drawing, LabelledDrawings
 from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
-Thing = TypeVar("Thing", Table, Sound, Drawing, Marks, Series)
+Thing = TypeVar("Thing", Table, Sound, Drawing, LabelledDrawings, Marks, Series)
 
 
 class Words(NamedTuple):
@@ -27,7 +27,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files)
+READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files, unipen)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -40,6 +40,7 @@ WORDS: dict[type[Any], Words] = {
         f"give CSV with the columns {', '.join(COLUMNS)}, or JSON",
         "it needs the points of a stroke at least",
     ),
+    LabelledDrawings: Words("holds no drawings with labels", "give a UNIPEN file", "it needs a point at least"),
     Marks: Words(
         "holds no marks",
         "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, or CTM",
@@ -55,7 +56,8 @@ def any_of(path: str | os.PathLike[str]) -> Any:
     path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
           what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
           `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
-          (start, end, label) in seconds), or labelled series (.ts: `Series` of cases (T, C) with labels)
+          (start, end, label) in seconds), labelled series (.ts: `Series` of cases (T, C) with labels), or labelled drawings
+          (UNIPEN's .dat, known by what it holds: `LabelledDrawings`)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
             ImportError where a format wants an extra
@@ -72,6 +74,8 @@ def any_of(path: str | os.PathLike[str]) -> Any:
     if not able and path.is_file():
         known = ", ".join(dict.fromkeys(suffix for reader in READERS for suffix in reader.SUFFIXES))
         raise ValueError(f"{path}: no format is known by this ending; known are {known}")
+    if unipen in able and path.is_file() and unipen.is_unipen(path):
+        return read(path, LabelledDrawings)
     return read(path, able[0].GIVES if able else Table)
 
 
