@@ -10,7 +10,7 @@ import throughtime as tt
 from command_line import run
 from throughtime import datasets
 from throughtime.datasets import pens
-from throughtime.io import unipen
+from throughtime.io import inkml, unipen
 
 HEAD = ".VERSION 1.0 of the pen\n.COMMENT any text\nof many lines 1 2\n.COORD X Y T\n"
 
@@ -107,6 +107,88 @@ class TestUnipen:
         assert list(read.labels) == [corpus.names[corpus.targets[number]] for number in own]
         for number, drawing in zip(own, read.drawings, strict=True):
             np.testing.assert_array_equal(drawing.points, corpus.xs[number])
+
+
+def ink(path: Path, inside: str, head: str = '<ink xmlns="http://www.w3.org/2003/InkML">') -> Path:
+    return page(path, f"{head}{inside}</ink>", "a.inkml")
+
+
+def channels(*names: str) -> str:
+    return f"<traceFormat>{''.join(f'<channel name={name!r}/>' for name in names)}</traceFormat>"
+
+
+class TestInkml:
+    def test_differences_and_prefixes_stick_to_their_channels(self, tmp_path: Path) -> None:
+        trace = "1125 18432,'23'43,\"7\"-8,3-5,7\n-3,\t6 2,!5 *,.5\"0,, '-1'+1"
+        (drawing,) = inkml.read(ink(tmp_path, f"<trace>{trace}</trace>")).drawings
+        x = np.cumsum([1125, 23, 30, 33, 40, 46]).tolist()
+        y = np.cumsum([18432, 43, 35, 30, 27, 29]).tolist()
+        wanted = np.array([*zip(x, y, strict=True), (5, y[-1] + 29), (0.5, y[-1] + 58), (-0.5, y[-1] + 59)])
+        np.testing.assert_array_equal(drawing.points[:, :2], wanted * (1, -1))
+
+    def test_contexts_of_several_channels_in_any_order(self, tmp_path: Path) -> None:
+        source = f"<inkSource xml:id='s'>{channels('T', 'Y', 'X', 'B')}</inkSource>"
+        more = "<traceFormat id='f'><channel name='X'/><channel name='Y'/>"
+        more += "<intermittentChannels><channel name='F'/></intermittentChannels></traceFormat>"
+        refers = "<context id='a' inkSourceRef='#s'/><context xml:id='b' traceFormatRef='#f'/>"
+        traces = "<trace contextRef='#a'>9 2 1 T,#A -2-1F</trace>"
+        traces += "<traceGroup contextRef='#b'><trace>1 2 3, ? 3, 5 6</trace></traceGroup>"
+        read = inkml.read(ink(tmp_path, f"<definitions>{source}{more}{refers}</definitions>{traces}"))
+        assert read.drawings[0].points.tolist() == [[1, -2, 0], [-1, 2, 1], [1, -2, 0], [5, -6, 1]]
+        assert "y goes down in InkML and was turned" in read.found
+        assert any("not known" in said for said in read.found)
+
+    @pytest.mark.parametrize("head", ["<ink>", "<i:ink xmlns:i='http://x'>"])
+    def test_labels_of_groups_and_of_the_whole(self, tmp_path: Path, head: str) -> None:
+        tag = "i:" if ":" in head else ""
+        truth = '<annotation type="truth">{}</annotation>'
+        inside = (
+            truth.format("ab")
+            + "<trace id='1'>1 1</trace><trace id='2'>2 2,3 3</trace><trace id='3' type='penUp'>9 9</trace>"
+        )
+        inside += "<trace id='4' continuation='end' priorRef='#2'>4 4</trace>"
+        whole = inside.replace("<", f"<{tag}").replace(f"<{tag}/", f"</{tag}")
+        close = f"</{tag}ink>"
+        read = inkml.read(page(tmp_path, f"{head}{whole}{close}", "a.inkml"))
+        assert list(read.labels) == ["ab"]
+        assert read.drawings[0].points.tolist() == [[1, -1, 1], [2, -2, 0], [3, -3, 0], [4, -4, 1]]
+        views = [
+            f"<traceGroup>{truth.format(label)}<traceView traceDataRef='{k}'/></traceGroup>"
+            for label, k in (("b", "2"), ("a", "1"))
+        ]
+        group = f"<traceGroup>{truth.format('Segmentation')}{''.join(views)}</traceGroup>"
+        both = (inside + group).replace("<", f"<{tag}").replace(f"<{tag}/", f"</{tag}")
+        read = inkml.read(page(tmp_path, f"{head}{both}{close}", "a.inkml"))
+        assert list(zip(read.labels, [len(one.points) for one in read.drawings], strict=True)) == [("b", 3), ("a", 1)]
+
+    @pytest.mark.parametrize(
+        ("inside", "said"),
+        [
+            (f"{channels('X', 'F')}<trace>1 2</trace>", "the channels are X, F; a drawing needs X and Y"),
+            (
+                f"{channels('X', 'Y', 'T')}<trace>1 2 3</trace><trace>1 2 3,4 5</trace>",
+                "trace 2, point 2 has 2 of 3 values",
+            ),
+            ("<trace contextRef='#no'>1 2</trace>", "refers to 'no', which is not there"),
+            ("<trace>1 two</trace>", "point 1 holds 'two'"),
+            ("<trace>1 1e99</trace>", "no screen"),
+            ("<trace/>", "no point"),
+            ("<trace>", "no whole XML"),
+            ("<context id='a' contextRef='#a'/><trace contextRef='#a'>1 2</trace>", "circle"),
+            ("<trace id='a'>1 2</trace><traceGroup label='x'><traceView traceDataRef='#b'/></traceGroup>", "trace 'b'"),
+        ],
+    )
+    def test_what_does_not_come_out_is_told_with_its_place(self, tmp_path: Path, inside: str, said: str) -> None:
+        with pytest.raises(ValueError, match=rf"^\S+a\.inkml.*{said}") as error:
+            inkml.read(ink(tmp_path, inside))
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("doctype", ['<!DOCTYPE ink [<!ENTITY a "b">]>', '<!DOCTYPE ink SYSTEM "ink.dtd">'])
+    def test_entities_and_parts_outside_are_refused(self, tmp_path: Path, doctype: str) -> None:
+        with pytest.raises(ValueError, match="declares entities"):
+            inkml.read(ink(tmp_path, "<trace>1 2</trace>", f"{doctype}<ink>"))
+        with pytest.raises(ValueError, match="XML of another kind"):
+            inkml.read(page(tmp_path, "<svg/>", "a.inkml"))
 
 
 def test_strokes_of_any_file_and_what_look_and_convert_make_of_them(

@@ -99,6 +99,8 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n")
     elif suffix == ".phn":
         path.write_text("0 1600 h#\n1600 3200 q\n")
+    elif suffix == ".inkml":
+        path.write_text("<ink><trace>1 2, 3 4</trace><trace>5 6</trace></ink>")
     elif kind is LabelledDrawings:
         path.write_text('.COORD X Y\n.PEN_DOWN\n1 2\n3 4\n.PEN_UP\n.PEN_DOWN\n5 6\n.SEGMENT DIGIT 0-1 OK "7"\n')
     elif suffix == ".dat":

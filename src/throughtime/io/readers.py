@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import mark_files, pen_json, pen_tables, sound, textgrid, ts_files, unipen
+from throughtime.io import inkml, mark_files, pen_json, pen_tables, sound, textgrid, ts_files, unipen
 from throughtime.io.formats import TABLES, Reader, reader_of
 from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing, LabelledDrawings
@@ -27,7 +27,7 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files, unipen)
+READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files, unipen, inkml)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -40,7 +40,9 @@ WORDS: dict[type[Any], Words] = {
         f"give CSV with the columns {', '.join(COLUMNS)}, or JSON",
         "it needs the points of a stroke at least",
     ),
-    LabelledDrawings: Words("holds no drawings with labels", "give a UNIPEN file", "it needs a point at least"),
+    LabelledDrawings: Words(
+        "holds no drawings with labels", "give a UNIPEN or InkML file", "it needs a point at least"
+    ),
     Marks: Words(
         "holds no marks",
         "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, or CTM",
@@ -57,7 +59,7 @@ def any_of(path: str | os.PathLike[str]) -> Any:
           what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
           `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
           (start, end, label) in seconds), labelled series (.ts: `Series` of cases (T, C) with labels), or labelled drawings
-          (UNIPEN's .dat, known by what it holds: `LabelledDrawings`)
+          (.inkml, and UNIPEN's .dat, known by what it holds: `LabelledDrawings`)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
             ImportError where a format wants an extra

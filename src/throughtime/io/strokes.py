@@ -10,7 +10,7 @@ from throughtime.io.pen import Drawing, LabelledDrawings
 def read(path: str | os.PathLike[str]) -> LabelledDrawings:
     """Every drawing by pen in a file, with its label where the file tells one.
 
-    path  of labelled drawings (UNIPEN), or of one drawing: a table with the columns x, y and end-of-stroke, or JSON
+    path  of labelled drawings (InkML, UNIPEN), or of one drawing: a table with the columns x, y and end-of-stroke, or JSON
 
     returns points (P, 3) of each: x, y (upwards), and 1 at the last point of a stroke, else 0
 
