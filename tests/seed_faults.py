@@ -2039,6 +2039,22 @@ FAULTS = [
         "only_blocks_with_points",
     ),
     Fault(
+        "a prefix in InkML holds for one value only",
+        "io/ink_traces.py",
+        "            self.order = ORDER[prefix]\n",
+        "            self.order = ORDER[prefix]\n        else:\n            self.order = 0\n",
+        "test_pen_files.py",
+        "prefixes_stick",
+    ),
+    Fault(
+        "the last row of a range in Kaldi's tables is left out",
+        "io/kaldi.py",
+        "matrix[first : last + 1]",
+        "matrix[first:last]",
+        "test_frame_files.py",
+        "a_table_points",
+    ),
+    Fault(
         "a file has its name before its contents are on the disk",
         "io/files.py",
         "            os.fsync(draft.stream.fileno())\n",

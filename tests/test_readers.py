@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import frame_files as frames
 from command_line import refused, run
 from throughtime import datasets
 from throughtime.io import readers, sound, writers
@@ -99,6 +100,8 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n")
     elif suffix == ".phn":
         path.write_text("0 1600 h#\n1600 3200 q\n")
+    elif suffix in (".htk", ".ark", ".nc"):
+        return frames.sample(suffix)
     elif suffix == ".inkml":
         path.write_text("<ink><trace>1 2, 3 4</trace><trace>5 6</trace></ink>")
     elif kind is LabelledDrawings:

@@ -14,6 +14,7 @@ from throughtime.cli.delivery import check_out, write
 from throughtime.cli.errors import Problem
 from throughtime.io import files, readers
 from throughtime.io.dates import times_of
+from throughtime.io.frames import Frames
 from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing, LabelledDrawings
 from throughtime.io.series import Series
@@ -67,6 +68,11 @@ def facts(thing: Any) -> dict[str, Any]:
         return {"holds": "marks", "tiers": tiers, **_noted(thing.found)}
     if isinstance(thing, Drawing):
         return {"holds": "a drawing", "strokes": int(thing.points[:, 2].sum()), "points": len(thing.points)}
+    if isinstance(thing, Frames):
+        shapes = [f"{name!r} {len(matrix)} x {matrix.shape[1]}" for name, matrix in thing.matrices.items()]
+        told = shapes if len(shapes) <= MOST else f"{len(shapes)} recordings"
+        period = {} if thing.period is None else {"seconds from frame to frame": thing.period}
+        return {"holds": "frames", "matrices": told, **period, **_noted(thing.found)}
     if isinstance(thing, LabelledDrawings):
         labels = sorted({label for label in thing.labels if label is not None})
         told = labels or "none" if len(labels) <= MOST else f"{len(labels)} different ones"
@@ -106,6 +112,10 @@ def frame_of(thing: Any) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=pd.Index(["tier", "start", "end", "label"]))
     if isinstance(thing, Drawing):
         return pd.DataFrame(thing.points, columns=pd.Index(COLUMNS))
+    if isinstance(thing, Frames):
+        return pd.concat([pd.DataFrame(one).assign(record=name) for name, one in thing.matrices.items()]).rename(
+            columns=str
+        )
     if isinstance(thing, LabelledDrawings):
         numbers = np.repeat(np.arange(len(thing.drawings)), [len(one.points) for one in thing.drawings])
         made = pd.DataFrame(np.concatenate([one.points for one in thing.drawings]), columns=pd.Index(COLUMNS))

@@ -8,15 +8,28 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from throughtime.io import inkml, mark_files, pen_json, pen_tables, sound, textgrid, ts_files, unipen
+from throughtime.io import (
+    htk,
+    inkml,
+    kaldi,
+    mark_files,
+    netcdf,
+    pen_json,
+    pen_tables,
+    sound,
+    textgrid,
+    ts_files,
+    unipen,
+)
 from throughtime.io.formats import TABLES, Reader, reader_of
+from throughtime.io.frames import Frames
 from throughtime.io.marks import Marks
 from throughtime.io.pen import COLUMNS, Drawing, LabelledDrawings
 from throughtime.io.series import Series
 from throughtime.io.sound import Sound
 from throughtime.io.tables import Table
 
-Thing = TypeVar("Thing", Table, Sound, Drawing, LabelledDrawings, Marks, Series)
+Thing = TypeVar("Thing", Table, Sound, Drawing, LabelledDrawings, Marks, Series, Frames)
 
 
 class Words(NamedTuple):
@@ -27,7 +40,9 @@ class Words(NamedTuple):
     empty: str
 
 
-READERS: tuple[Reader, ...] = (*TABLES, sound, pen_tables, pen_json, textgrid, mark_files, ts_files, unipen, inkml)
+DRAWN: tuple[Reader, ...] = (pen_tables, pen_json, unipen, inkml)
+HEARD: tuple[Reader, ...] = (sound, textgrid, mark_files, htk, kaldi, netcdf)
+READERS: tuple[Reader, ...] = (*TABLES, *DRAWN, *HEARD, ts_files)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
         "is no table",
@@ -42,6 +57,11 @@ WORDS: dict[type[Any], Words] = {
     ),
     LabelledDrawings: Words(
         "holds no drawings with labels", "give a UNIPEN or InkML file", "it needs a point at least"
+    ),
+    Frames: Words(
+        "holds no frames of features",
+        "give HTK's parameter file, Kaldi's .ark or .scp, or RNNLIB's .nc",
+        "it needs a frame at least",
     ),
     Marks: Words(
         "holds no marks",
@@ -58,7 +78,8 @@ def any_of(path: str | os.PathLike[str]) -> Any:
     path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
           what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
           `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
-          (start, end, label) in seconds), labelled series (.ts: `Series` of cases (T, C) with labels), or labelled drawings
+          (start, end, label) in seconds), frames of features (HTK's .mfc and others, Kaldi's .ark and .scp, RNNLIB's .nc:
+          `Frames`, whose `matrices` are (T, F)), labelled series (.ts: `Series` of cases (T, C) with labels), or labelled drawings
           (.inkml, and UNIPEN's .dat, known by what it holds: `LabelledDrawings`)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
