@@ -1534,6 +1534,22 @@ FAULTS = [
         "makers_are_held_out",
     ),
     Fault(
+        "a column that only counts is heard",
+        "labelling/labelled.py",
+        "if not all(_counts(one[column]) for one in recordings)",
+        "if recordings",
+        "test_labelling.py",
+        "makers_are_held_out or table_has",
+    ),
+    Fault(
+        "a record ends where another comes between",
+        "labelling/labelled.py",
+        "records = changes if asked.record is None else table.frame[asked.record].astype(str)",
+        "records = changes",
+        "test_labelling.py",
+        "table_has",
+    ),
+    Fault(
         "a better baseline is not told",
         "labelling/judged.py",
         "if other > right:",

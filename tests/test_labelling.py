@@ -102,6 +102,7 @@ def test_an_interrupt_keeps_the_networks_that_are_done(monkeypatch: pytest.Monke
 def test_a_folder_holds_a_class_in_each_sub_folder_and_makers_are_held_out_whole() -> None:
     labelled = read(folder(), LabelColumns())
     assert labelled.names[0] == "fast/a_0.csv"
+    assert labelled.features["columns"] == ["v"]  # t only counts
     known, new = split(labelled, 0.25, r"/(\w)_", 0)
     makers = [{name.split("/")[1][0] for name in part.names} for part in (known, new)]
     assert makers[0] | makers[1] == set("abcd")
@@ -127,6 +128,12 @@ def test_a_table_has_its_classes_in_a_column() -> None:
     refused(
         run("learn", "t.csv", "--out", "o"), "t.csv is a table: name the column with the classes, --label; it has who"
     )
+    both = [(k, n, label, v[0]) for n, label in enumerate(["slow", "fast"]) for k, v in enumerate(series(label, n))]
+    rows = [",".join(map(str, row)) for row in sorted(both)]
+    Path("mixed.csv").write_text("t,who,kind,v\n" + "\n".join(rows))
+    mixed = read(Path("mixed.csv"), LabelColumns("kind", "who", deltas=0))
+    assert [len(x) for x in mixed.xs] == [20, 21]
+    assert mixed.features["columns"] == ["v"]
     Path("two.csv").write_text("who,kind,v\n1,a,1\n1,b,2\n2,a,3\n")
     refused(
         run("learn", "two.csv", "--out", "o", "--label", "kind", "--record", "who"),

@@ -1,6 +1,7 @@
 """A labeller taught, judged and written, step by step."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from throughtime import plots
 from throughtime.cli import output
 from throughtime.cli.command import in_options
 from throughtime.cli.errors import INTERRUPTED
+from throughtime.features.series import KIND
 from throughtime.io import files
 from throughtime.labelling import baseline
 from throughtime.labelling.held_out import split
@@ -19,6 +21,7 @@ from throughtime.labelling.labelled import LabelColumns, Labelled, read
 from throughtime.labelling.teaching import LabelLook, LabelTeaching, chances, model_together, teach
 from throughtime.models.saving import save
 from throughtime.reports import folders
+from throughtime.texts import first_few
 
 
 def carry_out(
@@ -47,6 +50,7 @@ def carry_out(
             "data": str(data),
             "test": None if test is None else str(test),
             "learned from": len(known),
+            "heard": known.features.get("columns", ()) if known.features["kind"] == KIND else (),
             "teaching": asdict(teaching) | {"members": len(last.networks)},
             **made.to_dict(),
         }
@@ -71,6 +75,7 @@ def _tell(said: dict[str, Any], made: LabelJudgement, out: Path, as_json: bool, 
     if as_json:
         typer.echo(json.dumps(said))
     elif not quiet:
+        output.say(f"learned from {said['learned from']} recordings{_heard(said['heard'])}")
         output.say(made.sentence())
         for mistake in made.mistakes[:MOST]:
             output.say(f"{mistake.name} is {mistake.label!r}, answered {mistake.answer!r} ({mistake.probability:.2f})")
@@ -78,3 +83,7 @@ def _tell(said: dict[str, Any], made: LabelJudgement, out: Path, as_json: bool, 
             output.say(f"... and {len(made.mistakes) - MOST} more in results.json")
         output.say()
         output.say(f"written to {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
+
+
+def _heard(columns: Sequence[str]) -> str:
+    return f", of which the columns {first_few(columns)} are heard" if columns else ""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from throughtime.features.heard import sound_input
@@ -14,6 +14,7 @@ from throughtime.features.pen import PenFeatures, pen_input
 from throughtime.features.series import KIND, series_input
 from throughtime.features.speech import SpeechFeatures
 from throughtime.io import readers
+from throughtime.io.dates import times_of
 from throughtime.io.pen import Drawing
 from throughtime.io.series import Series
 from throughtime.io.sound import Sound
@@ -69,7 +70,7 @@ class LabelColumns:
 
 
 def read(path: Path, asked: LabelColumns, like: Mapping[str, Any] | None = None) -> Labelled:
-    """The recordings and their classes.
+    """The recordings and their classes. Of tables dates, and columns that only count the steps, are not heard.
 
     like  features of another set, which these are to have; None: the usual ones of their kind
 
@@ -103,7 +104,7 @@ def hearing(features: Mapping[str, Any]) -> Callable[[Any], Values]:
         return lambda sound: sound_input(sound.samples, sound.rate, features)
     if features["kind"] == "pen":
         return lambda drawing: pen_input(drawing.points, features, None)
-    return partial(series_input, settings=features)
+    return lambda case: series_input(case[features["columns"]] if isinstance(case, pd.DataFrame) else case, features)
 
 
 def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked: LabelColumns) -> dict[str, Any]:
@@ -114,18 +115,46 @@ def _features(path: Path, recordings: Sequence[Any], names: Sequence[str], asked
         return SpeechFeatures(deltas=max(asked.deltas, 1), frames=asked.frames or 2).settings(rate=rate)
     if kinds == {Drawing}:
         return PenFeatures().settings
-    if kinds == {np.ndarray}:
-        widths = [case.shape[1] for case in recordings]
-        for name, width in zip(names, widths, strict=True):
-            if width != widths[0]:
-                raise ValueError(
-                    f"{name} has {width} columns, where {names[0]} has {widths[0]}; give all the same ones"
-                )
+    if kinds <= {np.ndarray, pd.DataFrame}:
         lengths = [len(case) for case in recordings]
         usual = min(MOST, max(1, round(float(np.median(lengths)) / STEPS)))
-        frames = min(asked.frames or usual, min(lengths))
-        return SpeechFeatures(asked.deltas, normalised=False, frames=frames).settings(KIND, widths[0])
+        heard = SpeechFeatures(asked.deltas, normalised=False, frames=min(asked.frames or usual, min(lengths)))
+        if kinds == {np.ndarray}:
+            return heard.settings(KIND, recordings[0].shape[1])
+        columns = heard_columns(recordings, names)
+        return heard.settings(KIND, len(columns), columns=columns)
     raise ValueError(f"{path} holds recordings of several kinds; give sounds, tables or drawings alone")
+
+
+def measured(table: Table, besides: Sequence[str] = ()) -> pd.DataFrame:
+    """The columns that hold numbers; those of dates are left out, what else is no number is refused."""
+    kept = {}
+    for name in table.columns:
+        if name in besides:
+            continue
+        try:
+            kept[name] = table.numbers([name], gaps=True)[:, 0]
+        except ValueError:
+            try:
+                times_of(table, name)
+            except ValueError:
+                kept[name] = table.numbers([name], gaps=True)[:, 0]
+    return pd.DataFrame(kept)
+
+
+def heard_columns(recordings: Sequence[pd.DataFrame], names: Sequence[str]) -> list[str]:
+    """The columns that all have, but for those that only count the steps: when and how long is not what was measured."""
+    columns = list(recordings[0].columns)
+    for name, one in zip(names, recordings, strict=True):
+        if lacking := [column for column in columns if column not in one]:
+            raise ValueError(f"{name} has no column {lacking[0]!r}, which {names[0]} has; give all the same ones")
+    return [column for column in columns if not all(_counts(one[column]) for one in recordings)] or columns
+
+
+def _counts(values: "pd.Series[float]") -> bool:
+    """True if each value is as much above the last one as all are."""
+    steps = np.diff(values.to_numpy())
+    return len(steps) < 2 or bool((steps > 0).all() and np.ptp(steps) <= 0.01 * steps.mean())
 
 
 def _of_series(path: Path, series: Series) -> Iterator[tuple[str, str, Any]]:
@@ -137,7 +166,6 @@ def _of_series(path: Path, series: Series) -> Iterator[tuple[str, str, Any]]:
 
 def _of_folder(path: Path) -> Iterator[tuple[str, str, Any]]:
     """The recordings in the sub-folders, each of the class that its folder is named after."""
-    columns: list[str] = []  # of tables: those of the first
     folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(folders) < 2:
         raise ValueError(
@@ -150,26 +178,26 @@ def _of_folder(path: Path) -> Iterator[tuple[str, str, Any]]:
         for file in files:
             thing = readers.any_of(file)
             if isinstance(thing, Table):
-                thing = thing.numbers(columns := columns or thing.columns, gaps=True)
+                thing = measured(thing)
             yield f"{folder.name}/{file.name}", folder.name, thing
 
 
 def _of_table(table: Table, asked: LabelColumns) -> Iterator[tuple[str, str, Any]]:
+    """Records by the value of their column, wherever their rows stand; without one, rows of a class behind each other."""
     if asked.label is None:
         raise ValueError(
             f"{table.path} is a table: name the column with the classes, --label; it has {', '.join(table.columns)}"
         )
     table.require([name for name in (asked.label, asked.record) if name is not None])
-    measured = [name for name in table.columns if name not in (asked.label, asked.record)]
-    values = table.numbers(measured, gaps=True)
-    labels = table.frame[asked.label].astype(str).str.strip().to_numpy()
-    records = labels if asked.record is None else table.frame[asked.record].astype(str).to_numpy()
-    begins = np.flatnonzero(np.r_[True, records[1:] != records[:-1]])
-    for number, (begin, end) in enumerate(zip(begins, [*begins[1:], len(records)], strict=True), start=1):
-        if len(set(labels[begin:end])) > 1:
-            other = int(begin + np.argmax(labels[begin:end] != labels[begin]))
+    values = measured(table, [name for name in (asked.label, asked.record) if name is not None])
+    labels = table.frame[asked.label].astype(str).str.strip()
+    changes = (labels != labels.shift()).cumsum()
+    records = changes if asked.record is None else table.frame[asked.record].astype(str)
+    for name, rows in values.groupby(records.to_numpy(), sort=False).indices.items():
+        own = labels.iloc[rows]
+        if own.nunique() > 1:
+            other = int(rows[int(np.argmax(own.to_numpy() != own.iloc[0]))])
             raise ValueError(
                 f"{table.where(other, asked.label)}: a record has two classes; name the column that tells them apart"
             )
-        name = records[begin] if asked.record is not None else str(number)
-        yield f"{table.path.name} record {name}", str(labels[begin]), values[begin:end]
+        yield f"{table.path.name} record {name}", str(own.iloc[0]), values.iloc[rows]
