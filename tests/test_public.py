@@ -85,6 +85,7 @@ PROMISED = [
     "read",
     "read_audio",
     "read_strokes",
+    "read_transcripts",
     "recognise",
     "represent",
     "run",

@@ -98,6 +98,8 @@ def sample(kind: type[Any], suffix: str) -> bytes:
         path.write_text('"ooTextFile" "TextGrid" 0 1 <exists> 1 "IntervalTier" "words" 0 1 1 0 1 "a b"')
     elif suffix == ".ts":
         path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n5,6,7:8,9,?:b\n")
+    elif suffix == ".transcription":
+        path.write_text("<s> GO NINE </s> (a)\nb (c)\n")
     elif suffix == ".phn":
         path.write_text("0 1600 h#\n1600 3200 q\n")
     elif suffix in (".htk", ".ark", ".nc"):

@@ -249,7 +249,7 @@ def strings() -> float:
 def recordings(path: Path | None) -> str:
     """Sound, pen points, and what a model makes of them."""
     table = tt.read(path) if path else None
-    print(table, tt.read_strokes(path).labels if path else None)
+    print(table, (tt.read_strokes(path).labels, tt.read_transcripts(path).tiers) if path else None)
     samples, rate = tt.read_audio(path) if path else (RANDOM.normal(size=4000), 8000)
     cepstrum = tt.mfcc(samples, rate)
     assert tt.features.SpeechFeatures().settings()

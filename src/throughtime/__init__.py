@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from throughtime.io.readers import any_of as read
     from throughtime.io.sound import read as read_audio
     from throughtime.io.strokes import read as read_strokes
+    from throughtime.io.transcripts import read as read_transcripts
     from throughtime.learners import BPTT, RTRL, Backprop, Focused, Learner, Lesson, WeightNoise
     from throughtime.losses import CTC, BinaryCrossEntropy, CrossEntropy, Integrated, SquaredError
     from throughtime.models.columns import Column
@@ -147,6 +148,7 @@ __all__ = [
     "read",
     "read_audio",
     "read_strokes",
+    "read_transcripts",
     "recognise",
     "represent",
     "run",
@@ -197,6 +199,7 @@ _PLACES = {
     "io.readers": ("any_of as read",),
     "io.sound": ("read as read_audio",),
     "io.strokes": ("read as read_strokes",),
+    "io.transcripts": ("read as read_transcripts",),
     "learners": ("BPTT", "RTRL", "Backprop", "Focused", "Learner", "Lesson", "WeightNoise"),
     "losses": ("CTC", "BinaryCrossEntropy", "CrossEntropy", "Integrated", "SquaredError"),
     "models.columns": ("Column",),

@@ -18,6 +18,7 @@ from throughtime.io import (
     pen_tables,
     sound,
     textgrid,
+    transcripts,
     ts_files,
     unipen,
 )
@@ -41,7 +42,7 @@ class Words(NamedTuple):
 
 
 DRAWN: tuple[Reader, ...] = (pen_tables, pen_json, unipen, inkml)
-HEARD: tuple[Reader, ...] = (sound, textgrid, mark_files, htk, kaldi, netcdf)
+HEARD: tuple[Reader, ...] = (sound, textgrid, mark_files, htk, kaldi, netcdf, transcripts)
 READERS: tuple[Reader, ...] = (*TABLES, *DRAWN, *HEARD, ts_files)
 WORDS: dict[type[Any], Words] = {
     Table: Words(
@@ -65,7 +66,7 @@ WORDS: dict[type[Any], Words] = {
     ),
     Marks: Words(
         "holds no marks",
-        "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, or CTM",
+        "give a TextGrid, TIMIT's .phn or .wrd, HTK's .lab or .mlf, CTM, or a transcript",
         "it needs a label at least",
     ),
     Series: Words("holds no labelled series", "give a .ts file of the UEA or UCR archive", "it needs a case at least"),
@@ -77,10 +78,11 @@ def any_of(path: str | os.PathLike[str]) -> Any:
 
     path  of a table (.csv, .txt, .tsv, .parquet, .xlsx, .mat, .dat: a `Table`, whose `frame` pandas knows and whose `found` says
           what was unusual), a sound (.wav, .flac, .ogg, .sph, ...: a `Sound` of samples and rate), a drawing (.json: a
-          `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm: `Marks`, whose `tiers` hold
-          (start, end, label) in seconds), frames of features (HTK's .mfc and others, Kaldi's .ark and .scp, RNNLIB's .nc:
-          `Frames`, whose `matrices` are (T, F)), labelled series (.ts: `Series` of cases (T, C) with labels), or labelled drawings
-          (.inkml, and UNIPEN's .dat, known by what it holds: `LabelledDrawings`)
+          `Drawing` of points), marks in a recording (.TextGrid, .phn, .wrd, .lab, .mlf, .ctm, and transcripts, .trn
+          and .transcription: `Marks`, whose `tiers` hold (start, end, label) in seconds), frames of features (HTK's .mfc and
+          others, Kaldi's .ark and .scp, RNNLIB's .nc: `Frames`, whose `matrices` are (T, F)), labelled series (.ts: `Series`
+          of cases (T, C) with labels), or labelled drawings (.inkml, and UNIPEN's .dat, known by what it holds:
+          `LabelledDrawings`)
 
     raises  FileNotFoundError; ValueError in one line, with the place in the file and what to do, where it cannot be read;
             ImportError where a format wants an extra
