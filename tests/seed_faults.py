@@ -3,7 +3,7 @@
     python tests/seed_faults.py            every fault
     python tests/seed_faults.py dropout    those whose name contains the word
     python tests/seed_faults.py --green test_exactness.py test_padding.py
-                                           a quarter of them, right after all tests were green with the native engine and these
+                                           a fifth of them, right after all tests were green with the native engine and these
                                            with XLA, too: what was green is not asked again. Which quarter changes from commit
                                            to commit
 
@@ -26,7 +26,7 @@ PACKAGE = ROOT / "src" / "throughtime"
 # Every fault needs a process of its own. It is a copy of one that has imported, once, what takes long and has no fault.
 COMPILING = "test_compiling.py"  # what is compiled how where loops are native
 NATIVE = "test_backends.py"  # never taken for green: is the library at PACKAGE built, and does it load?
-QUARTERS = 4
+SHARES = 5
 IMPORTED = ["jax.numpy", "optax", "pandas", "matplotlib.figure", "sklearn.linear_model", "typer"]
 
 
@@ -2719,13 +2719,13 @@ def turn() -> int:
 
 
 def main(words: list[str]) -> int:
-    """Seed every fault whose name holds one of the words; all if there are none, a quarter if test files are known to be green."""
+    """Seed every fault whose name holds one of the words; all if there are none, a fifth if test files are known to be green."""
     known: set[str] | None = None
     if words[:1] == ["--green"]:
         known, words = set(words[1:]), []
     wanted = [f for f in FAULTS if not words or any(word in f.name for word in words)]
     if known is not None:
-        wanted = wanted[turn() % QUARTERS :: QUARTERS]
+        wanted = wanted[turn() % SHARES :: SHARES]
     parts: dict[tuple[str, str], list[str]] = {}
     for fault in wanted:
         engine = engine_for(fault)
