@@ -76,6 +76,8 @@ def test_an_archive_is_learned_judged_and_recognised() -> None:
         pytest.approx(rows[0]["probability"], abs=1e-3),
     )  # it is written with four digits
     refused(run("learn", "train.ts", "--out", "learned"), "learned is not empty")
+    Path("t.csv").write_text("v\n1\n2\n")
+    refused(run("evaluate", "learned/model.safetensors", "t.csv"), "use `throughtime recognise`")
 
 
 def test_an_interrupt_keeps_the_networks_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:

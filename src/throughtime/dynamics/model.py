@@ -327,8 +327,9 @@ class DynamicModel(Fitted):
         """
         if model.classes or answers.of(model.settings) != answers.EVERY:
             what, who = ("classes", "SequenceClassifier") if model.classes else ("one answer", "SequenceRegressor")
+            used = "throughtime recognise" if "features" in model.settings else "throughtime predict"
             raise ValueError(
-                f"the model gives {what}, it is none of a dynamic system: use `throughtime predict`, or {who}.from_model"
+                f"the model gives {what}, it is none of a dynamic system: use `{used}`, or {who}.from_model"
             )
         together = Ensemble.of(model).closed()
         refuse_undelayed(together.network)
