@@ -1232,7 +1232,7 @@ FAULTS = [
     Fault(
         "what is not full is not masked",
         "blocks.py",
-        "None if steps == STEPS[-1]",
+        "None if steps == size == STEPS[-1]",
         "None if steps",
         "test_blocks.py",
         "in_blocks",

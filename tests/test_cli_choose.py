@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from command_line import dated, refused, run
+from throughtime.cli import comparing
 from throughtime.dynamics import choosing
 from throughtime.work.children import Lost
 
@@ -114,3 +115,10 @@ def test_a_search_goes_on_from_its_file_alone() -> None:
     dated(120).to_csv("hours.csv", index=False)
     Path("search.jsonl").write_text(whole)
     refused(run("choose", "--resume", "search.jsonl"), "hours.csv is not the table of search.jsonl")
+
+
+def test_the_linear_model_is_a_candidate_whatever_the_sizes() -> None:
+    found = [name for name, _ in comparing.wirings(["linear", "narx"], 1, ["1", "2"], ["0:1"], ["1", "1:2"])]
+    assert found[:2] == [f"--network linear --input-delays 0:1 --output-delays {o}" for o in ("1", "1:2")]
+    assert len(found) == 2 + 4
+    assert found[2] == "--network narx --hidden 1 --input-delays 0:1 --output-delays 1"

@@ -14,7 +14,7 @@ from throughtime.cli.errors import Failure, Interrupted
 from throughtime.dynamics.choosing import Judged
 from throughtime.dynamics.search import Search
 from throughtime.dynamics.table import Columns
-from throughtime.dynamics.wirings import Wiring
+from throughtime.dynamics.wirings import LINEAR, USUAL_HIDDEN, Wiring
 from throughtime.io import readers, tables
 from throughtime.work.children import Lost
 
@@ -59,7 +59,7 @@ def wirings(
     """All combinations, each under the options that make it."""
     for name in networks:
         taps: list[tuple[str, dict[str, str]]] = [("", {})]
-        if name == "narx":
+        if name in ("narx", LINEAR):
             taps = [
                 (
                     (f" --input-delays {i}" if inputs else "") + f" --output-delays {o}",
@@ -68,7 +68,8 @@ def wirings(
                 for i in (input_delays if inputs else input_delays[:1])
                 for o in output_delays
             ]
-        for units in hidden:
+        usual = ",".join(map(str, USUAL_HIDDEN))  # which the linear model has none of
+        for units in hidden if name != LINEAR else [usual]:
             for text, chosen in taps:
                 wired = wiring.wired(
                     name,
@@ -76,7 +77,8 @@ def wirings(
                     input_delays=chosen.get("input_delays"),
                     output_delays=chosen.get("output_delays"),
                 )
-                yield f"--network {name} --hidden {units}{text}", wired
+                sized = "" if name == LINEAR else f" --hidden {units}"
+                yield f"--network {name}{sized}{text}", wired
 
 
 def _report(done: list[Judged], json_: bool, quiet: bool) -> None:
