@@ -58,7 +58,9 @@ def carry_out(
             save(out / "model.safetensors", model)
             files.write(out / "results.json", json.dumps(said, indent=2) + "\n")
             files.write_whole(out / "confusion.png", plot_confusion(made))
-            files.write_whole(out / "training.png", plots.plot_training(last.losses[0], unit="loss per recording, one network"))
+            files.write_whole(
+                out / "training.png", plots.plot_training(last.losses[0], unit="loss per recording, one network")
+            )
     _tell(said, made, out, as_json, quiet)
     if len(last.networks) < teaching.members:
         output.say(f"interrupted after {len(last.networks)} of {teaching.members} networks, which are saved", err=True)
